@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         CliCommand::Convert(args) => cli::convert::run(&args),
         CliCommand::Record(args) => cli::record::run(&args),
         CliCommand::Token(args) => cli::token::run(&args),
+        CliCommand::Usage(args) => cli::usage::run(&args),
         CliCommand::Health(args) => cli::health::run(&args),
         CliCommand::Completions(args) => cli::artefacts::completions(&args, &Cli::command()),
         CliCommand::Man(args) => cli::artefacts::man(&args, Cli::command()),

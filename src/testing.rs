@@ -200,6 +200,7 @@ impl TestMarket {
     pub fn start(play: Play) -> Result<Self, TestError> {
         let service = Service::start(Setup {
             tls: None,
+            audit: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             admin_listen: None,
             feeds: vec![play.source()?],

@@ -12,7 +12,10 @@ use std::{
 
 use compact_str::CompactString;
 
-use crate::tick::{CustomFields, Field, FieldSet, Glob, Nanos, Symbol, SymbolError, WantedFields};
+use crate::{
+    audit::Who,
+    tick::{CustomFields, Field, FieldSet, Glob, Nanos, Symbol, SymbolError, WantedFields},
+};
 
 /// What a token allows.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -171,6 +174,11 @@ impl Rights {
         let known = names.iter().filter_map(|name| Field::parse(name));
         let fields = known.fold(FieldSet::NONE, FieldSet::with);
         fields.intersect(FieldSet::LAST_TRADE) == FieldSet::LAST_TRADE
+    }
+
+    /// By whom use is reported.
+    pub fn who(&self) -> Who {
+        Who { user: self.user.clone(), class: self.class.clone() }
     }
 
     pub fn is_expired(&self, now: Nanos) -> bool {

@@ -35,6 +35,14 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         expires: Option<i64>,
     },
+    /// A session has another token: of the same user, or of another.
+    Renewed {
+        session: u64,
+        #[serde(flatten)]
+        who: Who,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        expires: Option<i64>,
+    },
     /// Symbols that were sent to a user of this class for the first time in this month. One may be recorded again.
     Received {
         #[serde(flatten)]
@@ -59,6 +67,10 @@ pub enum Event {
         code: CompactString,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         symbol: Option<CompactString>,
+    },
+    /// More refusals, of which there were too many to record each.
+    RefusedMore {
+        count: u64,
     },
     /// What an operator, or the list of revocations, has ended.
     Revoked {

@@ -8,6 +8,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -52,7 +53,16 @@ pub struct AuditLog {
     on_failure: OnFailure,
     /// Held for a look at each symbol that a subscription is sent first; nothing waits while holding it.
     seen: Mutex<Seen>,
+    refusals: Mutex<Refusals>,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Refusals of the second that is.
+#[derive(Default)]
+struct Refusals {
+    second: i64,
+    told: u32,
+    untold: u64,
 }
 
 #[derive(Default)]
@@ -66,6 +76,8 @@ struct AuditCounts {
 
 /// Events that wait to be written.
 const QUEUE_EVENTS: usize = 16 * 1024;
+/// Refusals that are recorded one by one.
+const REFUSALS_A_SECOND: u32 = 100;
 /// Symbols of one record.
 const SYMBOLS_A_RECORD: usize = 256;
 /// Events that are written at once.
@@ -98,6 +110,7 @@ impl AuditLog {
             shared,
             on_failure: setup.on_failure,
             seen: Mutex::default(),
+            refusals: Mutex::default(),
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -136,6 +149,31 @@ impl AuditLog {
         }
     }
 
+    /// Records a refusal. Beyond [`REFUSALS_A_SECOND`] they are only counted, so that whoever is refused cannot fill the disk.
+    pub fn tell_refused(&self, now: Nanos, who: Who, address: IpAddr, code: &str, symbol: Option<&Symbol>) {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let second = now.0.div_euclid(1_000_000_000);
+        if second != refusals.second {
+            let count = std::mem::take(&mut refusals.untold);
+            *refusals = Refusals { second, told: 0, untold: 0 };
+            self.tell_refused_more(now, count);
+        }
+        if refusals.told == REFUSALS_A_SECOND {
+            refusals.untold += 1;
+            return;
+        }
+        refusals.told += 1;
+        drop(refusals);
+        let symbol = symbol.map(|symbol| symbol.as_str().into());
+        self.tell(now, Event::Refused { who, address: address.to_canonical(), code: code.into(), symbol });
+    }
+
+    fn tell_refused_more(&self, now: Nanos, count: u64) {
+        if count > 0 {
+            self.tell(now, Event::RefusedMore { count });
+        }
+    }
+
     /// Whether new sessions and requests are refused now.
     pub fn refuses(&self) -> bool {
         self.on_failure == OnFailure::RefuseNew && self.has_failed()
@@ -155,7 +193,9 @@ impl AuditLog {
     }
 
     /// Writes what waits, and ends. Later events are lost.
-    pub fn close(&self) {
+    pub fn close(&self, now: Nanos) {
+        let refusals = std::mem::take(&mut *self.refusals.lock().unwrap_or_else(PoisonError::into_inner));
+        self.tell_refused_more(now, refusals.untold);
         if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // It has nothing to return, and may have ended by a panic, which is in the log.
             let _ = self.queue.send(None);

@@ -212,7 +212,7 @@ fn what_the_queue_does_not_take_is_counted_and_refuses_new_sessions_until_it_is_
         told += 1;
     }
     assert!(log.refuses());
-    log.close();
+    log.close(now);
     assert!(!log.refuses(), "all of it is recorded");
     let lost = log.lost();
     let events = folder.told();
@@ -224,6 +224,37 @@ fn what_the_queue_does_not_take_is_counted_and_refuses_new_sessions_until_it_is_
     );
     let go_on = AuditSetup { on_failure: OnFailure::GoOn, ..setup };
     assert!(!AuditLog::start(&go_on, now).expect("it goes on").refuses());
+}
+
+#[test]
+fn beyond_a_hundred_a_second_refusals_are_counted_and_the_report_has_all() {
+    let folder = Folder::new("refusals");
+    let setup = AuditSetup { path: folder.path(), bytes_max: 1 << 30, on_failure: OnFailure::RefuseNew };
+    let now = at("2026-11-30T12:00:00Z");
+    let log = AuditLog::start(&setup, now).expect("a new file");
+    let address = "192.0.2.1".parse().expect("an address");
+    for second in 0..2 {
+        for _ in 0..150 {
+            log.tell_refused(
+                Nanos(now.0 + second * 1_000_000_000),
+                who("mallory"),
+                address,
+                "bad_token",
+                None,
+            );
+        }
+    }
+    log.close(Nanos(now.0 + 1_000_000_000));
+    let events = folder.told();
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Refused { .. })).count(), 200);
+    let more: Vec<u64> = events
+        .iter()
+        .filter_map(|event| if let Event::RefusedMore { count } = event { Some(*count) } else { None })
+        .collect();
+    assert_eq!(more, [50, 50]);
+    let mut usage = Usage::default();
+    read_files(&folder.files(), |record| usage.take(record)).expect("whole files");
+    assert_eq!(usage.months.values().map(|totals| totals.refused).sum::<u64>(), 300);
 }
 
 // === reports ===
@@ -249,6 +280,10 @@ fn who_could_see_who_did_and_how_many_at_once() {
     take("2026-10-30T00:00:02Z", opened(3, "bob", Some("2026-12-02T00:00:00Z")));
     take("2026-10-31T00:00:00Z", ended(3));
     take("2026-10-31T00:00:00Z", ended(2));
+    // Its token is another user's from here on, for one of the devices that there are.
+    let renewed =
+        Event::Renewed { session: 1, who: who("erin"), expires: Some(at("2027-01-01T00:00:01Z").micros()) };
+    take("2026-12-04T00:00:00Z", renewed);
     take("2026-12-05T00:00:00Z", ended(1));
     take("2026-12-05T00:00:01Z", opened(4, "carol", Some("2026-12-31T00:00:00Z")));
     // A process that died: whoever was there is gone.
@@ -266,7 +301,7 @@ fn who_could_see_who_did_and_how_many_at_once() {
     assert_eq!(months["2026-10"], row("", 3, 2));
     assert_eq!(months["2026-11"], row("alice bob", 1, 1));
     assert_eq!(months["2026-12"], row("alice bob", 1, 1));
-    assert_eq!(months["2027-01"], row("", 1, 1));
+    assert_eq!(months["2027-01"], row("erin", 1, 1));
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod shell;
 mod signals;
 mod terminal;
 pub mod token;
+pub mod usage;
 pub mod version;
 pub mod watch;
 
@@ -67,6 +68,8 @@ pub enum CliCommand {
     Record(Box<record::RecordArgs>),
     /// Make a token, for trying out what one allows
     Token(Box<token::TokenArgs>),
+    /// Report who was shown what, from the files of an audit
+    Usage(usage::UsageArgs),
     /// Ask a server whether it is alive, and answer by the exit code
     Health(health::HealthArgs),
     /// Write the completions of a shell to standard output

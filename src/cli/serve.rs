@@ -12,6 +12,7 @@ use std::{
 };
 
 use tickcast::{
+    audit::AuditSetup,
     feed::{Source, SourceError},
     memory::{CpuLoad, TrimSchedule},
     server::service::{Drained, Service, Setup, StartError, with_sources},
@@ -92,6 +93,7 @@ fn serve(args: SettingsArgs, config: Config, log: Log) -> Result<(), ServeError>
     let mut running = Running { args, config, service, log };
     let signal = run_until_the_end(&mut running, &mut signals);
     end(&running, &mut signals, signal);
+    running.service.close_audit();
     Ok(())
 }
 
@@ -184,12 +186,18 @@ fn setup(config: Config, log_lines_dropped: Arc<AtomicU64>) -> Result<Setup, Sou
         limits,
         fields,
         auth,
+        audit_file,
+        audit_file_bytes,
+        audit_on_failure,
         epoch,
         log_format: _,
         log_level: _,
     } = config;
     let feeds = feeds.iter().map(|text| Source::parse(text)).collect::<Result<_, _>>()?;
+    let audit =
+        audit_file.map(|path| AuditSetup { path, bytes_max: audit_file_bytes, on_failure: audit_on_failure });
     Ok(Setup {
+        audit,
         listen,
         admin_listen,
         feeds,

@@ -8,6 +8,7 @@
 //! [`Config`] without faults satisfies every [`relation::Relation`] between its limits.
 
 mod auth;
+mod audit_keys;
 mod auth_keys;
 mod change;
 mod environment;

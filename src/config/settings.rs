@@ -1,8 +1,9 @@
 //! The settings as values, from whatever origin, and their defaults.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use tickcast::{
+    audit::OnFailure,
     limits::{self, Limits},
     tick::CustomFields,
 };
@@ -35,6 +36,11 @@ pub struct Config {
     pub fields: Arc<CustomFields>,
     /// Who may see what.
     pub auth: AuthConfig,
+    /// Where accounts of use are kept; `None` for none.
+    pub audit_file: Option<PathBuf>,
+    pub audit_on_failure: OnFailure,
+    /// A file of accounts that is longer is rotated.
+    pub audit_file_bytes: u64,
     /// The epoch to use instead of a new one at each start. Only for tests: a restart with the same epoch and other
     /// ticks breaks the promise that (epoch, symbol, seq) names one tick for ever.
     pub epoch: Option<String>,
@@ -67,6 +73,9 @@ impl Default for Config {
             limits: limits::DEFAULT,
             fields: CustomFields::none(),
             auth: AuthConfig::default(),
+            audit_file: None,
+            audit_on_failure: OnFailure::RefuseNew,
+            audit_file_bytes: 256 * 1024 * 1024,
             epoch: None,
         }
     }

@@ -10,7 +10,7 @@ use tickcast::{feed::Source, limits::Limits, web::Allowed};
 use tracing::Level;
 
 use super::{
-    auth_keys,
+    audit_keys, auth_keys,
     fault::Problem,
     key::{Applies, ConfigKey, Kind},
     settings::{Config, LogFormat},
@@ -190,6 +190,7 @@ keys! {
             doc: "File of certificates of authorities in PEM. Every client must then show a certificate that comes from one of them. \
                   Empty: clients need none.",
         },
+        audit_keys::FILE, audit_keys::FILE_BYTES, audit_keys::ON_FAILURE,
     ]
     limits:
     count sessions (1, 1_000_000),

@@ -70,7 +70,7 @@ impl Fanout {
         ended: &mut Vec<Withdrawn>,
         units: &mut Units,
     ) -> bool {
-        while let Some((next, Subscriber { symbol, name })) = self.subscribed_from(session, *from) {
+        while let Some((next, Subscriber { symbol, name, .. })) = self.subscribed_from(session, *from) {
             if units.is_spent() {
                 return false;
             }

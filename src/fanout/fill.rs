@@ -28,12 +28,16 @@ impl Fanout {
         if !self.schedule.sessions.contains(session.0 as usize) {
             return FrameTally::default();
         }
+        if let Some(firsts) = &mut self.firsts {
+            firsts.clear();
+        }
         if let Some(tally) = self.fill_again(session, now, emit) {
             self.in_flight += tally.ticks();
             return tally;
         }
         let kept = self.keep_key(session, emit.encoding());
-        let mut frame = OpenFrame { now, store, emit, tally: FrameTally::default() };
+        let mut frame =
+            OpenFrame { now, store, emit, tally: FrameTally::default(), firsts: self.firsts.take() };
         // The every-mode queue takes turns with the rest: its entry goes to the end of the send queue after its turn.
         let mut turns = self.schedule.sessions[session.0 as usize].queue.len();
         while turns > 0 && frame.emit.has_room() {
@@ -47,7 +51,8 @@ impl Fanout {
                 self.fill_latest(key, &mut frame);
             }
         }
-        let OpenFrame { emit, tally, .. } = frame;
+        let OpenFrame { emit, tally, firsts, .. } = frame;
+        self.firsts = firsts;
         if let Some(number) = kept {
             self.keep_frame(session, number, &tally, emit);
         }

@@ -8,7 +8,7 @@ use super::{
     state::{Base, Claim, LocalTopic, Subscription, lead},
 };
 use crate::{
-    tick::{FieldSet, Nanos, WantedFields},
+    tick::{FieldSet, Nanos, Symbol, WantedFields},
     topic::{Record, Stamped, TopicId},
 };
 
@@ -19,18 +19,28 @@ pub(super) struct OpenFrame<'a, S, E> {
     pub store: &'a S,
     pub emit: &'a mut E,
     pub tally: FrameTally,
+    /// Symbols of which a subscription is sent its first message, where somebody asks.
+    pub firsts: Option<Vec<Symbol>>,
 }
 
 /// What the next message of a subscription knows of its topic.
 #[inline]
-fn topic_of<'a>(sub: &mut Subscription, topic: &'a LocalTopic) -> TopicRef<'a> {
+fn topic_of<'a>(
+    firsts: &mut Option<Vec<Symbol>>,
+    sub: &mut Subscription,
+    topic: &'a LocalTopic,
+) -> TopicRef<'a> {
+    let is_first = sub.takes_first();
+    if is_first && let Some(firsts) = firsts {
+        firsts.push(topic.symbol.clone());
+    }
     TopicRef {
         local: LocalId(sub.topic),
         // A symbol that has a tick is listed.
         number: topic.market.unwrap_or(TopicId(u32::MAX)),
         symbol: &topic.symbol,
         record: &topic.record,
-        is_first: sub.takes_first(),
+        is_first,
     }
 }
 
@@ -41,7 +51,7 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
     pub fn send_latest(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View) {
         let n = topic.record.seq - sub.cursor;
         self.tally.record(n - sub.skipped);
-        let at = topic_of(sub, topic);
+        let at = topic_of(&mut self.firsts, sub, topic);
         let shows_tick = !topic.record.all_changed().intersect(view.wanted).is_empty()
             || view.report_of(&topic.record.fields).is_some();
         if n == 1 && shows_tick {
@@ -58,7 +68,7 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
             sub.claim = Claim::Resumed;
             return self.send_gap(sub, topic, view, GapReason::Epoch);
         }
-        let at = topic_of(sub, topic);
+        let at = topic_of(&mut self.firsts, sub, topic);
         let n = topic.record.seq - sub.cursor;
         self.tally.record(n - sub.skipped);
         let merges = sub.base == Base::Again && n > 0;
@@ -78,8 +88,8 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
     pub fn send_gap(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View, reason: GapReason) {
         let head = topic.record.seq;
         self.tally.gapped[reason as usize] += head - sub.cursor - sub.skipped;
-        self.emit.gap(&topic_of(sub, topic), sub.cursor + 1, head, reason, view);
-        self.emit.snapshot(&topic_of(sub, topic), view);
+        self.emit.gap(&topic_of(&mut self.firsts, sub, topic), sub.cursor + 1, head, reason, view);
+        self.emit.snapshot(&topic_of(&mut self.firsts, sub, topic), view);
         sub.begin_at(head);
     }
 
@@ -123,7 +133,7 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
     ) {
         let n = stop.seq - sub.cursor;
         self.tally.record(n - passed);
-        self.emit.stop(&topic_of(sub, topic), stop, n, always, view);
+        self.emit.stop(&topic_of(&mut self.firsts, sub, topic), stop, n, always, view);
         (sub.cursor, sub.since) = (stop.seq, stop.rx);
         sub.skipped -= passed;
         sub.lead = 0;
@@ -142,7 +152,7 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
     }
 
     fn send_all(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View, ticks: &[Stamped]) {
-        let sent = self.emit.run(&topic_of(sub, topic), ticks, view);
+        let sent = self.emit.run(&topic_of(&mut self.firsts, sub, topic), ticks, view);
         self.tally.delivered += sent as u64;
         sub.cursor += sent as u64;
         if let Some(next) = ticks.get(sent).or(ticks.last()) {
@@ -162,7 +172,7 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
                 sub.lead = lead(n - 1);
                 return;
             }
-            self.emit.tick(&topic_of(sub, topic), tick, n, view);
+            self.emit.tick(&topic_of(&mut self.firsts, sub, topic), tick, n, view);
             self.tally.delivered += 1;
             // Each tick in between was recorded as filtered when it came.
             sub.skipped -= n - 1;

@@ -42,6 +42,9 @@ pub struct Fanout {
     /// Ticks in frames that were filled and are not yet recorded.
     pub(super) in_flight: u64,
     pub(super) notices: Vec<Notice>,
+    /// Symbols of which a subscription was sent its first message, in the last frame that was filled; `None` where nobody
+    /// asks.
+    pub(super) firsts: Option<Vec<Symbol>>,
     /// How many of the market's topics [`Fanout::resync_some`] has caught up with, while a resync is under way.
     pub(super) resynced: Option<usize>,
     /// Subscriptions in every-mode queues, and ticks of rings, that were walked over.
@@ -144,6 +147,7 @@ impl Fanout {
             accounts: Accounts::default(),
             in_flight: 0,
             notices: Vec::new(),
+            firsts: None,
             resynced: None,
             walked: 0,
             stale_nanos: u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX),
@@ -213,6 +217,18 @@ impl Fanout {
     /// Takes the notices since the last call.
     pub fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
+    }
+
+    /// Keeps [`Self::firsts`].
+    pub fn keep_firsts(&mut self) {
+        self.firsts = Some(Vec::new());
+    }
+
+    /// The symbols of which subscriptions were sent their first message, in the last frame that was filled. Nearly always
+    /// there are none.
+    #[inline]
+    pub fn firsts(&self) -> &[Symbol] {
+        self.firsts.as_deref().unwrap_or_default()
     }
 
     /// Records a frame that the socket has accepted whole.

@@ -47,6 +47,12 @@ impl Fanout {
             for (&(key, _), Left { part, since }) in left.iter().zip(&cached_left) {
                 let sub = &mut self.subs[key as usize];
                 (sub.cursor, sub.since, sub.queued) = (part.cursor, *since, 1);
+                if sub.claim.is_first()
+                    && !part.is_first
+                    && let Some(firsts) = &mut self.firsts
+                {
+                    firsts.push(self.topics[sub.topic as usize].symbol.clone());
+                }
                 sub.claim = if part.is_first { Claim::New } else { Claim::None };
             }
             for key in keys() {
@@ -72,6 +78,11 @@ impl Fanout {
     fn sent_all(&mut self, key: u32, now: Nanos) {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
+        if sub.claim.is_first()
+            && let Some(firsts) = &mut self.firsts
+        {
+            firsts.push(topic.symbol.clone());
+        }
         sub.claim = Claim::None;
         if sub.mode == Mode::Trades {
             return self.sent_trades(key, now);

@@ -98,6 +98,14 @@ impl Failure {
         failure
     }
 
+    /// Accounts of use cannot be kept.
+    pub fn unaudited() -> Self {
+        let message = "accounts of use cannot be written, so nothing is served anew (audit.on_failure): come back in a moment";
+        let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "audit", message);
+        failure.headers.push((header::RETRY_AFTER, HeaderValue::from_static("1")));
+        failure
+    }
+
     pub fn busy() -> Self {
         let message = "as many long answers are being read as may be at once (limits.bulk_requests): ask again in a moment";
         let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);

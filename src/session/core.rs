@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    audited::AuditState,
     inbound::backlog::Backlog,
     node::NodeState,
     outbound::{pacing::WritePacing, prepared::PreparedFrame},
@@ -42,6 +43,7 @@ pub struct Core<S> {
     pub sessions: Vec<Option<Box<Session<S>>>>,
     pub stats: ShardStats,
     pub reader: CommandReader,
+    pub(super) audit_state: AuditState,
     /// Of published ticks; `None` until there are some.
     pub(super) decoder: Option<TickDecoder>,
     pub agents: Agents,
@@ -101,17 +103,22 @@ impl<S: SessionSocket> Core<S> {
         let framer = Framer::with_message_bytes(limits.frame_bytes, message_bytes_max(&node.fields));
         let mut framer = framer.with_origin(node.origin);
         framer.deflater.set_bytes_min(limits.deflate_bytes);
+        let mut fanout = Fanout::new(node.market.at(now), limits.stale, limits.subscriptions);
+        if node.audit.is_some() {
+            fanout.keep_firsts();
+        }
         Core {
             number,
             taken: 0,
             resync_to: 0,
             over: false,
-            fanout: Fanout::new(node.market.at(now), limits.stale, limits.subscriptions),
+            fanout,
             framer,
             inflater: Inflater::default(),
             sessions: Vec::new(),
             stats: ShardStats::default(),
             reader: CommandReader::with_fields(Arc::clone(&node.fields)),
+            audit_state: AuditState::default(),
             decoder: None,
             agents: Agents::default(),
             scratch: Vec::new(),

@@ -19,6 +19,7 @@ pub mod socket;
 pub mod peer;
 pub mod refusals;
 pub mod users;
+pub mod audited;
 pub mod stats;
 pub mod state;
 pub mod position;

@@ -4,14 +4,18 @@
 //!
 //! Invariant: it is read only, counted in atomics, or (the limits) replaced whole by a reload.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, AtomicUsize},
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize},
+    },
 };
 
 use super::{refusals::AccessRefusals, users::UserSessions};
 use crate::{
     access::Authority,
+    audit::{AuditLog, Who},
     clock::{Clock, MarketClock},
     limits::Limits,
     live::Live,
@@ -33,6 +37,8 @@ pub struct NodeState {
     /// The market's time when the node began, from which the times of binary data count.
     pub origin: Nanos,
     pub ingest: Arc<Ingest>,
+    /// Where accounts of use are kept; `None` where none are.
+    pub audit: Option<Arc<AuditLog>>,
     /// Where published ticks go; `None` where nothing may be published.
     pub push: Option<Arc<dyn PublishSink>>,
     pub publishers: Publishers,
@@ -67,6 +73,7 @@ impl NodeState {
             origin: market.now(),
             market,
             ingest,
+            audit: None,
             push: None,
             publishers: Publishers::default(),
             fields: CustomFields::none(),
@@ -87,6 +94,18 @@ impl NodeState {
     /// With somebody who says who may read what.
     pub fn with_authority(self, authority: Arc<Authority>) -> Self {
         NodeState { authority, ..self }
+    }
+
+    /// Tells the accounts of use that a client was refused.
+    pub fn tell_refused(&self, who: Who, address: IpAddr, code: &str) {
+        if let Some(audit) = &self.audit {
+            audit.tell_refused(self.clock.now(), who, address, code, None);
+        }
+    }
+
+    /// With accounts of use.
+    pub fn with_audit(self, audit: Option<Arc<AuditLog>>) -> Self {
+        NodeState { audit, ..self }
     }
 
     /// With a way for published ticks.

@@ -78,6 +78,10 @@ pub struct Session<S> {
     pub joined: Option<JoinedReader>,
     pub frames_sent: u64,
     pub bytes_sent: u64,
+    /// Messages of data that its socket has accepted, and that no account has yet.
+    pub messages_untold: u64,
+    /// Its beginning was recorded, so its end is.
+    pub is_audited: bool,
     /// Reading resumes when the control queue, or the list of commands, has room again.
     pub reading_held: bool,
     /// Commands that are not answered yet; `None` when all are.
@@ -164,6 +168,8 @@ impl<S> Session<S> {
             joined: None,
             frames_sent: 0,
             bytes_sent: 0,
+            messages_untold: 0,
+            is_audited: false,
             reading_held: false,
             jobs: None,
             rights: Rights::nothing(),

@@ -50,6 +50,7 @@ CAUSED = {
     "TickcastCertificateExpires": ("doctored", "a doctored scrape: a certificate that ends tomorrow"),
     "TickcastTlsFilesFaulty": ("doctored", "a doctored scrape: the files of TLS have a fault"),
     "TickcastTokensRefused": ("doctored", "a doctored scrape: a bad token each second"),
+    "TickcastAuditFailed": ("doctored", "a doctored scrape: no disk is full"),
     "TickcastAbsent": (None, "every target was removed"),
 }
 
@@ -309,6 +310,8 @@ def doctor(line):
     name, _, value = line.rpartition(" ")
     if name == "tickcast_updates_residual":
         return f"{name} 3"
+    if name == "tickcast_audit_failed":
+        return f"{name} 1"
     if name == "tickcast_shards":
         return f"{name} {int(value) - 1}"
     if name == "tickcast_tls_files_faulty":

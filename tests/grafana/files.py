@@ -12,6 +12,7 @@ from tree import BOARDS, GRAFANA, ROOT, RULES, alerts, headings, metrics_in, pag
 # On no board and in no rule, and why.
 NOT_SHOWN = {
     "tickcast_limits_drain_seconds": "it is for who asks whether a long drain is meant",
+    "tickcast_audit_events_total": "it is how busy the clients are, and what is missing is an alert",
     "process_virtual_memory_bytes": "it says nothing of a server of this kind",
     "process_threads": "it is fixed by the configuration",
     "process_start_time_seconds": "tickcast_uptime_seconds says the same to the millisecond",

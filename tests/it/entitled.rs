@@ -16,8 +16,8 @@ const SECRET: &[u8] = b"a secret of thirty-two bytes, or more";
 const MARKER: &str = "MarkerThatNobodyMaySee";
 
 /// A server that asks for tokens of one key, and its files.
-struct Guarded {
-    server: Server,
+pub(super) struct Guarded {
+    pub server: Server,
     revoked: PathBuf,
     key: PathBuf,
 }
@@ -27,7 +27,7 @@ fn now_s() -> u64 {
 }
 
 /// A token with this claim, for an hour unless `more` says otherwise.
-fn token(claim: &Value, more: &Value) -> String {
+pub(super) fn token(claim: &Value, more: &Value) -> String {
     let mut claims = json!({"sub": "alice", "jti": "t1", "exp": now_s() + 3_600, "tickcast": claim});
     for (name, value) in more.as_object().into_iter().flatten() {
         claims[name] = value.clone();
@@ -53,7 +53,7 @@ impl Drop for Guarded {
 }
 
 impl Guarded {
-    async fn start(args: &[&str]) -> Guarded {
+    pub async fn start(args: &[&str]) -> Guarded {
         static NUMBERS: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let file = |name| {
@@ -68,14 +68,14 @@ impl Guarded {
         Guarded { server, revoked, key }
     }
 
-    async fn publish(&self, lines: &str) {
+    pub async fn publish(&self, lines: &str) {
         let request = self.server.request("POST", "/v1/publish").header("authorization", &bearer(&admin()));
         let reply = request.body(lines.to_owned()).send().await;
         assert_eq!(reply.json()["rejected"], json!([]), "{reply:?}");
     }
 
     /// A WebSocket with this query and these headers, from its answer on.
-    async fn stream(&self, query: &str, headers: &str) -> RawClient {
+    pub async fn stream(&self, query: &str, headers: &str) -> RawClient {
         let head = RawClient::upgrade(&self.server).replace("/v1/stream", &format!("/v1/stream?{query}"));
         let mut client = RawClient::connect(&self.server).await;
         client.write(head.replace("\r\n\r\n", &format!("\r\n{headers}\r\n")).as_bytes()).await;
@@ -85,7 +85,7 @@ impl Guarded {
         client
     }
 
-    async fn get(&self, path: &str, token: Option<&str>) -> Reply {
+    pub async fn get(&self, path: &str, token: Option<&str>) -> Reply {
         let request = self.server.request("GET", path);
         match token {
             Some(token) => request.header("authorization", &bearer(token)).send().await,
@@ -98,12 +98,12 @@ fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
-async fn tell(client: &mut RawClient, command: &Value) {
+pub(super) async fn tell(client: &mut RawClient, command: &Value) {
     client.write(&raw::message(raw::TEXT, command.to_string().as_bytes())).await;
 }
 
 /// The next message of this type.
-async fn next(client: &mut RawClient, kind: &str) -> Value {
+pub(super) async fn next(client: &mut RawClient, kind: &str) -> Value {
     loop {
         let Some((opcode, payload)) = client.read_frame().await else { panic!("hung up before {kind}") };
         assert_ne!(opcode, raw::CLOSE, "closed before {kind}: {}", String::from_utf8_lossy(&payload));
@@ -117,7 +117,7 @@ async fn next(client: &mut RawClient, kind: &str) -> Value {
 }
 
 /// The statuses, or codes, that a subscription to these symbols is answered by.
-async fn results(client: &mut RawClient, symbols: &[&str]) -> Vec<String> {
+pub(super) async fn results(client: &mut RawClient, symbols: &[&str]) -> Vec<String> {
     tell(client, &json!({"op": "subscribe", "symbols": symbols})).await;
     let answer = next(client, "subscribed").await;
     let word = |result: &Value| result.get("code").unwrap_or(&result["status"]).as_str().unwrap().to_owned();

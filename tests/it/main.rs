@@ -7,6 +7,7 @@ mod harness;
 mod health;
 
 mod ahead;
+mod audit;
 mod binary;
 mod bounds;
 mod check;

@@ -16,6 +16,7 @@
 mod acks;
 mod ahead;
 mod asker;
+mod audited;
 mod client;
 mod corrected;
 mod deadlines;

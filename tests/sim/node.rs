@@ -18,6 +18,7 @@ use hyper::Request;
 use rand::{Rng, RngExt};
 use tickcast::{
     access::Authority,
+    audit::AuditLog,
     clock::{Anchor, Clock, MarketClock},
     feed::Sink,
     server::{
@@ -109,16 +110,17 @@ const JOINED_BYTES: usize = 10 * 1024;
 
 impl Node {
     pub fn new(plan: &Plan, clock: Clock, market: &MarketClock, net: &Net) -> Node {
-        Node::with_authority(plan, clock, market, net, Arc::new(Authority::open()))
+        Node::with(plan, clock, market, net, Arc::new(Authority::open()), None)
     }
 
-    /// One that asks for tokens.
-    pub fn with_authority(
+    /// One that may ask for tokens, and keep accounts of use.
+    pub fn with(
         plan: &Plan,
         clock: Clock,
         market: &MarketClock,
         net: &Net,
         authority: Arc<Authority>,
+        audit: Option<Arc<AuditLog>>,
     ) -> Node {
         let limits = &plan.limits;
         let mut ends = Vec::new();
@@ -148,7 +150,8 @@ impl Node {
         };
         let state =
             NodeState::new(EPOCH.to_owned(), limits.clone(), clock, market.clone(), Arc::clone(&ingest));
-        let state = Arc::new(state.with_authority(authority).with_push(Arc::new(sink("push", FeedId(1)))));
+        let state = state.with_authority(authority).with_audit(audit);
+        let state = Arc::new(state.with_push(Arc::new(sink("push", FeedId(1)))));
         let allowed_origins = AllowedOrigins::new::<&str>(&[]);
         let server = Arc::new(ServerState::new(Arc::clone(&state), inboxes.clone(), allowed_origins));
         let spawned: Rc<RefCell<Vec<Task>>> = Rc::default();

@@ -10,6 +10,7 @@ use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use tickcast::{
     access::Authority,
+    audit::AuditLog,
     clock::{Clock, MarketClock},
     feed::ndjson::NdjsonDecoder,
     limits::Limits,
@@ -100,8 +101,19 @@ impl Stage {
         net.borrow_mut().keeps_writes = true;
         let decoder = NdjsonDecoder::new(limits.line_bytes);
         let market = MarketClock::of_world(clock);
-        let node = Node::with_authority(&Plan::bare(limits), clock, &market, &net, authority);
+        let node = Node::with(&Plan::bare(limits), clock, &market, &net, authority, None);
         let random = Pcg64Mcg::seed_from_u64(seed);
+        Stage { clock, node, net, decoder, random, clients: Vec::new() }
+    }
+
+    /// With accounts of use, and a clock that begins later than others.
+    pub fn audited(limits: Limits, begin: Nanos, audit: Arc<AuditLog>) -> Stage {
+        let clock = Clock::manual(begin);
+        let net = Network::new(clock, 0);
+        let decoder = NdjsonDecoder::new(limits.line_bytes);
+        let (market, authority) = (MarketClock::of_world(clock), Arc::new(Authority::open()));
+        let node = Node::with(&Plan::bare(limits), clock, &market, &net, authority, Some(audit));
+        let random = Pcg64Mcg::seed_from_u64(1);
         Stage { clock, node, net, decoder, random, clients: Vec::new() }
     }
 
@@ -163,6 +175,11 @@ impl Stage {
     pub fn reads(&mut self, Who(who): Who, reads: bool) {
         self.clients[who].reads = reads;
         self.wake(who);
+    }
+
+    /// Its connection is gone at once.
+    pub fn hang_up(&mut self, Who(who): Who) {
+        self.net.borrow_mut().client_resets(self.clients[who].link);
     }
 
     pub fn answers_no_ping(&mut self, Who(who): Who) {

@@ -73,6 +73,10 @@ impl Usage {
             Event::Begin { .. } | Event::Torn { .. } => {}
             Event::Lost { events } => self.lost += events,
             Event::Opened { session, who, expires, .. } => self.opened(now, session, who, expires),
+            Event::Renewed { session, who, expires } => {
+                self.ended(session);
+                self.opened(now, session, who, expires);
+            }
             Event::Ended { session, .. } => self.ended(session),
             Event::Received { who, product, symbols, delayed, .. } => {
                 let row = self.rows.entry(UsageKey { month, product, who }).or_default();
@@ -87,6 +91,7 @@ impl Usage {
                 }
             }
             Event::Refused { .. } => self.months.entry(month).or_default().refused += 1,
+            Event::RefusedMore { count } => self.months.entry(month).or_default().refused += count,
             Event::Revoked { .. } => self.months.entry(month).or_default().revoked += 1,
         }
     }

@@ -28,6 +28,8 @@ pub struct Place(u32, u32);
 pub struct Subscriber<'a> {
     pub symbol: &'a Symbol,
     pub name: Option<&'a Name>,
+    /// It was sent something.
+    pub has_begun: bool,
 }
 
 /// To list a symbol, and look its patterns up.
@@ -44,7 +46,9 @@ impl Fanout {
         let entry = self.schedule.sessions.get(session.0 as usize)?;
         let (topic, key) = entry.subs.next_from((from.0, from.1))?;
         let symbol = &self.topics[topic as usize].symbol;
-        Some((Place(topic, key + 1), Subscriber { symbol, name: self.view_of(key).name.as_ref() }))
+        let has_begun = !self.subs[key as usize].claim.is_first();
+        let name = self.view_of(key).name.as_ref();
+        Some((Place(topic, key + 1), Subscriber { symbol, name, has_begun }))
     }
 
     /// Whether the session may add this pattern.

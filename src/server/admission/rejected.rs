@@ -18,6 +18,8 @@ pub enum RejectedReason {
     Timeout,
     /// More connections than sessions and their overhead can need, or than one address may have.
     Connections,
+    /// Accounts of use cannot be kept, and new sessions are refused for that (`audit.on_failure`).
+    Audit,
 }
 
 /// Counts of refused handshakes, by [`RejectedReason`].
@@ -25,7 +27,7 @@ pub enum RejectedReason {
 pub struct Rejected([AtomicU64; RejectedReason::ALL.len()]);
 
 impl RejectedReason {
-    pub const ALL: [RejectedReason; 8] = [
+    pub const ALL: [RejectedReason; 9] = [
         RejectedReason::BadRequest,
         RejectedReason::Origin,
         RejectedReason::TooManySessions,
@@ -34,6 +36,7 @@ impl RejectedReason {
         RejectedReason::Token,
         RejectedReason::Timeout,
         RejectedReason::Connections,
+        RejectedReason::Audit,
     ];
 
     pub const fn label(self) -> &'static str {
@@ -46,6 +49,7 @@ impl RejectedReason {
             RejectedReason::Token => "token",
             RejectedReason::Timeout => "timeout",
             RejectedReason::Connections => "connections",
+            RejectedReason::Audit => "audit",
         }
     }
 }

@@ -7,6 +7,7 @@ use hyper::Request;
 use super::{addresses::AddressPermit, rejected::RejectedReason};
 use crate::{
     access::{Refused, SharedRights},
+    audit::{AuditLog, Who},
     fanout::SessionKey,
     planted::{Fault, is_planted},
     server::{
@@ -49,9 +50,13 @@ pub fn admit<B>(server: &ServerState, request: &Request<B>, peer: SocketAddr) ->
     let access = match access(server, request) {
         Ok(access) => access,
         Err(NoAccess::Refused(Refused::Missing)) => SessionAccess::Awaited,
-        Err(NoAccess::TwoTokens) => return Err((RejectedReason::Token, CloseReason::BadToken)),
-        Err(NoAccess::Refused(refused)) => {
-            return Err((RejectedReason::Token, CloseReason::of_refused(&refused)));
+        Err(no_access) => {
+            server.node.tell_refused(Who::default(), peer.ip(), no_access.counted().label());
+            let close = match no_access {
+                NoAccess::TwoTokens => CloseReason::BadToken,
+                NoAccess::Refused(refused) => CloseReason::of_refused(&refused),
+            };
+            return Err((RejectedReason::Token, close));
         }
     };
     let command = request.uri().query().and_then(|query| query::subscribe_command(query, None));
@@ -92,6 +97,18 @@ pub fn is_local<B>(server: &ServerState, request: &Request<B>, peer: SocketAddr)
 /// # Errors
 /// With the reason, as a metric label and as a close code.
 pub fn permit<B>(
+    server: &ServerState,
+    request: &Request<B>,
+    peer: SocketAddr,
+) -> Result<AddressPermit, (RejectedReason, CloseReason)> {
+    if server.node.audit.as_deref().is_some_and(AuditLog::refuses) {
+        return Err((RejectedReason::Audit, CloseReason::Internal));
+    }
+    let permit = permit_unaudited(server, request, peer);
+    permit.inspect_err(|(reason, _)| server.node.tell_refused(Who::default(), peer.ip(), reason.label()))
+}
+
+fn permit_unaudited<B>(
     server: &ServerState,
     request: &Request<B>,
     peer: SocketAddr,

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     access::{Refused, Rights, SharedRights},
+    audit::{AuditLog, Via},
     fanout::Glob,
     server::{
         access::NoAccess,
@@ -63,7 +64,7 @@ pub async fn snapshot(
     rights: SharedRights,
 ) -> Result<HttpResponse, Failure> {
     let named = named_targets(shard, request).await?;
-    allow_any(shard, &named.targets, &rights)?;
+    allow_any(shard, caller, &named.targets, &rights)?;
     // A body may have taken its time.
     if rights.is_expired(shard.node.clock.now()) {
         return Err(NoAccess::from(Refused::Expired).into());
@@ -90,22 +91,36 @@ fn records(
     rights: SharedRights,
 ) -> Result<HttpResponse, Failure> {
     let (symbols, globs) = sort(targets)?;
+    if shard.node.audit.as_deref().is_some_and(AuditLog::refuses) {
+        return Err(Failure::unaudited());
+    }
     if globs.is_empty() && symbols.len() <= SYMBOLS_AT_ONCE {
+        tell_answered(shard, &rights);
         let text = walk::whole(RecordsWalk::new(&shard.node, symbols, globs, numbers, &rights));
         return Ok(response::whole("application/json", text.into()));
     }
     let permit = bulk::permit(&app.bulk, shard, &caller.activity)?;
+    tell_answered(shard, &rights);
     let walk = RecordsWalk::new(&shard.node, symbols, globs, numbers, &rights);
     Ok(response::walk(WalkBody::new(shard, Box::new(walk), permit).under(rights)))
 }
 
+/// Tells the accounts of use of a request that is answered; its symbols are told as they are written.
+fn tell_answered(shard: &Shard, rights: &Rights) {
+    if let Some(audit) = &shard.node.audit {
+        audit.tell_used(shard.node.clock.now(), rights.who(), Via::Rest, 1);
+    }
+}
+
 /// Refuses a request of which nothing may be answered, whether the symbols exist or not.
-fn allow_any(shard: &Shard, targets: &[Target], rights: &Rights) -> Result<(), Failure> {
+fn allow_any(shard: &Shard, caller: &Caller, targets: &[Target], rights: &Rights) -> Result<(), Failure> {
     let may_have = |target: &Target| !matches!(target, Target::Name(symbol) if !rights.may_read(symbol));
     if targets.iter().any(may_have) {
         return Ok(());
     }
-    shard.node.refused.count(RefusedAccess::NotEntitled);
+    let reason = RefusedAccess::NotEntitled;
+    shard.node.refused.count(reason);
+    shard.node.tell_refused(rights.who(), caller.peer.ip(), reason.label());
     Err(Failure::not_entitled("the request's token may read none of these symbols, if they exist"))
 }
 
@@ -154,7 +169,7 @@ pub async fn events(
     let read = CommandReader::with_fields(Arc::clone(&shard.node.fields))
         .read(&mut command.as_bytes().to_vec(), &shard.node.limits);
     if let Ok(Command::Subscribe { symbols, .. }) = &read {
-        allow_any(shard, symbols, rights)?;
+        allow_any(shard, caller, symbols, rights)?;
     }
     let permit = sessions::permit(&shard.server, request, caller.peer).map_err(|(reason, close)| {
         shard.server.rejected.count(reason);
@@ -165,7 +180,9 @@ pub async fn events(
         };
         Failure::new(status, reason.label(), close.phrase())
     })?;
-    let access = sessions::access(&shard.server, request)?;
+    let access = sessions::access(&shard.server, request).inspect_err(|no_access| {
+        shard.node.tell_refused(rights.who(), caller.peer.ip(), no_access.counted().label());
+    })?;
     let left_at = request.headers().get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()));
     if let Some(position) = left_at.and_then(|id| Position::parse(&id))
         && let Some(resume) = resume(shard, position, command.clone()).await?

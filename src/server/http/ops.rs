@@ -92,6 +92,7 @@ fn text(app: &App, server: &ServerState, answers: Vec<Option<ShardReport>>) -> V
         ready: shards == app.shards.len() && why_not_ready(app, server).is_ok(),
         limits: &server.node.limits,
         log_lines_dropped: app.log_lines_dropped.load(Ordering::Relaxed),
+        audit: server.node.audit.as_deref(),
         uptime_seconds: app.clock.now().since(app.began) as f64 / 1e9,
         #[cfg(feature = "tls")]
         tls: server.tls.as_deref(),

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     access::{Rights, SharedRights},
+    audit::Who,
     server::{
         access,
         admission::{balancer::Role, rejected::RejectedReason},
@@ -159,7 +160,9 @@ impl RouteAccess {
         if app.has_admin && caller.role == Role::Admin {
             return Ok(RouteAccess { rights: Rights::everything() });
         }
-        let rights = access::rights_of(request, node, node.clock.now())?;
+        let rights = access::rights_of(request, node, node.clock.now()).inspect_err(|no_access| {
+            node.tell_refused(Who::default(), caller.peer.ip(), no_access.counted().label());
+        })?;
         let (is_allowed, what) = match needed {
             Needed::Nothing => (true, ""),
             Needed::Read => (rights.may_read_any(), "read any symbol"),
@@ -168,7 +171,9 @@ impl RouteAccess {
             Needed::Metrics | Needed::Debug => (rights.admin, "have this: it needs admin"),
         };
         if !is_allowed {
-            node.refused.count(RefusedAccess::NotEntitled);
+            let reason = RefusedAccess::NotEntitled;
+            node.refused.count(reason);
+            node.tell_refused(rights.who(), caller.peer.ip(), reason.label());
             return Err(Failure::not_entitled(format!("the request's token may not {what}")));
         }
         Ok(RouteAccess { rights })

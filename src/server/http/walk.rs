@@ -20,6 +20,7 @@ use hyper::body::{Body, Frame};
 use super::bulk::BulkPermit;
 use crate::{
     access::{Rights, SharedRights},
+    audit::Via,
     fanout::Glob,
     planted::{Fault, is_planted},
     server::{shard::Shard, slices::Priority},
@@ -241,11 +242,16 @@ impl RecordsWalk {
 impl Walk for RecordsWalk {
     fn piece(&mut self, out: &mut Vec<u8>) -> bool {
         let symbols = self.symbols();
+        let mut shown = Vec::new();
         for (symbol, image) in symbols.iter().zip(self.node.ingest.records(&symbols)) {
             if let Some(image) = image.filter(|image| image.record.seq > 0) {
                 out.push(b',');
                 json::write_snapshot(symbol, &image.record, self.wanted, self.numbers, out);
+                shown.push(symbol);
             }
+        }
+        if let Some(audit) = &self.node.audit {
+            audit.tell_received(self.node.clock.now(), &self.rights.who(), Via::Rest, shown.into_iter());
         }
         self.named.len() > 0 || self.from < self.until
     }

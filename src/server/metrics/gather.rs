@@ -6,6 +6,7 @@ use super::table::Handles;
 #[cfg(feature = "tls")]
 use crate::server::tls::{state::TlsState, stats::TlsRejected};
 use crate::{
+    audit::AuditLog,
     fanout::GapReason,
     feed::RejectReason,
     limits::Limits,
@@ -37,6 +38,7 @@ pub struct ScrapeInputs<'a> {
     pub log_lines_dropped: u64,
     #[cfg(feature = "tls")]
     pub tls: Option<&'a TlsState>,
+    pub audit: Option<&'a AuditLog>,
     pub now: Nanos,
 }
 
@@ -108,6 +110,11 @@ impl Handles {
         self.ready.set(u64::from(inputs.ready));
         self.uptime_seconds.set(inputs.uptime_seconds);
         self.log_lines_dropped.set(inputs.log_lines_dropped);
+        if let Some(audit) = inputs.audit {
+            self.audit_failed.set(u64::from(audit.has_failed()));
+            self.audit_events.set(audit.written());
+            self.audit_events_lost.set(audit.lost());
+        }
         self.build_info.set([env!("CARGO_PKG_VERSION")], 1);
     }
 

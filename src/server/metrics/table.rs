@@ -164,6 +164,12 @@ metrics! {
         "limits.drain_ms, as it is in force.";
     log_lines_dropped: Total = "tickcast_log_lines_dropped_total",
         "Lines of the log that nobody took in time, or at all.";
+    audit_failed: CountGauge = "tickcast_audit_failed",
+        "1 while accounts of use are kept and cannot be written.";
+    audit_events: Total = "tickcast_audit_events_total",
+        "Events that are in the accounts of use.";
+    audit_events_lost: Total = "tickcast_audit_events_lost_total",
+        "Events that are missing in them.";
     build_info: CountGaugeBy<1> = "tickcast_build_info" by ["version"],
         "1; what runs is in its labels.";
 }

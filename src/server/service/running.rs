@@ -232,6 +232,13 @@ impl Service {
         self.is_drained()
     }
 
+    /// Writes the accounts of use that wait, after a drain.
+    pub fn close_audit(&self) {
+        if let Some(audit) = &self.server.node.audit {
+            audit.close(self.server.node.clock.now());
+        }
+    }
+
     /// The result of a drain: how many sessions ended, how many of them were cut off, how many are left.
     pub fn drained(&self) -> Drained {
         let ended = self.server.ended.lock().unwrap_or_else(PoisonError::into_inner);

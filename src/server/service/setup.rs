@@ -12,6 +12,7 @@ use std::{
 use crate::server::tls::TlsFaults;
 use crate::{
     access::settings::AuthSettings,
+    audit::{AuditFileError, AuditSetup},
     feed::{FeedError, Source},
     limits::Limits,
     server::tls_files::TlsFiles,
@@ -36,6 +37,8 @@ pub struct Setup {
     pub fields: Arc<CustomFields>,
     /// Who may see what.
     pub auth: AuthSettings,
+    /// Accounts of use; `None` for none.
+    pub audit: Option<AuditSetup>,
     /// `None`: one that no earlier start had.
     pub epoch: Option<String>,
     /// Lines of the log that were dropped, as counted by the writer of the log.
@@ -64,6 +67,8 @@ pub enum StartError {
     Tls(#[source] TlsFaults),
     #[error("this build has no TLS: build it with the feature tls")]
     NoTls,
+    #[error("cannot keep accounts of use (audit.file)")]
+    Audit(#[from] AuditFileError),
     #[error("cannot set up metrics")]
     Metrics(#[from] prometheus::Error),
     #[error("cannot start a thread or its runtime")]

@@ -28,6 +28,7 @@ use crate::server::{
     tls_files::TlsFiles,
 };
 use crate::{
+    audit::AuditLog,
     clock::{Clock, MarketClock},
     feed::{Feed, with_sources},
     limits::Limits,
@@ -116,7 +117,8 @@ impl Service {
             .with_fields(setup.fields);
         // Publishing ends with the process.
         let push = feed_sink(&feeds.push, &ingest, clock, &market_clock, Arc::new(|| {}));
-        let node = node.with_push(Arc::new(push));
+        let audit = setup.audit.map(|audit| AuditLog::start(&audit, clock.now())).transpose()?.map(Arc::new);
+        let node = node.with_push(Arc::new(push)).with_audit(audit);
         let allowed_origins = AllowedOrigins::new(&setup.allowed_origins);
         let server = ServerState::new(Arc::new(node), inboxes.clone(), allowed_origins);
         #[cfg(feature = "tls")]

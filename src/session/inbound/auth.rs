@@ -58,7 +58,7 @@ impl<S: SessionSocket> Core<S> {
     }
 
     fn refuse_token(&mut self, key: SessionKey, id: Option<Id>, refused: &Refused) {
-        self.node.refused.count(refused.into());
+        self.audit_refused(key, refused.into(), None);
         let error = CommandError { id, code: ErrorCode::BadToken, message: refused.to_string() };
         self.control(key, &Control::error(&error));
         if self.session(key).is_some_and(|session| session.awaits_token) {
@@ -84,14 +84,21 @@ impl<S: SessionSocket> Core<S> {
                 UserPlace::Kept => kept,
                 UserPlace::New(user) => user,
             };
+            self.audit_renewed(key, &job.rights);
             self.entitle(key, &job.rights, user);
             self.fanout.restrict_globs(key);
             job.stage = AuthStage::Restricting { from: Place::default(), ended: Vec::new() };
         }
-        let AuthStage::Restricting { from, ended } = &mut job.stage else { return false };
-        let is_done = is_planted(Fault::RenewalForgetsSubscriptions)
-            || self.fanout.restrict_some(key, from, now, ended, units);
-        if !is_done {
+        if let AuthStage::Restricting { from, ended } = &mut job.stage {
+            let is_done = is_planted(Fault::RenewalForgetsSubscriptions)
+                || self.fanout.restrict_some(key, from, now, ended, units);
+            if !is_done {
+                return false;
+            }
+            job.stage = AuthStage::Telling { from: Place::default(), ended: std::mem::take(ended) };
+        }
+        let AuthStage::Telling { from, ended } = &mut job.stage else { return false };
+        if !self.audit_subscribed(key, from, units) {
             return false;
         }
         let ended = std::mem::take(ended);

@@ -158,7 +158,7 @@ impl<S: SessionSocket> Core<S> {
                     return refused;
                 }
                 if !self.may_have(key, job) {
-                    return self.no_field(symbol.as_str(), name.as_ref());
+                    return self.no_field(key, symbol.as_str(), name.as_ref());
                 }
                 return match self.subscribe(key, symbol, job, now, units) {
                     Ok(subscribed) => {
@@ -172,7 +172,7 @@ impl<S: SessionSocket> Core<S> {
             SymbolsCommand::Unsubscribe => self.fanout.unsubscribe(key, symbol, name.as_ref()),
             SymbolsCommand::Set { change } => {
                 let Some(change) = self.fanout.allowed_change(key, change) else {
-                    return self.no_field(symbol.as_str(), name.as_ref());
+                    return self.no_field(key, symbol.as_str(), name.as_ref());
                 };
                 self.fanout.set(key, symbol, name.as_ref(), &change, now)
             }
@@ -216,7 +216,7 @@ impl<S: SessionSocket> Core<S> {
         );
         let name = job.name.as_ref();
         if !self.may_have(key, job) {
-            return Err(self.no_field(glob.as_str(), job.name.as_ref()));
+            return Err(self.no_field(key, glob.as_str(), job.name.as_ref()));
         }
         let message = if job.globs > most {
             format!("one command names at most {most} different globs (limits.globs)")

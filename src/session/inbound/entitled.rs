@@ -20,13 +20,13 @@ impl<S: SessionSocket> Core<S> {
             Entitlement::Delayed => "this symbol may be read delayed, and delayed data is not served yet",
             Entitlement::Refused => "this symbol may not be read with the session's token, if it exists",
         };
-        self.node.refused.count(RefusedAccess::NotEntitled);
+        self.audit_refused(key, RefusedAccess::NotEntitled, Some(symbol));
         Some(Entry::error(symbol.as_str(), ErrorCode::NotEntitled, message).named(name))
     }
 
     /// The answer where none of the fields that are asked for may be read.
-    pub(super) fn no_field(&self, text: &str, name: Option<&Name>) -> Entry {
-        self.node.refused.count(RefusedAccess::NotEntitled);
+    pub(super) fn no_field(&mut self, key: SessionKey, text: &str, name: Option<&Name>) -> Entry {
+        self.audit_refused(key, RefusedAccess::NotEntitled, None);
         let message = "none of the fields may be read with the session's token";
         Entry::error(text, ErrorCode::NotEntitled, message).named(name)
     }

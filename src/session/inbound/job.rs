@@ -150,6 +150,8 @@ pub enum AuthStage {
     Waiting,
     /// What the new one does not allow ends, from a place on.
     Restricting { from: Place, ended: Vec<Withdrawn> },
+    /// What goes on is told to the accounts of use, from a place on.
+    Telling { from: Place, ended: Vec<Withdrawn> },
 }
 
 /// A message of ticks.

@@ -80,6 +80,7 @@ impl<S: SessionSocket> Core<S> {
             self.fanout.abandoned(&in_flight.tally);
         }
         self.fanout.close(key);
+        self.audit_ended(&session, session.closing.map_or(reason, |closing| closing.reason));
         session.wake();
     }
 }

@@ -25,6 +25,9 @@ const IDLE_AFTER_NANOS: u64 = 1_000_000_000;
 /// Units for the walk over topics at once, before the sessions; the rest is done in later turns.
 const WALK_UNITS: u32 = 16 * 1024;
 
+/// Units for telling, in a new month, which subscriptions go on into it.
+const AUDIT_UNITS: u32 = 8 * 1024;
+
 /// The action that a session's deadlines call for.
 enum DeadlineAction {
     Fine,
@@ -58,6 +61,7 @@ impl<S: SessionSocket> Core<S> {
                 DeadlineAction::Fine => self.maintain(key, &node.limits, now),
             }
         }
+        self.sweep_audit(now, &mut Units::new(AUDIT_UNITS));
         self.sweep_drain(now);
         self.sweep_end();
     }

@@ -10,7 +10,8 @@ use crate::{
 };
 
 impl<S: SessionSocket> Core<S> {
-    pub fn log_opened(&self, key: SessionKey) {
+    pub fn log_opened(&mut self, key: SessionKey) {
+        self.audit_opened(key);
         let Some(session) = self.sessions.get(key.0 as usize).and_then(Option::as_deref) else { return };
         tracing::debug!(
             session = session.number,

@@ -122,7 +122,7 @@ impl<S: SessionSocket> Core<S> {
     pub(super) fn maintain_rights(&mut self, key: SessionKey, limits: &Limits, now: Nanos) -> bool {
         let Some(session) = self.session(key) else { return false };
         if session.awaits_token && now.since(session.opened_at) >= nanos(limits.auth) {
-            self.node.refused.count((&Refused::Missing).into());
+            self.audit_refused(key, (&Refused::Missing).into(), None);
             self.close(key, CloseReason::BadToken);
             return true;
         }

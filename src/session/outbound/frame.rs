@@ -17,6 +17,7 @@ impl<S: SessionSocket> Core<S> {
         let (size, encoding) = (session.frame_size(), session.encoding());
         let market = self.node.market.at(now);
         let tally = encoding.fill(&mut self.framer, size, &mut self.fanout, key, market, &self.node.ingest);
+        self.note_firsts(key);
         self.framer.hold().map(|frame| PreparedFrame { frame, tally })
     }
 
@@ -88,6 +89,7 @@ impl<S: SessionSocket> Core<S> {
             return WriteOutcome::All;
         }
         session.frames_sent += 1;
+        session.messages_untold += frame.rx.len() as u64;
         session.frame_at = market;
         self.stats.frames_sent += 1;
         self.fanout.accepted(tally);

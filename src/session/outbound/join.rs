@@ -44,6 +44,7 @@ impl<S: SessionSocket> Core<S> {
         let Some(size) = self.session(key).map(|session| session.frame_size()) else { return };
         let ingest = &self.node.ingest;
         let tally = encoding.fill(&mut self.framer, size, &mut self.fanout, key, market, ingest);
+        self.note_firsts(key);
         let Some(frame) = self.framer.ready() else { return };
         let (bytes, newest_order) = (frame.bytes.to_vec(), frame.newest_order);
         let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);

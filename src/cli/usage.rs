@@ -1,0 +1,77 @@
+//! `tickcast usage`: reports from the files of the audit, each line verified.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, ValueEnum};
+use tickcast::{
+    audit::{
+        Month, read_files,
+        usage::{ReportFormat, Usage},
+    },
+    escape::escaped,
+};
+
+use super::{
+    recordings::print,
+    shell::{EXIT_USAGE, complain},
+};
+
+/// Report who was shown what, from the files of an audit.
+///
+/// Users, products, classes and months; who held access on the first of a month, who used it, the most users and devices at
+/// one moment, and what was sent. Each line is verified: exit code 2 names one that was changed, left out or moved.
+#[derive(Args, Clone, Debug)]
+pub struct UsageArgs {
+    /// All files of an audit, in any order: audit*.jsonl
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// One month alone, in UTC; without it, all of them
+    #[arg(long, value_name = "YYYY-MM")]
+    month: Option<Month>,
+    /// The number of the last line, as known from elsewhere: shows that none is missing at the end
+    #[arg(long, value_name = "N")]
+    last: Option<u64>,
+    /// How the report is written; CSV has the rows of users alone
+    #[arg(long, value_enum, default_value_t)]
+    format: FormatArg,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
+enum FormatArg {
+    #[default]
+    Table,
+    Csv,
+    Json,
+}
+
+pub fn run(args: &UsageArgs) -> ExitCode {
+    let mut usage = Usage::default();
+    let chain = match read_files(&args.files, |record| usage.take(record)) {
+        Ok(chain) => chain,
+        Err(fault) => {
+            return refuse(&fault.to_string());
+        }
+    };
+    if let Some(last) = args.last.filter(|&last| last != chain.n) {
+        let end = chain.n;
+        let how = if end < last { "lines are missing at the end" } else { "there are more" };
+        return refuse(&format!("the last line has number {end}, and --last says {last}: {how}"));
+    }
+    if let Some(month) = args.month {
+        usage.only(month);
+    }
+    let format = match args.format {
+        FormatArg::Table => ReportFormat::Table,
+        FormatArg::Csv => ReportFormat::Csv,
+        FormatArg::Json => ReportFormat::Json,
+    };
+    match print(usage.write(format).as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => refuse(&format!("standard output cannot be written: {error}")),
+    }
+}
+
+fn refuse(why: &str) -> ExitCode {
+    complain(format_args!("tickcast usage: {}\n", escaped(why)));
+    ExitCode::from(EXIT_USAGE)
+}

@@ -1,0 +1,162 @@
+//! Accounts of use, as far as sessions tell them: that they were opened, what they were sent, and that they ended.
+//!
+//! The path of a tick pays an addition for each frame. A subscription's first message, the end of a session, another token
+//! and the turn of a month cost more. Where no accounts are kept, nothing of it does.
+
+use std::{collections::HashMap, mem, sync::Arc};
+
+use crate::{
+    access::Rights,
+    audit::{AuditLog, Event, Month, Via, Who},
+    fanout::{Place, SessionKey, Units},
+    session::{core::Core, refusals::RefusedAccess, socket::SessionSocket, state::Session},
+    tick::{Nanos, Symbol},
+    wire::CloseReason,
+};
+
+/// To look at a subscription, and whether it was told.
+const SUBSCRIPTION_UNITS: usize = 8;
+
+impl<S: SessionSocket> Core<S> {
+    fn audit(&self) -> Option<Arc<AuditLog>> {
+        self.node.audit.clone()
+    }
+
+    /// A session was opened, and has its rights.
+    pub(super) fn audit_opened(&mut self, key: SessionKey) {
+        let Some(audit) = self.audit() else { return };
+        let Some(session) = self.session(key) else { return };
+        session.is_audited = true;
+        let opened = Event::Opened {
+            session: session.number,
+            who: session.rights.who(),
+            address: session.peer.address.ip().to_canonical(),
+            agent: session.peer.agent.text().to_owned(),
+            via: session.via(),
+            expires: session.rights.expires.map(Nanos::micros),
+        };
+        audit.tell(self.node.clock.now(), opened);
+    }
+
+    /// A session is about to have other rights. Nothing that the old ones allow is partly written.
+    pub(in crate::session) fn audit_renewed(&mut self, key: SessionKey, rights: &Rights) {
+        let Some(audit) = self.audit() else { return };
+        let now = self.node.clock.now();
+        let Some(session) = self.session(key) else { return };
+        let messages = mem::take(&mut session.messages_untold);
+        audit.tell_used(now, session.rights.who(), session.via(), messages);
+        let (who, expires) = (rights.who(), rights.expires.map(Nanos::micros));
+        audit.tell(now, Event::Renewed { session: session.number, who, expires });
+    }
+
+    /// A frame was filled for this session.
+    #[inline]
+    pub(in crate::session) fn note_firsts(&mut self, key: SessionKey) {
+        if !self.fanout.firsts().is_empty() {
+            self.audit_firsts(key);
+        }
+    }
+
+    #[cold]
+    fn audit_firsts(&mut self, key: SessionKey) {
+        let Some(audit) = self.audit() else { return };
+        let Some(session) = self.session(key) else { return };
+        let (who, via) = (session.rights.who(), session.via());
+        audit.tell_received(self.node.clock.now(), &who, via, self.fanout.firsts().iter());
+    }
+
+    /// A session was refused something.
+    pub(in crate::session) fn audit_refused(
+        &mut self,
+        key: SessionKey,
+        reason: RefusedAccess,
+        symbol: Option<&Symbol>,
+    ) {
+        self.node.refused.count(reason);
+        let Some(audit) = self.audit() else { return };
+        let Some(session) = self.session(key) else { return };
+        let (who, address) = (session.rights.who(), session.peer.address.ip());
+        audit.tell_refused(self.node.clock.now(), who, address, reason.label(), symbol);
+    }
+
+    /// A session has been removed.
+    pub(super) fn audit_ended(&self, session: &Session<S>, reason: CloseReason) {
+        let Some(audit) = &self.node.audit else { return };
+        let (now, rights) = (self.node.clock.now(), &session.rights);
+        audit.tell_used(now, rights.who(), session.via(), session.messages_untold);
+        let number = session.number;
+        if reason == CloseReason::Revoked {
+            let (user, token) = (rights.user.clone(), rights.token.clone());
+            audit.tell(now, Event::Revoked { user, token, session: Some(number) });
+        }
+        if session.is_audited {
+            audit.tell(now, Event::Ended { session: number, reason: reason.label().into() });
+        }
+    }
+
+    /// When a month has begun, tells what sessions were sent until then, and which subscriptions go on into it.
+    pub(super) fn sweep_audit(&mut self, now: Nanos, units: &mut Units) {
+        let Some(audit) = self.audit() else { return };
+        let month = Month::of(now);
+        if self.audit_state.month.replace(month).is_some_and(|before| before != month) {
+            // As of the last moment of the month before.
+            let end = Nanos(month.begin_micros() * 1_000 - 1);
+            let mut sent: HashMap<(Who, Via), u64> = HashMap::new();
+            for session in self.sessions.iter_mut().flatten() {
+                let messages = mem::take(&mut session.messages_untold);
+                *sent.entry((session.rights.who(), session.via())).or_default() += messages;
+            }
+            for ((who, via), messages) in sent {
+                audit.tell_used(end, who, via, messages);
+            }
+            self.audit_state.walk = Some((0, Place::default()));
+        }
+        while let Some((index, mut from)) = self.audit_state.walk
+            && !units.is_spent()
+        {
+            units.spend(1);
+            let key = SessionKey(u32::try_from(index).unwrap_or(u32::MAX));
+            self.audit_state.walk = if index >= self.sessions.len() {
+                None
+            } else if self.audit_subscribed(key, &mut from, units) {
+                Some((index + 1, Place::default()))
+            } else {
+                Some((index, from))
+            };
+        }
+    }
+
+    /// Tells a session's subscriptions as received, from a place on, as far as the units last: they go on into a month, or
+    /// under another token. Returns whether it has finished.
+    pub(in crate::session) fn audit_subscribed(
+        &mut self,
+        key: SessionKey,
+        from: &mut Place,
+        units: &mut Units,
+    ) -> bool {
+        let Some(audit) = self.audit() else { return true };
+        let Some(session) = self.session(key) else { return true };
+        let (who, via) = (session.rights.who(), session.via());
+        let mut symbols = Vec::new();
+        let mut is_done = true;
+        while let Some((next, held)) = self.fanout.subscribed_from(key, *from) {
+            if units.is_spent() {
+                is_done = false;
+                break;
+            }
+            units.spend(SUBSCRIPTION_UNITS);
+            symbols.extend(held.has_begun.then_some(held.symbol));
+            *from = next;
+        }
+        if !symbols.is_empty() {
+            audit.tell_received(self.node.clock.now(), &who, via, symbols.into_iter());
+        }
+        is_done
+    }
+}
+
+impl<S> Session<S> {
+    pub fn via(&self) -> Via {
+        if self.encoding().has_position() { Via::Sse } else { Via::Stream }
+    }
+}
