@@ -100,6 +100,33 @@ impl AccessArgs {
         plain.apply(endpoint)
     }
 
+    /// As [`apply`](Self::apply), for the server that is configured here: unless an authority is named, one of its own
+    /// certificates is trusted, and nothing else. The variables' token stays here, for a probe needs none.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub fn apply_to_own(
+        &self,
+        endpoint: Endpoint,
+        certificates: &[impl AsRef<Path>],
+    ) -> Result<Endpoint, AccessError> {
+        if self.ca.is_some() || !endpoint.is_tls() {
+            return self.with(endpoint, |_| None);
+        }
+        let mut options = self.identified(TlsOptions::default())?;
+        for path in certificates {
+            let path = path.as_ref();
+            let pem = read(path)?;
+            let fault = |source| AccessError::TlsFile { path: path.to_owned(), source };
+            // By itself first, so that an error names the file.
+            TlsOptions::default().pin(pem.clone()).build().map_err(fault)?;
+            options = options.pin(pem);
+        }
+        let tls = options.build().map_err(|source| self.fault(source))?;
+        let plain = AccessArgs { client_cert: None, client_key: None, ..self.clone() };
+        plain.with(endpoint.with_tls(tls), |_| None)
+    }
+
     fn trusting(&self, endpoint: Endpoint) -> Result<Endpoint, AccessError> {
         let flag = match (&self.ca, &self.client_cert) {
             (Some(_), _) => "--ca",
@@ -113,10 +140,15 @@ impl AccessArgs {
         if let Some(ca) = &self.ca {
             options = options.ca(read(ca)?);
         }
-        if let (Some(certificate), Some(key)) = (&self.client_cert, &self.client_key) {
-            options = options.identity(read(certificate)?, read(key)?);
-        }
+        let options = self.identified(options)?;
         Ok(endpoint.with_tls(options.build().map_err(|source| self.fault(source))?))
+    }
+
+    fn identified(&self, options: TlsOptions) -> Result<TlsOptions, AccessError> {
+        Ok(match (&self.client_cert, &self.client_key) {
+            (Some(certificate), Some(key)) => options.identity(read(certificate)?, read(key)?),
+            _ => options,
+        })
     }
 
     fn fault(&self, source: TlsError) -> AccessError {

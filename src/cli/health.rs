@@ -2,7 +2,7 @@
 //!
 //! Not a monitor: it makes one request. Without a URL it uses the address on which the variables and the file (`--config`,
 //! or `TICKCAST_CONFIG`) let the server of this machine listen, the one for operators if there is one. So the check of a
-//! container need not repeat the port.
+//! container need not repeat the port. Over TLS it takes exactly the certificates that are configured.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -51,9 +51,11 @@ enum HealthError {
 }
 
 pub fn run(args: &HealthArgs) -> ExitCode {
-    let endpoint = args.url.clone().map_or_else(|| configured(args.config.clone()), Ok);
-    let trusting = |endpoint| args.access.apply(endpoint).map_err(|error| format!("{error}\n"));
-    let endpoint = match endpoint.and_then(trusting) {
+    let endpoint = match &args.url {
+        Some(url) => args.access.apply(url.clone()).map_err(|error| format!("{error}\n")),
+        None => configured(args),
+    };
+    let endpoint = match endpoint {
         Ok(endpoint) => endpoint,
         Err(text) => {
             complain(format_args!("tickcast: {text}"));
@@ -81,11 +83,15 @@ fn ask(endpoint: &Endpoint, args: &HealthArgs) -> Result<(), HealthError> {
     Ok(())
 }
 
-/// The server that this process would be, were it to serve.
-fn configured(file: Option<PathBuf>) -> Result<Endpoint, String> {
-    let config = SettingsArgs::of_file(file).config().map_err(|faults| faults.to_string())?;
+/// The server that this process would be, were it to serve. With TLS it is known by its certificate, for the address to
+/// listen on is seldom a name in it.
+fn configured(args: &HealthArgs) -> Result<Endpoint, String> {
+    let config = SettingsArgs::of_file(args.config.clone()).config().map_err(|faults| faults.to_string())?;
     let listen = config.admin_listen.unwrap_or(config.listen);
-    Endpoint::parse(&format!("http://{}", reachable(listen))).map_err(|error| format!("{error}\n"))
+    let scheme = if config.tls_certs.is_empty() { "http" } else { "https" };
+    let endpoint = Endpoint::parse(&format!("{scheme}://{}", reachable(listen)));
+    let endpoint = endpoint.map_err(|error| format!("{error}\n"))?;
+    args.access.apply_to_own(endpoint, &config.tls_certs).map_err(|error| format!("{error}\n"))
 }
 
 /// Where an address to listen on can be reached from the same machine.

@@ -327,3 +327,37 @@ fn what_ends_with_a_token_is_refused_and_not_left() {
     assert_eq!(standing("A"), Some(Standing::Refused("not_entitled".into())));
     assert_eq!(standing("B"), Some(Standing::Left));
 }
+
+/// A client that has the server's own file takes that server, whatever its certificate is for, and no other.
+#[tokio::test]
+async fn a_server_can_be_known_by_its_certificate_alone() {
+    let authority = Authority::new("ours");
+    let expired = |params: &mut CertificateParams| params.not_after = rcgen::date_time_ymd(2001, 1, 1);
+    let (own, other) = (authority.signs(&["quotes.test"], expired), authority.signs(&["127.0.0.1"], |_| {}));
+    let then = |_| Then::End;
+    let server = mock(own.server(None), Script { then, ..Script::default() }).await;
+    let pinned = |files: &[&str]| {
+        let options = files.iter().fold(TlsOptions::default(), |options, file| options.pin(*file));
+        endpoint(&server).with_tls(options.build().unwrap())
+    };
+    // The chain behind the first certificate does not count.
+    let chain = format!("{}{}", other.certificate, own.certificate);
+    let error = refused(pinned(&[&chain])).await;
+    assert!(matches!(&error, EndpointError::Tls { fault: TlsFault::NotPinned, .. }), "{error:?}");
+    assert!(error.is_final() && error.to_string().contains("not the one of the given file"), "{error}");
+    assert_eq!(seqs(&mut client(pinned(&[&chain, &own.certificate]))).await.unwrap().len(), 5);
+    // Whoever shows the certificate needs its key.
+    let thief = rustls::sign::CertifiedKey::new(
+        own.parts().0,
+        aws_lc_rs::sign::any_supported_type(&other.parts().1).unwrap(),
+    );
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(thief)));
+    server.set_tls(Arc::new(config));
+    let error = refused(pinned(&[&own.certificate]).apart().unwrap()).await;
+    assert!(error.to_string().ends_with("BadSignature"), "{error}");
+}

@@ -12,6 +12,8 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage, pki_types::Unix
 pub enum TlsFault {
     /// No trusted authority has signed the server's certificate.
     UnknownIssuer,
+    /// The server's certificate is not one of those that were given for it.
+    NotPinned,
     /// The server's certificate is that of an authority, which no server may have.
     IsAuthority,
     /// The server's certificate is for other names.
@@ -67,6 +69,7 @@ impl TlsFault {
         };
         match error {
             CertificateError::UnknownIssuer => TlsFault::UnknownIssuer,
+            CertificateError::ApplicationVerificationFailure => TlsFault::NotPinned,
             CertificateError::NotValidForNameContext { expected, presented } => {
                 let names = presented.iter().map(|name| plain_name(name)).collect();
                 TlsFault::Name { asked: expected.to_str().into_owned(), names }
@@ -106,6 +109,9 @@ impl fmt::Display for TlsFault {
         match self {
             TlsFault::UnknownIssuer => f.write_str(
                 "its certificate is signed by an authority that is not trusted here: give that authority's certificate (`--ca`)",
+            ),
+            TlsFault::NotPinned => f.write_str(
+                "its certificate is not the one of the given file: has it not taken a new file yet, or does another server listen there?",
             ),
             TlsFault::IsAuthority => f.write_str(
                 "it uses an authority's certificate as its own: it needs one for a server, signed by that authority",

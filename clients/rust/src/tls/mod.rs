@@ -1,9 +1,10 @@
 //! TLS: which servers are trusted, and how this client identifies itself.
 //!
-//! Not the protocol, which is rustls. Invariants: no connection is made to a server whose certificate was not verified;
-//! connections that share a [`Tls`] share its sessions, so that coming back is cheap.
+//! Not the protocol, which is rustls. Invariants: no connection is made to a server whose certificate was not verified, or
+//! is not one that was given for it; connections that share a [`Tls`] share its sessions, so that coming back is cheap.
 
 mod fault;
+mod pinned;
 
 use std::{fmt, sync::Arc};
 
@@ -21,6 +22,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 pub use self::fault::TlsFault;
 pub(crate) use self::fault::rustls_error;
+use self::pinned::Pinned;
 
 /// What is trusted, ready to connect. Clones are the same, and share the sessions that are resumed.
 #[derive(Clone)]
@@ -40,6 +42,7 @@ pub struct Tls {
 #[derive(Clone, Default)]
 pub struct TlsOptions {
     ca: Option<Vec<u8>>,
+    pins: Vec<Vec<u8>>,
     identity: Option<Identity>,
 }
 
@@ -60,6 +63,12 @@ pub enum TlsError {
     Authority(#[source] pem::Error),
     #[error("certificate {number} of the authorities' file cannot be trusted: {source}")]
     Root { number: usize, source: rustls::Error },
+    #[error(
+        "the file of the server's certificate holds no certificate; PEM is expected, with BEGIN CERTIFICATE"
+    )]
+    NoPin,
+    #[error("the server's certificate is no PEM: {0}")]
+    Pin(#[source] pem::Error),
     #[error(
         "this system has no certificates of authorities{why}: install them (often a package `ca-certificates`), or name a file (`--ca`)"
     )]
@@ -85,9 +94,18 @@ const OWN_SESSIONS: usize = 4;
 // === impl TlsOptions ===
 
 impl TlsOptions {
-    /// Trusts the authorities of this file, PEM with one certificate or more, and none of the system's.
+    /// Trusts the authorities of this file, PEM with one certificate or more, and none of the system's. It counts before
+    /// [`pin`](Self::pin).
     pub fn ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca = Some(pem.into());
+        self
+    }
+
+    /// Trusts a server that shows the first certificate of this file (PEM), and no authority: for a client that has the
+    /// server's own file. Whom the certificate is for, who signed it and when it expires do not matter then. Several files:
+    /// one of their certificates.
+    pub fn pin(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.pins.push(pem.into());
         self
     }
 
@@ -103,14 +121,18 @@ impl TlsOptions {
     /// # Errors
     /// When a text is not what it should be, or this system has no certificates of authorities.
     pub fn build(&self) -> Result<Tls, TlsError> {
-        let roots = match &self.ca {
-            Some(pem) => given_roots(pem)?,
-            None => system_roots()?,
-        };
-        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(TlsError::Versions)?
-            .with_root_certificates(roots);
+            .map_err(TlsError::Versions)?;
+        let builder = match &self.ca {
+            None if !self.pins.is_empty() => {
+                let pinned = Arc::new(Pinned::new(&self.pins, provider)?);
+                builder.dangerous().with_custom_certificate_verifier(pinned)
+            }
+            Some(pem) => builder.with_root_certificates(given_roots(pem)?),
+            None => builder.with_root_certificates(system_roots()?),
+        };
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {
@@ -127,6 +149,7 @@ impl fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsOptions")
             .field("has_ca", &self.ca.is_some())
+            .field("pins", &self.pins.len())
             .field("has_identity", &self.identity.is_some())
             .finish()
     }
