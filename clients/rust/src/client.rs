@@ -2,7 +2,7 @@
 //!
 //! Invariants: a new connection resumes after the last tick that was received; every wait has a bound; [`Client::next`]
 //! is cancel safe, so it can be a branch of a `select!`. A token whose file changes is sent to the server without a new
-//! connection.
+//! connection, and symbols that the old one did not allow are asked for again then.
 
 use std::{
     fmt,
@@ -180,6 +180,7 @@ impl Client {
                     return self.connected(connected);
                 }
                 Link::Up(socket) => {
+                    self.mirror.take_commands().into_iter().for_each(|command| socket.send(command));
                     if let Some(heartbeat) = self.mirror.heartbeat() {
                         socket.expect_heartbeat(heartbeat);
                     }

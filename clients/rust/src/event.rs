@@ -38,8 +38,11 @@ pub enum Event<'a> {
     /// The estimate of the server's time has improved.
     Pong(Pong),
     List(List<'a>),
-    /// A token was taken.
+    /// A token was taken. Symbols that were `not_entitled` are asked for again.
     Auth(Auth),
+    /// The session's token expires soon, and the session with it unless a new one is sent: in microseconds since 1970 by the
+    /// service's clock.
+    Expiring(i64),
     /// What became of published ticks.
     Published(Published<'a>),
     /// The server closes soon.

@@ -201,6 +201,9 @@ pub struct Status<'a> {
     pub name: Option<Cow<'a, str>>,
     pub state: Option<State>,
     pub pace: Option<Pace>,
+    /// When the token of this session expires, in microseconds since 1970 by the service's clock: soon.
+    #[serde(rename = "expires", default)]
+    pub expires_us: Option<i64>,
 }
 
 /// A heartbeat: sent when there is nothing else to send.

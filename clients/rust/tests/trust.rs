@@ -328,6 +328,37 @@ fn what_ends_with_a_token_is_refused_and_not_left() {
     assert_eq!(standing("B"), Some(Standing::Left));
 }
 
+/// A symbol that the old token did not allow is asked for once the new one counts; what is there stays.
+#[test]
+fn a_new_token_is_asked_for_what_the_last_one_refused() {
+    let mut mirror = Mirror::new(Subscription::latest(["A", "B", "C", "G*"]));
+    let _commands = mirror.connect();
+    let answer = r#"[{"type":"subscribed","id":1,"results":[{"symbol":"A","status":"ok"},{"symbol":"G*","status":"ok","matched":0},
+        {"symbol":"B","status":"error","code":"not_entitled"},{"symbol":"C","status":"error","code":"bad_symbol"}]}]"#;
+    drop(mirror.receive(answer, 0));
+    assert_eq!(mirror.take_commands(), [""; 0]);
+    // The new token allows B, and A no longer: that is not asked for again.
+    let renewed = r#"[{"type":"auth","id":"renewal"},{"type":"unsubscribed","results":[{"symbol":"A","status":"ok"}]}]"#;
+    drop(mirror.receive(renewed, 0));
+    assert_eq!(mirror.take_commands(), [r#"{"op":"subscribe","id":2,"symbols":["B"],"mode":"latest"}"#]);
+    assert_eq!(mirror.take_commands(), [""; 0], "once");
+    let given = r#"[{"type":"subscribed","id":2,"results":[{"symbol":"B","status":"ok"}]}]"#;
+    drop(mirror.receive(given, 0));
+    assert_eq!(mirror.topic("B").map(|topic| topic.standing.clone()), Some(Standing::Live));
+    // Another connection begins with all of them.
+    drop(mirror.receive(r#"[{"type":"auth"}]"#, 0));
+    mirror.disconnect();
+    assert_eq!(mirror.connect().len(), 1);
+    assert_eq!(mirror.take_commands(), [""; 0]);
+}
+
+#[test]
+fn an_end_that_is_near_is_an_event() {
+    let mut mirror = Mirror::new(Subscription::latest(["A"]));
+    let mut events = mirror.receive(r#"[{"type":"status","expires":1795416160000000}]"#, 0);
+    assert_eq!(events.next_event().unwrap(), Some(Event::Expiring(1_795_416_160_000_000)));
+}
+
 /// A client that has the server's own file takes that server, whatever its certificate is for, and no other.
 #[tokio::test]
 async fn a_server_can_be_known_by_its_certificate_alone() {

@@ -136,7 +136,7 @@ impl<F: Face> Watcher<F> {
                 Err(error) => return Ok(Err(error)),
             };
             self.face.changed(&event, server_now)?;
-            complain_of(&mut self.face, &event);
+            complain_of(&mut self.face, &event, server_now);
         }
     }
 
@@ -152,8 +152,14 @@ impl<F: Face> Watcher<F> {
 }
 
 /// What the server would not do.
-fn complain_of(face: &mut impl Face, event: &Event<'_>) {
+fn complain_of(face: &mut impl Face, event: &Event<'_>, server_now: Nanos) {
     match event {
+        Event::Expiring(expires_us) => {
+            let seconds = expires_us.saturating_sub(server_now.micros()).max(0) / 1_000_000;
+            face.complain(&format!(
+                "the token expires in {seconds} s, and this session with it: renew its file"
+            ));
+        }
         Event::Error(fault) => face.complain(&printable(&format!("{}: {}", fault.code, fault.message))),
         // Nobody has asked for what has no id.
         Event::Unsubscribed(answer) if answer.id.is_none() => {

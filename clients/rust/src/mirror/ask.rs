@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Asked, Mirror, key};
+use super::{Asked, Mirror, NOT_ENTITLED, key};
 use crate::{
     command::{Command, Resume, Subscription, batches, fitting},
     message::Id,
@@ -17,6 +17,7 @@ impl Mirror {
     /// There is a connection: the commands that subscribe to everything, and resume from what is held.
     pub fn connect(&mut self) -> Vec<String> {
         self.asked.clear();
+        self.due.clear();
         self.decoder.reset();
         (self.pace, self.retry) = (None, None);
         let wanted = std::mem::take(&mut self.wanted);
@@ -67,6 +68,26 @@ impl Mirror {
             if topic.standing != Standing::Left {
                 topic.standing = Standing::Offline;
             }
+        }
+    }
+
+    /// A new token counts: what the last one did not allow is asked for again. Not globs, for what they have would begin
+    /// anew.
+    pub(super) fn ask_refused(&mut self) {
+        let is_refused = |symbol: &String, name: Option<&str>| {
+            !Pattern::is_pattern(symbol)
+                && self.topic_of(&Pattern::named(symbol), name).is_some_and(
+                    |topic| matches!(&topic.standing, Standing::Refused(code) if code == NOT_ENTITLED),
+                )
+        };
+        let again = self.wanted.iter().filter_map(|wanted| {
+            let refused = |symbol: &&String| is_refused(symbol, wanted.name.as_deref());
+            let symbols: Vec<String> = wanted.symbols.iter().filter(refused).cloned().collect();
+            (!symbols.is_empty()).then(|| Subscription { symbols, ..wanted.clone() })
+        });
+        for subscription in again.collect::<Vec<_>>() {
+            let commands = self.ask(&subscription, false);
+            self.due.extend(commands);
         }
     }
 

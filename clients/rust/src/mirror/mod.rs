@@ -64,6 +64,8 @@ pub struct Mirror {
     retry: Option<Duration>,
     server_time: ServerTime,
     totals: Totals,
+    /// Commands that follow from what was received.
+    due: Vec<String>,
     /// Of the present connection.
     decoder: Decoder,
 }
@@ -76,6 +78,9 @@ struct Asked {
     /// Topics that a glob of it matches and whose seqs found no room in it.
     left_out: Vec<usize>,
 }
+
+/// The code of what a token does not allow.
+const NOT_ENTITLED: &str = "not_entitled";
 
 /// Over all topics, since the beginning.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -155,6 +160,12 @@ impl Mirror {
     /// Takes the server's delay for reconnecting, if it sent one since the last call.
     pub fn take_retry(&mut self) -> Option<Duration> {
         self.retry.take()
+    }
+
+    /// The commands that are to be sent because of what was received since the last call: behind a new token, symbols that
+    /// the old one did not allow are asked for again.
+    pub fn take_commands(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.due)
     }
 
     /// Each topic of a result with the status `ok`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use compact_str::CompactString;
 
-use super::{Asked, Mirror};
+use super::{Asked, Mirror, NOT_ENTITLED};
 use crate::{
     event::{Change, Event, Loss},
     json::MessageError,
@@ -14,9 +14,6 @@ use crate::{
     topic::{Standing, Topic},
     words::{GapReason, Outcome},
 };
-
-/// The code of what a token does not allow.
-const NOT_ENTITLED: &str = "not_entitled";
 
 // === impl Mirror ===
 
@@ -80,7 +77,10 @@ impl Mirror {
             Message::Sent(sent) => Event::Sent(sent),
             Message::Heartbeat(heartbeat) => Event::Heartbeat(heartbeat),
             Message::List(list) => Event::List(list),
-            Message::Auth(auth) => Event::Auth(auth),
+            Message::Auth(auth) => {
+                self.ask_refused();
+                Event::Auth(auth)
+            }
             Message::Published(published) => Event::Published(published),
             Message::Error(fault) => Event::Error(fault),
             Message::End => Event::End,
@@ -158,15 +158,16 @@ impl Mirror {
         Loss { topic: &self.topics[place], gap, breach }
     }
 
-    fn status(&mut self, Status { symbol, name, state, pace }: Status<'_>) -> Event<'_> {
+    fn status(&mut self, Status { symbol, name, state, pace, expires_us }: Status<'_>) -> Event<'_> {
         if let (Some(symbol), Some(state)) = (symbol, state) {
             let topic = self.topic_mut(&symbol, name.as_deref());
             topic.standing = (&state).into();
             return Event::State(topic);
         }
-        match pace {
-            Some(pace) => Event::Pace(self.pace.insert(pace)),
-            None => Event::Other,
+        match (pace, expires_us) {
+            (Some(pace), _) => Event::Pace(self.pace.insert(pace)),
+            (None, Some(expires_us)) => Event::Expiring(expires_us),
+            (None, None) => Event::Other,
         }
     }
 
