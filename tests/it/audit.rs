@@ -8,8 +8,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::entitled::{Guarded, next, results, tell, token};
-use crate::harness::{Client, Message, Server, Sse, Subscription, bids};
+use super::entitled::{Guarded, next, results, tell};
+use crate::harness::{Client, Message, Server, Sse, Subscription, bids, tokens::token};
 
 /// A folder of this test's own.
 fn folder(name: &str) -> PathBuf {

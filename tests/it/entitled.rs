@@ -3,15 +3,16 @@
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
-use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 
-use super::harness::{Reply, Server, raw, raw::RawClient};
+use super::harness::{
+    Reply, Server, raw,
+    raw::RawClient,
+    tokens::{SECRET, admin, bearer, now_s, reads, token},
+};
 
-const SECRET: &[u8] = b"a secret of thirty-two bytes, or more";
 /// In the signature of no token: what is sent as one is found by it wherever it should not be.
 const MARKER: &str = "MarkerThatNobodyMaySee";
 
@@ -20,28 +21,6 @@ pub(super) struct Guarded {
     pub server: Server,
     revoked: PathBuf,
     key: PathBuf,
-}
-
-fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs()
-}
-
-/// A token with this claim, for an hour unless `more` says otherwise.
-pub(super) fn token(claim: &Value, more: &Value) -> String {
-    let mut claims = json!({"sub": "alice", "jti": "t1", "exp": now_s() + 3_600, "tickcast": claim});
-    for (name, value) in more.as_object().into_iter().flatten() {
-        claims[name] = value.clone();
-    }
-    let key = EncodingKey::from_secret(SECRET).expect("a key");
-    jsonwebtoken::encode(&Header::default(), &claims, &key).expect("a token")
-}
-
-fn reads(symbols: &[&str]) -> String {
-    token(&json!({"read": symbols}), &json!({}))
-}
-
-fn admin() -> String {
-    token(&json!({"admin": true, "read": ["*"], "publish": ["*"]}), &json!({"sub": "root", "jti": "t0"}))
 }
 
 impl Drop for Guarded {
@@ -92,10 +71,6 @@ impl Guarded {
             None => request.send().await,
         }
     }
-}
-
-fn bearer(token: &str) -> String {
-    format!("Bearer {token}")
 }
 
 pub(super) async fn tell(client: &mut RawClient, command: &Value) {

@@ -53,5 +53,6 @@ mod tape;
 mod tls;
 mod symbols;
 mod trades;
+mod trusted;
 mod upgrade;
 mod withdrawn;

@@ -12,6 +12,7 @@ pub mod raw;
 pub mod server;
 pub mod socket;
 pub mod sse;
+pub mod tokens;
 #[path = "../../support/judge/mod.rs"]
 mod judge;
 

@@ -105,11 +105,16 @@ impl Files {
         Files(path)
     }
 
+    /// The path of a file that may not be there yet.
+    pub fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("a path in UTF-8").to_owned()
+    }
+
     /// Writes a file as a careful operator does: beside it, and then renamed. Its path.
     pub fn write(&self, name: &str, content: &str) -> String {
-        let (path, fresh) = (self.0.join(name), self.0.join("fresh"));
+        let (path, fresh) = (self.path(name), self.0.join("fresh"));
         fs::write(&fresh, content).and_then(|()| fs::rename(&fresh, &path)).expect("a file");
-        path.to_str().expect("a path in UTF-8").to_owned()
+        path
     }
 }
 
