@@ -12,12 +12,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE / "source"))
 
+import access  # noqa: E402
 import conservation  # noqa: E402
 import feeds  # noqa: E402
 import overview  # noqa: E402
 import slow_clients  # noqa: E402
 
-BOARDS = [overview.BOARD, conservation.BOARD, slow_clients.BOARD, feeds.BOARD]
+BOARDS = [overview.BOARD, conservation.BOARD, slow_clients.BOARD, feeds.BOARD, access.BOARD]
 
 
 def main():

@@ -1,6 +1,6 @@
 """The first board: whether the service is healthy, then rates, errors, ages, and how full it is."""
 
-from shapes import RED, YELLOW, at_least, board, colored, lines, on_the_right, query, row, stat, steps, table
+from shapes import RED, YELLOW, at_least, board, colored, lines, query, row, stat, steps, table
 
 NOT_WISHED = 'reason!~"normal|drain|gone"'
 AGES = "sum by (le) (rate(tickcast_update_age_seconds_bucket{$}[$__rate_interval]))"
@@ -113,14 +113,6 @@ ERRORS = [
         stack=True,
     ),
     lines(
-        "Tokens refused, and what they do not allow",
-        "By reason. `bad_token` and `missing` are strangers or clients that are set up wrongly; `expired` clients that do not renew; `no_keys` is this server: it cannot get the keys.",
-        [query("sum by (reason) (rate(tickcast_access_refused_total{$}[$__rate_interval]))", "{{reason}}")],
-        "reqps",
-        width=8,
-        stack=True,
-    ),
-    lines(
         "Ticks lost or not taken, lines of the log dropped",
         "`gap`: ticks that clients were told they lost, by reason. `feed`: lines of feeds that nobody can use, by reason. `log`: lines that nobody read in time. All should be 0 but after a restart, when clients resume with another epoch.",
         [
@@ -130,28 +122,6 @@ ERRORS = [
         ],
         "ops",
         width=8,
-    ),
-    lines(
-        "Handshakes of TLS",
-        "`full` and `resumed` came to a connection; clients that come back should resume. The others ended before, by reason: `plain_http` and `not_tls` speak something else, `alert` is mostly a client that does not trust the certificate, `busy` waited for a place in vain.",
-        [
-            query("sum by (kind) (rate(tickcast_tls_handshakes_total{$}[$__rate_interval]))", "{{kind}}"),
-            query("sum by (reason) (rate(tickcast_tls_rejected_total{$}[$__rate_interval]))", "ended: {{reason}}"),
-        ],
-        "reqps",
-        width=8,
-    ),
-    lines(
-        "How long handshakes of TLS take",
-        "From a place among limits.tls_handshakes to the end, the client's part and the network included. The number under way is on its own scale: where it stays at the limit, connections wait.",
-        [
-            query("histogram_quantile(0.5, sum by (le) (rate(tickcast_tls_handshake_seconds_bucket{$}[$__rate_interval])))", "p50"),
-            query("histogram_quantile(0.99, sum by (le) (rate(tickcast_tls_handshake_seconds_bucket{$}[$__rate_interval])))", "p99"),
-            query("sum(tickcast_tls_handshakes_under_way{$})", "under way"),
-        ],
-        "s",
-        width=8,
-        overrides=[on_the_right("under way", "short")],
     ),
 ]
 

@@ -285,8 +285,13 @@ class Doctored:
             def do_GET(self):
                 _, _, text = server.request_now("GET", "/metrics")
                 lines = [doctor(line) for line in text.splitlines()]
-                # A server without TLS has no certificate.
-                lines.append(f'tickcast_tls_certificate_expires_seconds{{certificate="0"}} {time.time() + 86400:.0f}')
+                # A server without TLS has no certificate, and no handshakes.
+                since = f"{time.time() - STARTED:.0f}"
+                lines += [
+                    f'tickcast_tls_certificate_expires_seconds{{certificate="0"}} {time.time() + 86400:.0f}',
+                    f'tickcast_tls_handshakes_total{{version="1.3",kind="full"}} {since}',
+                    f'tickcast_tls_rejected_total{{reason="timeout"}} {since}',
+                ]
                 body = ("\n".join(lines) + "\n").encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
@@ -316,6 +321,6 @@ def doctor(line):
         return f"{name} {int(value) - 1}"
     if name == "tickcast_tls_files_faulty":
         return f"{name} 1"
-    if name == 'tickcast_access_refused_total{reason="bad_token"}':
+    if name.startswith("tickcast_tls_handshake_seconds") or name == 'tickcast_access_refused_total{reason="bad_token"}':
         return f"{name} {time.time() - STARTED:.0f}"
     return line

@@ -1,0 +1,79 @@
+"""Access: whether tokens are taken, and how TLS does."""
+
+from shapes import RED, at_least, board, lines, on_the_right, query, row, stat, steps
+
+NOW = [
+    stat(
+        "First certificate to expire",
+        "How long the certificate that expires first is still good. It is read again when its file changes, so a renewal needs no restart.",
+        "min(tickcast_tls_certificate_expires_seconds{$}) - time()",
+        "s",
+        at_least(14 * 86400),
+    ),
+    stat(
+        "Servers with a faulty file of TLS",
+        "They go on with the certificates that they had. The log says what is wrong with which file.",
+        "sum(tickcast_tls_files_faulty{$})",
+        "short",
+        steps((1, RED)),
+    ),
+    stat(
+        "Handshakes under way",
+        "On the server that has most. Where it stays at limits.tls_handshakes, clients wait to be let in.",
+        "max(tickcast_tls_handshakes_under_way{$})",
+        "short",
+        steps(),
+        decimals=0,
+    ),
+    stat(
+        "Tokens refused",
+        "In the time that the board shows. What a token does not allow is counted too, once for each symbol or request.",
+        "sum(increase(tickcast_access_refused_total{$}[$__range]))",
+        "short",
+        steps(),
+        decimals=0,
+    ),
+]
+
+REFUSED = [
+    lines(
+        "Tokens refused, and what they do not allow",
+        "By reason. `bad_token` and `missing` are strangers or clients that are set up wrongly; `expired` clients that do not renew; `no_keys` is this server: it cannot get the keys.",
+        [query("sum by (reason) (rate(tickcast_access_refused_total{$}[$__rate_interval]))", "{{reason}}")],
+        "reqps",
+        width=8,
+        stack=True,
+    ),
+]
+
+TLS = [
+    lines(
+        "Handshakes of TLS",
+        "`full` and `resumed` came to a connection; clients that come back should resume. The others ended before, by reason: `plain_http` and `not_tls` speak something else, `alert` is mostly a client that does not trust the certificate, `busy` waited for a place in vain.",
+        [
+            query("sum by (kind) (rate(tickcast_tls_handshakes_total{$}[$__rate_interval]))", "{{kind}}"),
+            query("sum by (reason) (rate(tickcast_tls_rejected_total{$}[$__rate_interval]))", "ended: {{reason}}"),
+        ],
+        "reqps",
+        width=8,
+    ),
+    lines(
+        "How long handshakes of TLS take",
+        "From a place among limits.tls_handshakes to the end, the client's part and the network included. The number under way is on its own scale: where it stays at the limit, connections wait.",
+        [
+            query("histogram_quantile(0.5, sum by (le) (rate(tickcast_tls_handshake_seconds_bucket{$}[$__rate_interval])))", "p50"),
+            query("histogram_quantile(0.99, sum by (le) (rate(tickcast_tls_handshake_seconds_bucket{$}[$__rate_interval])))", "p99"),
+            query("sum(tickcast_tls_handshakes_under_way{$})", "under way"),
+        ],
+        "s",
+        width=8,
+        overrides=[on_the_right("under way", "short")],
+    ),
+]
+
+BOARD = board(
+    "tickcast-access",
+    "tickcast / Access",
+    "Are tokens taken, and does TLS work?",
+    [row("Now"), *NOW, row("Tokens"), *REFUSED, row("TLS"), *TLS],
+)
