@@ -14,6 +14,7 @@ use super::{
 macro_rules! metrics {
     ($($field:ident: $handle:ty = $name:literal $(by [$($label:literal),+])?, $help:literal;)+) => {
         /// The handle of each metric.
+        #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "those of TLS stay 0 without it"))]
         pub struct Handles {
             $(pub $field: $handle,)+
         }
