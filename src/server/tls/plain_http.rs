@@ -1,6 +1,6 @@
 //! The answer to a client that speaks plain HTTP where TLS is spoken: where to go, or what is wrong. Pure.
 
-use crate::web::Host;
+use crate::{session::inbound::query::TOKEN, web::Host};
 
 /// What a request gets: a redirect where it may be followed by itself, and otherwise a text for people.
 pub fn answer(head: &[u8]) -> Vec<u8> {
@@ -18,8 +18,8 @@ pub fn answer(head: &[u8]) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The same over TLS. A client that would upgrade follows no redirect, and one that posts has sent its secrets already:
-/// its user should know.
+/// The same over TLS. A client that would upgrade follows no redirect, and one that posts or sends a token has sent its
+/// secrets already: its user should know.
 fn target(head: &[u8]) -> Option<String> {
     const HEADERS_MAX: usize = 64;
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
@@ -33,7 +33,13 @@ fn target(head: &[u8]) -> Option<String> {
     let host = str::from_utf8(hosts.next()?.value).ok()?;
     let is_plain = hosts.next().is_none() && named("upgrade").next().is_none() && Host::parse(host).is_some();
     let is_read = matches!(request.method, Some("GET" | "HEAD"));
-    (is_plain && is_read).then(|| format!("https://{host}{path}"))
+    let has_token = named("authorization").next().is_some() || query_has_token(path);
+    (is_plain && is_read && !has_token).then(|| format!("https://{host}{path}"))
+}
+
+fn query_has_token(path: &str) -> bool {
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == TOKEN)
 }
 
 #[cfg(test)]
@@ -61,6 +67,9 @@ mod tests {
             "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET /v1/stream HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
             "POST /v1/publish HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /v1/symbols?token=a.b.c HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /v1/symbols?x=1&tok%65n=a.b.c HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /v1/symbols HTTP/1.1\r\nHost: a\r\nauthorization: Bearer a.b.c\r\n\r\n",
             "SSH-2.0-x\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\n",
         ] {
