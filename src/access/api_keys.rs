@@ -101,8 +101,8 @@ fn rights(text: &str, hash: TokenHash, number: usize) -> Result<Rights, ApiKeyFa
     let claim = |fault| ApiKeyFault::Claim { number, fault };
     let given: GivenKey = serde_json::from_str(text).map_err(members)?;
     let user = given.sub.map(|user| short_text("sub", &user.into())).transpose().map_err(claim)?;
-    let rights = given.tickcast.0.map_err(claim)?.into_rights();
-    Ok(Rights { user, granted: Granted::ByApiKey(hash.mark()), ..rights })
+    let rights = given.tickcast.0.and_then(|given| given.of_user(user)).map_err(claim)?;
+    Ok(Rights { granted: Granted::ByApiKey(hash.mark()), ..rights })
 }
 
 impl fmt::Debug for ApiKeys {

@@ -203,7 +203,7 @@ impl Authority {
             Granted::ByNothing => true,
             Granted::ByDefault => policy.is_open,
             Granted::ToAnyone => policy.anonymous.as_deref() == Some(rights),
-            Granted::ByKey(mark) => self.has_key(mark),
+            Granted::ByKey(mark) => self.has_key(mark) && policy.trusts(rights),
             Granted::ByApiKey(_) => self.has_api_key(rights),
         }
     }
@@ -305,6 +305,19 @@ impl fmt::Debug for Authority {
 }
 
 // === impl Policy ===
+
+impl Policy {
+    /// Whether the issuer and the audience of a token that was verified are still those that are trusted.
+    #[cfg(feature = "tls")]
+    fn trusts(&self, rights: &Rights) -> bool {
+        self.tokens.check(&rights.parties).is_ok()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn trusts(&self, _rights: &Rights) -> bool {
+        false
+    }
+}
 
 impl Default for Policy {
     /// Open.

@@ -49,6 +49,8 @@ pub enum ClaimFault {
     Kind { name: &'static str, wanted: &'static str },
     #[error("`{name}` has {found} entries; it may have {most}")]
     TooMany { name: &'static str, found: usize, most: usize },
+    #[error("`sessions` is there without `sub`: sessions are counted for each user")]
+    SessionsOfNobody,
     #[error("`{name}`: {source}")]
     Patterns { name: &'static str, source: PatternsError },
 }
@@ -71,6 +73,17 @@ impl RightsClaim {
     /// What is wrong with it.
     pub fn of_json(text: &str) -> Result<RightsClaim, ClaimFault> {
         serde_json::from_str::<GivenClaim>(text).map_or(Err(NO_OBJECT), |given| given.0)
+    }
+
+    /// What it allows this user, or nobody in particular.
+    ///
+    /// # Errors
+    /// When it limits the sessions of nobody, which cannot be counted.
+    pub(super) fn of_user(self, user: Option<CompactString>) -> Result<Rights, ClaimFault> {
+        if self.sessions.is_some() && user.is_none() {
+            return Err(ClaimFault::SessionsOfNobody);
+        }
+        Ok(Rights { user, ..self.into_rights() })
     }
 
     pub fn into_rights(self) -> Rights {
@@ -290,6 +303,16 @@ mod tests {
         check(&format!("{{\"read\":[{globs}]}}"), "`read`: 65 globs are named");
         let long = format!("{{\"{}\":1}}", "é".repeat(4_000));
         assert!(RightsClaim::of_json(&long).unwrap_err().to_string().len() < 300);
+    }
+
+    #[test]
+    fn sessions_are_those_of_a_user() {
+        let claim = |json: &str| RightsClaim::of_json(json).unwrap();
+        let limited = r#"{"read":["A"],"sessions":2}"#;
+        assert_eq!(claim(limited).of_user(None), Err(ClaimFault::SessionsOfNobody));
+        let rights = claim(limited).of_user(Some("alice".into())).unwrap();
+        assert_eq!((rights.user.as_deref(), rights.sessions), (Some("alice"), Some(2)));
+        assert_eq!(claim(r#"{"read":["A"]}"#).of_user(None).map(|rights| rights.sessions), Ok(None));
     }
 
     proptest! {

@@ -45,8 +45,17 @@ pub struct Rights {
     pub expires: Option<Nanos>,
     /// When the token was made, if it says so.
     pub issued: Option<Nanos>,
+    /// Whom the token says that it is from and for.
+    pub parties: Parties,
     /// They end with what gave them, see [`Authority::is_revoked`](super::Authority::is_revoked).
     pub granted: Granted,
+}
+
+/// `iss` and `aud` of a token, which an operator may stop to trust while it is in use.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Parties {
+    pub issuer: Option<String>,
+    pub audience: Vec<String>,
 }
 
 /// Sessions with one token share its rights.

@@ -21,7 +21,7 @@ use super::{
     claim::{ClaimFault, GivenClaim, RightsClaim, short_text},
     keys::{Key, KeyRing},
     refused::{BadToken, Refused},
-    rights::{Granted, Rights},
+    rights::{Granted, Parties, Rights},
 };
 use crate::tick::Nanos;
 
@@ -127,22 +127,17 @@ fn accept(
     if claims.not_before.is_some_and(|from| from.0 > now.0.saturating_add(LEEWAY_NANOS)) {
         return Err(BadToken::NotYet.into());
     }
-    let is_meant = |audience: &Vec<String>| audience.iter().any(|one| policy.audience.contains(one));
-    if !policy.audience.is_empty() && !claims.audience.as_ref().is_some_and(is_meant) {
-        return Err(BadToken::Audience.into());
-    }
-    let is_trusted = |issuer: &String| policy.issuer.contains(issuer);
-    if !policy.issuer.is_empty() && !claims.issuer.as_ref().is_some_and(is_trusted) {
-        return Err(BadToken::Issuer.into());
-    }
+    let parties = Parties { issuer: claims.issuer, audience: claims.audience.unwrap_or_default() };
+    policy.check(&parties)?;
     let claim = claims.tickcast.ok_or_else(|| missing("tickcast"))?;
+    let rights = claim.of_user(claims.subject).map_err(BadToken::Claim)?;
     Ok(Rights {
-        user: claims.subject,
         token: Some(claims.id.unwrap_or_else(|| fingerprint(token))),
         expires: Some(expires),
         granted: Granted::ByKey(key.mark),
         issued: claims.issued,
-        ..claim.into_rights()
+        parties,
+        ..rights
     })
 }
 
@@ -161,6 +156,23 @@ fn fingerprint(token: &str) -> CompactString {
         let _ = fmt::Write::write_fmt(&mut name, format_args!("{byte:02x}"));
     }
     name
+}
+
+// === impl TokenPolicy ===
+
+impl TokenPolicy {
+    /// Whether tokens from and for these are trusted.
+    pub(super) fn check(&self, parties: &Parties) -> Result<(), BadToken> {
+        let is_meant = parties.audience.iter().any(|one| self.audience.contains(one));
+        if !self.audience.is_empty() && !is_meant {
+            return Err(BadToken::Audience);
+        }
+        let is_trusted = parties.issuer.as_ref().is_some_and(|issuer| self.issuer.contains(issuer));
+        if !self.issuer.is_empty() && !is_trusted {
+            return Err(BadToken::Issuer);
+        }
+        Ok(())
+    }
 }
 
 // === impl Payload ===

@@ -8,7 +8,7 @@ use super::support::*;
 use crate::{
     access::{
         Authority, BadToken, Granted, Policy, Refused, Rights, api_keys::ApiKeys, claim::RightsClaim,
-        keys::KeyRing, revoked::RevokedList,
+        keys::KeyRing, revoked::RevokedList, token::TokenPolicy,
     },
     tick::Symbol,
 };
@@ -62,6 +62,27 @@ fn those_without_a_token_have_the_claim_for_anyone_and_those_with_a_bad_one_have
     authority.set_policy(with(r#"{"read":["ETH*"]}"#));
     assert!(authority.is_revoked(&rights), "the claim for anyone is another now");
     assert!(!authority.is_revoked(&authority.admit(None, at(NOW)).unwrap()));
+}
+
+#[test]
+fn rights_end_when_their_issuer_or_their_audience_is_trusted_no_more() {
+    let with = |audience: &[&str], issuer: &[&str]| {
+        let list = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        Policy { tokens: TokenPolicy { audience: list(audience), issuer: list(issuer) }, ..policy() }
+    };
+    let authority = with_policy(&[&HS256], with(&["a", "b"], &["i", "j"]));
+    let token = HS256.sign(&alice_with(&json!({"aud": ["b", "c"], "iss": "j"})));
+    let rights = admit(&authority, &token).unwrap();
+    for (audience, issuer, is_over) in [
+        (&["b"][..], &["i", "j"][..], false),
+        (&["c"], &["j"], false),
+        (&["a"], &["j"], true),
+        (&["b"], &["i"], true),
+        (&[], &[], false),
+    ] {
+        authority.set_policy(with(audience, issuer));
+        assert_eq!(authority.is_revoked(&rights), is_over, "{audience:?} {issuer:?}");
+    }
 }
 
 #[test]
