@@ -62,7 +62,9 @@ fn token<B>(request: &Request<B>) -> Result<Option<BearerToken>, NoAccess> {
 /// Other schemes are a proxy's business.
 fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = BearerToken> {
     headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| {
-        let (scheme, token) = value.to_str().ok()?.trim().split_once(' ')?;
+        // What is no token is refused as one; it is not as if nothing had been sent.
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let (scheme, token) = text.split_once([' ', '\t']).unwrap_or((&text, ""));
         scheme.eq_ignore_ascii_case(SCHEME).then(|| BearerToken::new(token.trim()))
     })
 }
@@ -127,6 +129,9 @@ mod tests {
         check("?symbols=A", &[("authorization", "Basic eDp5")], None);
         check("?token=a.b-c_d", &[], Some("a.b-c_d"));
         check("", &[("authorization", "bearer  a.b ")], Some("a.b"));
+        check("", &[("authorization", "Bearer")], Some(""));
+        check("", &[("authorization", "Bearer\ta.b")], Some("a.b"));
+        check("", &[("authorization", "Bearer \u{e9}")], Some("\u{e9}"));
         check("", &[("sec-websocket-protocol", "tickcast.v1.json, bearer.a.b")], Some("a.b"));
         check(
             "?token=a",

@@ -66,7 +66,7 @@ impl<S: SessionSocket> NewSession<'_, S> {
         let mut core = shard.core.borrow_mut();
         let head_bytes = head.len();
         let key = core.open(session, head);
-        let permit = match admission {
+        let permit = match admission.and_then(|admitted| admitted.again(node)) {
             Ok(Admitted { permit, access, command }) => {
                 access.give(&mut core, key);
                 core.log_opened(key);

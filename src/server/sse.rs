@@ -18,7 +18,9 @@ use std::{
 };
 
 use super::{
-    admission::{addresses::AddressPermit, balancer::Connection, sessions::SessionAccess},
+    admission::{
+        addresses::AddressPermit, balancer::Connection, rejected::RejectedReason, sessions::SessionAccess,
+    },
     shard::Shard,
     socket::ClientSocket,
 };
@@ -79,11 +81,17 @@ impl AdmittedEvents {
         session.control = head;
         session.write_own(|encoding, out| encoding.write_retry(retry_ms(node, number), out));
         let head = std::mem::take(&mut session.control);
+        let head_bytes = head.len();
         let mut core = shard.core.borrow_mut();
         let key = core.open(session, head);
-        access.give(&mut core, key);
-        core.log_opened(key);
-        core.command_of_request(key, &command, now);
+        if let Some(close) = access.taken_back(node) {
+            shard.server.rejected.count(RejectedReason::Token);
+            core.refuse(key, close, head_bytes);
+        } else {
+            access.give(&mut core, key);
+            core.log_opened(key);
+            core.command_of_request(key, &command, now);
+        }
         if core.has_work() {
             shard.wake();
         }

@@ -15,7 +15,7 @@ use std::{
 
 use compact_str::CompactString;
 
-use crate::access::{Refused, Rights, SessionsOver};
+use crate::access::{Authority, Refused, Rights, SessionsOver};
 
 /// The sessions of each user.
 #[derive(Debug, Default)]
@@ -85,6 +85,17 @@ impl UserSessions {
     }
 }
 
+/// Why rights that were given a while ago, and the place of their user, cannot begin to be used now.
+pub fn taken_back(authority: &Authority, rights: &Rights, user: Option<&UserPermit>) -> Option<Refused> {
+    if authority.is_revoked(rights) {
+        Some(Refused::Revoked)
+    } else if user.is_some_and(UserPermit::makes_room) {
+        Some(Refused::TooManyOfUser)
+    } else {
+        None
+    }
+}
+
 impl UserPermit {
     /// Whether it counts for a token with these rights too.
     pub fn is_of(&self, rights: &Rights) -> bool {
@@ -111,6 +122,7 @@ impl Drop for UserPermit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tick::Nanos;
 
     fn rights(user: &str, sessions: u32) -> Rights {
         Rights { user: Some(user.into()), sessions: Some(sessions), ..Rights::default() }
@@ -126,6 +138,20 @@ mod tests {
         drop(first);
         drop(take("a").unwrap());
         assert!(users.take(&Rights::default(), SessionsOver::Refuse).unwrap().is_none(), "no limit");
+    }
+
+    #[test]
+    fn what_was_taken_back_before_it_began_is_not_begun() {
+        let (authority, users) = (Authority::open(), Arc::new(UserSessions::default()));
+        let alice = Rights { token: Some("t1".into()), ..rights("alice", 1) };
+        let take = || users.take(&alice, SessionsOver::EvictOldest).unwrap().unwrap();
+        let first = take();
+        assert_eq!(taken_back(&authority, &alice, Some(&first)), None);
+        let second = take();
+        assert_eq!(taken_back(&authority, &alice, Some(&first)), Some(Refused::TooManyOfUser));
+        assert_eq!(taken_back(&authority, &alice, Some(&second)), None);
+        authority.revoke_token("t1", None, Nanos(1));
+        assert_eq!(taken_back(&authority, &alice, Some(&second)), Some(Refused::Revoked));
     }
 
     #[test]

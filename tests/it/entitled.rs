@@ -6,10 +6,15 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::harness::{
-    Reply, Server, raw,
+    Client, Reply, Server, Subscription, bids, eventually, raw,
     raw::RawClient,
+    server::address_in,
     tokens::{SECRET, admin, bearer, now_s, reads, token},
 };
 
@@ -51,6 +56,15 @@ impl Guarded {
         let request = self.server.request("POST", "/v1/publish").header("authorization", &bearer(&admin()));
         let reply = request.body(lines.to_owned()).send().await;
         assert_eq!(reply.json()["rejected"], json!([]), "{reply:?}");
+    }
+
+    /// Revokes a token, and waits until it is refused.
+    async fn revoke(&self, id: &str, token: &str) {
+        std::fs::write(&self.revoked, format!("token:{id}\n")).expect("a file");
+        eventually("a token that is refused", async || {
+            self.get("/v1/symbols", Some(token)).await.status == 401
+        })
+        .await;
     }
 
     /// A WebSocket with this query and these headers, from its answer on.
@@ -202,6 +216,107 @@ async fn each_refused_token_has_its_close_code() {
     for (reason, count) in [("bad_token", 2), ("expired", 1), ("too_many_of_user", 1), ("revoked", 1)] {
         let line = format!("tickcast_access_refused_total{{reason=\"{reason}\"}} {count}\n");
         assert!(metrics.contains(&line), "no {line}");
+    }
+}
+
+/// The look at the sessions that there are when a token is revoked does not see one that a session is yet to get.
+#[tokio::test]
+async fn a_token_that_is_revoked_while_its_auth_waits_is_refused() {
+    let guarded = Guarded::start(&["--set", "limits.progress_ms=60000"]).await;
+    let names: Vec<String> = (0..500).map(|number| format!("S{number}")).collect();
+    guarded.publish(&bids_of(&names, 1)).await;
+    let query = format!("token={}", reads(&["S*"]));
+    let mut stalled = Client::of(&guarded.server).query(&query).receive_buffer_bytes(4_096).open().await;
+    stalled.subscribe(Subscription::to(&names).every()).await;
+    for round in 2..22 {
+        guarded.publish(&bids_of(&names, round)).await;
+    }
+    let claim = json!({"read": ["S*", "A"], "sessions": 1});
+    let more = token(&claim, &json!({"sub": "bob", "jti": "t2"}));
+    let commands = async || {
+        let metrics = guarded.get("/metrics", Some(&admin())).await.body;
+        let line = metrics.lines().find_map(|line| line.strip_prefix("tickcast_commands_total "));
+        line.and_then(|count| count.parse::<u64>().ok()).expect("a count")
+    };
+    let before = commands().await;
+    stalled.send_text(&json!({"op": "auth", "token": more}).to_string()).await;
+    eventually("a command that was read", async || commands().await > before).await;
+    guarded.revoke("t2", &more).await;
+    let refused = loop {
+        match stalled.next_or_close().await {
+            Ok(message) if message.is("error") => break message.str("message"),
+            Ok(message) => assert!(!message.is("auth"), "a token that was revoked is in force: {message:?}"),
+            Err(code) => panic!("the session has a good token, and was closed with {code:?}"),
+        }
+    };
+    assert!(refused.contains("revoked"), "{refused}");
+    let answer = stalled.command(json!({"op": "subscribe", "symbols": ["A"]})).await;
+    assert_eq!(answer.value("results")[0]["code"], "not_entitled");
+    let mut again =
+        guarded.stream(&format!("token={}", token(&claim, &json!({"sub": "bob", "jti": "t3"}))), "").await;
+    next(&mut again, "welcome").await;
+}
+
+fn bids_of(names: &[String], round: u64) -> String {
+    names.iter().flat_map(|name| bids(name, round..=round)).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn a_body_that_ends_after_its_token_is_not_published() {
+    let guarded = Guarded::start(&[]).await;
+    let publisher = token(&json!({"publish": ["*"], "read": ["*"]}), &json!({"jti": "t2"}));
+    let mut client = RawClient::connect(&guarded.server).await;
+    let body = "{\"symbol\":\"LATE\",\"bid\":1}\n";
+    let head = format!(
+        "POST /v1/publish HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        guarded.server.address,
+        bearer(&publisher),
+        body.len()
+    );
+    client.write(format!("{head}{}", &body[..10]).as_bytes()).await;
+    guarded.revoke("t2", &publisher).await;
+    client.write(&body.as_bytes()[10..]).await;
+    let answer = client.read_to_end().await;
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("\"revoked\""), "{answer}");
+    assert_eq!(guarded.get("/v1/symbols", Some(&admin())).await.json(), json!([]));
+}
+
+/// A name could have been made to resolve to this machine by a page, or be a proxy's.
+#[tokio::test]
+async fn the_listener_for_operators_gives_control_to_its_machine_or_for_a_token() {
+    let guarded = Guarded::start(&["--admin-listen", "127.0.0.1:0"]).await;
+    let said = |log: &str| log.lines().find(|line| line.contains("operators")).map(str::to_owned);
+    eventually("the second address", async || said(&guarded.server.log()).is_some()).await;
+    let line =
+        said(&guarded.server.log()).expect("a line").replace("operators are served on", "listening on");
+    let address = address_in(&line);
+    let status = async |path: &str, host: &str, token: Option<String>| {
+        let mut stream = TcpStream::connect(address).await.expect("a listening server");
+        let token = token.map_or(String::new(), |token| format!("Authorization: {}\r\n", bearer(&token)));
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{token}Connection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("an open connection");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer.split(' ').nth(1).expect("a status").to_owned()
+    };
+    let local = address.to_string();
+    for path in ["/debug/slow", "/v1/replay"] {
+        assert_ne!(status(path, &local, None).await, "401", "{path}");
+        assert_eq!(status(path, "node.example", None).await, "401", "{path}");
+        assert_eq!(status(path, "node.example", Some(reads(&["*"]))).await, "403", "{path}");
+        assert_ne!(status(path, "node.example", Some(admin())).await, "401", "{path}");
+    }
+    assert_eq!(status("/metrics", "node.example", None).await, "200");
+}
+
+/// With a bad token nobody gets what those without one may have.
+#[tokio::test]
+async fn a_header_that_holds_no_token_is_a_bad_one() {
+    let guarded = Guarded::start(&["--set", "auth.anonymous.read=[\"*\"]"]).await;
+    assert_eq!(guarded.get("/v1/symbols", None).await.status, 200);
+    for sent in ["Bearer", "bearer ", "Bearer\tno.token.this", "Bearer \u{e9}"] {
+        let reply = guarded.server.request("GET", "/v1/symbols").header("authorization", sent).send().await;
+        assert_eq!(reply.expect_error(401), "bad_token", "{sent:?}");
     }
 }
 

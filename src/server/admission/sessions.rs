@@ -16,7 +16,13 @@ use crate::{
         pages,
         state::ServerState,
     },
-    session::{core::Core, inbound::query, socket::SessionSocket, users::UserPermit},
+    session::{
+        core::Core,
+        inbound::query,
+        node::NodeState,
+        socket::SessionSocket,
+        users::{self, UserPermit},
+    },
     wire::CloseReason,
 };
 
@@ -75,7 +81,29 @@ pub fn access<B>(server: &ServerState, request: &Request<B>) -> Result<SessionAc
     Ok(SessionAccess::Granted { rights, user })
 }
 
+impl Admitted {
+    /// Whether it still is when the session begins: an answer can wait for its client for long, and what is taken back
+    /// meanwhile is not found by a look at the sessions that there are.
+    ///
+    /// # Errors
+    /// When its token was revoked, or its place given to a newer session of its user.
+    pub fn again(self, node: &NodeState) -> Admission {
+        match self.access.taken_back(node) {
+            Some(close) => Err((RejectedReason::Token, close)),
+            None => Ok(self),
+        }
+    }
+}
+
 impl SessionAccess {
+    /// Why it may not be given any more.
+    pub fn taken_back(&self, node: &NodeState) -> Option<CloseReason> {
+        let SessionAccess::Granted { rights, user } = self else { return None };
+        let refused = users::taken_back(&node.authority, rights, user.as_deref())?;
+        node.refused.count((&refused).into());
+        Some(CloseReason::of_refused(&refused))
+    }
+
     /// Gives it to a session that has just been opened.
     pub fn give<S: SessionSocket>(self, core: &mut Core<S>, key: SessionKey) {
         match self {

@@ -17,7 +17,7 @@ use super::{
     response::{self, HttpResponse},
 };
 use crate::{
-    access::{Rights, SharedRights},
+    access::{Refused, Rights, SharedRights},
     feed::{
         RefusedTick, RejectCounts, RejectReason,
         ndjson::{NdjsonDecoder, RejectedLine, decode_block},
@@ -27,7 +27,7 @@ use crate::{
         Begun, NumberFault, NumberedMessage, Outcome, PublishSink, PublisherName, REJECTED_KEPT,
         RejectedEntry,
     },
-    server::{failure::Failure, shard::Shard},
+    server::{access::NoAccess, failure::Failure, shard::Shard},
     session::{inbound::query, node::NodeState},
     tick::Tick,
     wire::ErrorCode,
@@ -41,7 +41,8 @@ const TICKS_A_SUBMIT: usize = 1_024;
 /// Receives a body, and takes in its lines.
 ///
 /// # Errors
-/// In a drain, when the body cannot be received or decompressed, and when it is not its publisher's next.
+/// In a drain, when the body cannot be received or decompressed, when the token has ended meanwhile, and when it is not its
+/// publisher's next.
 pub async fn publish(
     shard: &Rc<Shard>,
     request: Request<Incoming>,
@@ -53,6 +54,7 @@ pub async fn publish(
     let body = body::receive(request, limits.publish_bytes, limits.handshake).await?;
     // A request that began before the drain and is whole only now is too late: its feed is stopping.
     refuse_in_drain(shard)?;
+    still_allowed(shard, &rights)?;
     let node = Arc::clone(&shard.node);
     let taken = tokio::task::spawn_blocking(move || {
         // Decompression takes time.
@@ -70,6 +72,20 @@ pub async fn publish(
 /// From the start of a drain no tick is taken in. The publisher must learn this, so that it uses another server.
 fn refuse_in_drain(shard: &Shard) -> Result<(), Failure> {
     if shard.server.draining.load(Ordering::Relaxed) { Err(Failure::draining()) } else { Ok(()) }
+}
+
+/// A body can take its time, and a token may end meanwhile.
+fn still_allowed(shard: &Shard, rights: &Rights) -> Result<(), Failure> {
+    let node = &shard.node;
+    let refused = if rights.is_expired(node.clock.now()) {
+        Refused::Expired
+    } else if node.authority.is_revoked(rights) {
+        Refused::Revoked
+    } else {
+        return Ok(());
+    };
+    node.refused.count((&refused).into());
+    Err(NoAccess::from(refused).into())
 }
 
 /// The publisher and the number in a query. One parameter that is misspelt would make a retry count twice, so it is

@@ -10,7 +10,7 @@ use crate::{
     access::{BearerToken, Refused},
     fanout::{Place, SessionKey, Units},
     planted::{Fault, is_planted},
-    session::{core::Core, socket::SessionSocket},
+    session::{core::Core, socket::SessionSocket, users},
     tick::Nanos,
     wire::{
         CloseReason, CommandError, Control, ErrorCode, Id,
@@ -79,9 +79,15 @@ impl<S: SessionSocket> Core<S> {
             if self.session(key).is_some_and(|session| session.owes_what_rights_allow()) {
                 return false;
             }
-            let kept = self.session(key).and_then(|session| session.user.take());
-            let user = match std::mem::replace(&mut job.user, UserPlace::Kept) {
-                UserPlace::Kept => kept,
+            let place = std::mem::replace(&mut job.user, UserPlace::Kept);
+            // It may have waited for long, and no look at the sessions has seen its rights.
+            let new = if let UserPlace::New(user) = &place { user.as_deref() } else { None };
+            if let Some(refused) = users::taken_back(&self.node.authority, &job.rights, new) {
+                self.refuse_token(key, job.id.take(), &refused);
+                return true;
+            }
+            let user = match place {
+                UserPlace::Kept => self.session(key).and_then(|session| session.user.take()),
                 UserPlace::New(user) => user,
             };
             self.audit_renewed(key, &job.rights);
