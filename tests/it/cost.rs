@@ -137,7 +137,8 @@ async fn in_a_storm_of_clients_each_query_is_carried_out_in_one_piece() {
 
 #[tokio::test]
 async fn a_glob_that_cannot_fit_is_not_looked_for_to_the_end() {
-    let server = Server::with().limit("subscriptions", 10).start().await;
+    // As above: no symbol becomes stale.
+    let server = Server::with().limit("subscriptions", 10).limit("stale_ms", 600_000).start().await;
     let lines: Vec<String> = names("S", 5_000).iter().flat_map(|name| bids(name, [1])).collect();
     server.publish(&lines).await;
     let mut client = Client::open(&server).await;
