@@ -3,7 +3,7 @@
 //! They are asked when something begins: a subscription, a request, a listing that a glob matches. A message that is
 //! delivered asks nothing.
 //!
-//! Invariant: a check costs at most 1 us. Names are found in a sorted list, and globs are few.
+//! Invariant: a check has a bound. Names are found in a sorted list, and of globs a list has at most [`GLOBS_MAX`].
 
 use std::{
     sync::{Arc, LazyLock},
