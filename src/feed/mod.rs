@@ -27,6 +27,7 @@ pub mod stdin;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time;
+pub mod upstream;
 
 pub use error::{FeedError, SourceError, with_sources};
 pub use handler::{DeclaredSymbols, Feed};

@@ -33,7 +33,7 @@ mod plain;
 mod prefix;
 mod preset;
 mod report;
-mod streams;
+pub(crate) mod streams;
 mod table;
 mod tardis;
 mod target;

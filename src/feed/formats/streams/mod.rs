@@ -16,13 +16,13 @@
 //!
 //! Invariant: a number in quotes is exact; one without is rounded to 9 places, as a JSON number of ours is.
 
-mod binance;
-mod bybit;
-mod coinbase;
+pub(crate) mod binance;
+pub(crate) mod bybit;
+pub(crate) mod coinbase;
 mod found;
-mod kraken;
-mod okx;
-mod value;
+pub(crate) mod kraken;
+pub(crate) mod okx;
+pub(crate) mod value;
 
 use std::sync::Arc;
 
