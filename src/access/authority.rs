@@ -10,7 +10,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -48,6 +48,8 @@ pub struct Authority {
     #[cfg(feature = "tls")]
     verified: Mutex<VerifiedTokens>,
     generation: AtomicU64,
+    /// Called when the generation has changed. Set once, by the service.
+    told: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Tokens that no key here has signed: whoever can fetch keys may look.
     unknown_keys: AtomicU64,
 }
@@ -99,6 +101,7 @@ impl Authority {
             #[cfg(feature = "tls")]
             verified: Mutex::default(),
             generation: AtomicU64::new(0),
+            told: OnceLock::new(),
             unknown_keys: AtomicU64::new(0),
         }
     }
@@ -145,16 +148,33 @@ impl Authority {
         !self.still_gives(rights) || self.is_listed(rights)
     }
 
-    /// Bars the tokens that a user has now. Whoever calls this closes the user's sessions by the next sweep.
+    /// Has this called, from any thread, whenever something may have been taken back: so that sessions are looked at
+    /// at once. It must not wait. Only the first one that is given counts.
+    pub fn tell_changes(&self, told: impl Fn() + Send + Sync + 'static) {
+        // A second one would be a second service, which looks by itself.
+        let _ = self.told.set(Box::new(told));
+    }
+
+    /// Bars the tokens that a user has now, and has the user's sessions ended.
     pub fn revoke_user(&self, user: &str, now: Nanos) {
-        self.here().revoke_user(user, now);
+        self.bar_user(user, now);
         self.raise();
     }
 
-    /// Bars a token by its name (`jti`, or the `sha256:…` it goes by) until it expires.
+    /// Bars a token by its name (`jti`, or the `sha256:…` it goes by) until it expires, and has its sessions ended.
     pub fn revoke_token(&self, token: &str, expires: Option<Nanos>, now: Nanos) {
-        self.here().revoke_token(token, expires.unwrap_or(Nanos(i64::MAX)), now);
+        self.bar_token(token, expires, now);
         self.raise();
+    }
+
+    /// As [`Self::revoke_user`], for who ends the sessions, and then calls [`Self::raise`].
+    pub fn bar_user(&self, user: &str, now: Nanos) {
+        self.here().revoke_user(user, now);
+    }
+
+    /// As [`Self::revoke_token`], for who ends the sessions, and then calls [`Self::raise`].
+    pub fn bar_token(&self, token: &str, expires: Option<Nanos>, now: Nanos) {
+        self.here().revoke_token(token, expires.unwrap_or(Nanos(i64::MAX)), now);
     }
 
     /// Bars the token of a session.
@@ -186,9 +206,12 @@ impl Authority {
         self.here.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was stored before is seen by whoever sees the new number.
-    fn raise(&self) {
+    /// Has every session looked at again. What was stored before is seen by whoever sees the new number.
+    pub fn raise(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
+        if let Some(told) = self.told.get() {
+            told();
+        }
     }
 
     /// How many tokens no key here has signed, so that another one may be due.

@@ -106,8 +106,8 @@ impl RevokedList {
     }
 }
 
-/// Each begins so: `{"` in base64.
-fn is_whole_token(text: &str) -> bool {
+/// Whether a text is a token and not the name of one. Each begins so: `{"` in base64.
+pub fn is_whole_token(text: &str) -> bool {
     text.starts_with("eyJ") && text.matches('.').count() == 2
 }
 

@@ -81,6 +81,21 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         session: Option<u64>,
     },
+    /// An operator asked for sessions to be closed: those of a user, of a token, or one. Each that was closed has a
+    /// `revoked` of its own.
+    Closed {
+        /// Who asked, if it was by a token.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        by: Option<CompactString>,
+        address: IpAddr,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        user: Option<CompactString>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        token: Option<CompactString>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        session: Option<u64>,
+        sessions: u64,
+    },
     Ended {
         session: u64,
         reason: CompactString,

@@ -181,19 +181,36 @@ fn rotated(path: &Path, n: u64) -> PathBuf {
 
 /// Where the newest rotated file ends.
 fn newest_rotated(path: &Path) -> Result<Option<Chain>, AuditFileError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let open = |path: &Path, source| AuditFileError::Open { path: path.display().to_string(), source };
-    let mut newest = None;
-    for entry in fs::read_dir(folder).map_err(|error| open(folder, error))? {
-        let name = entry.map_err(|error| open(folder, error))?.path();
-        let number = name.file_stem().and_then(|stem| stem.to_str()?.rsplit_once('-')?.1.parse().ok());
-        let Some(n) = number.filter(|&n| rotated(path, n).file_name() == name.file_name()) else { continue };
-        newest = newest.max(Some((n, name)));
-    }
-    let Some((_, name)) = newest else { return Ok(None) };
+    let rotated = rotated_files(path).map_err(|error| open(folder_of(path), error))?;
+    let Some((_, name)) = rotated.into_iter().max() else { return Ok(None) };
     let tail =
         File::open(&name).and_then(|mut file| Tail::read(&mut file)).map_err(|error| open(&name, error))?;
     Ok(tail.last(&name)?.map(|(chain, _)| chain))
+}
+
+/// The full files of an audit whose current file is `path`, each with the number of its last line.
+pub(super) fn rotated_files(path: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder_of(path))? {
+        let name = entry?.path();
+        let number = name.file_stem().and_then(|stem| stem.to_str()?.rsplit_once('-')?.1.parse().ok());
+        files.extend(
+            number.filter(|&n| rotated(path, n).file_name() == name.file_name()).map(|n| (n, name.clone())),
+        );
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// How much of a file are whole lines, while another thread appends to it.
+pub(super) fn whole_bytes(path: &Path) -> io::Result<u64> {
+    let tail = Tail::read(&mut File::open(path)?)?;
+    Ok(tail.bytes - tail.torn.len() as u64)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The end of a file.
@@ -211,7 +228,8 @@ impl Tail {
         let bytes = file.seek(SeekFrom::End(0))?;
         file.seek(SeekFrom::Start(bytes.saturating_sub(TAIL_BYTES)))?;
         let mut text = Vec::new();
-        file.read_to_end(&mut text)?;
+        // Only up to there: more may have been appended meanwhile.
+        Read::by_ref(file).take(TAIL_BYTES.min(bytes)).read_to_end(&mut text)?;
         let whole = memchr::memrchr(b'\n', &text).map_or(0, |end| end + 1);
         let torn = text.split_off(whole);
         Ok(Tail { text, bytes, torn })

@@ -9,7 +9,7 @@
 use std::{
     io,
     net::IpAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -47,6 +47,8 @@ pub enum OnFailure {
 
 /// Takes events, from any thread.
 pub struct AuditLog {
+    /// The current file.
+    path: PathBuf,
     /// `None` is the last message.
     queue: SyncSender<Option<(Nanos, Event)>>,
     shared: Arc<AuditCounts>,
@@ -106,6 +108,7 @@ impl AuditLog {
         let thread = thread
             .map_err(|source| AuditFileError::Open { path: setup.path.display().to_string(), source })?;
         Ok(AuditLog {
+            path: setup.path.clone(),
             queue,
             shared,
             on_failure: setup.on_failure,
@@ -113,6 +116,11 @@ impl AuditLog {
             refusals: Mutex::default(),
             thread: Mutex::new(Some(thread)),
         })
+    }
+
+    /// The file that is written now; full ones are beside it.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Records an event; `now` is by the machine's clock.

@@ -5,7 +5,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
 
@@ -49,20 +49,29 @@ pub struct AuditReader {
 ///
 /// # Errors
 /// At the first line that does not follow from the ones before it, or cannot be read.
-pub fn read_files(paths: &[PathBuf], mut each: impl FnMut(AuditRecord)) -> Result<Chain, AuditFault> {
+pub fn read_files(paths: &[PathBuf], each: impl FnMut(AuditRecord)) -> Result<Chain, AuditFault> {
+    let wholes: Vec<_> = paths.iter().map(|path| (path.clone(), u64::MAX)).collect();
+    read_beginnings(&wholes, each)
+}
+
+/// As [`read_files`], of each file so many bytes.
+pub(super) fn read_beginnings(
+    beginnings: &[(PathBuf, u64)],
+    mut each: impl FnMut(AuditRecord),
+) -> Result<Chain, AuditFault> {
     let mut files = Vec::new();
-    for path in paths {
+    for (path, bytes) in beginnings.iter().filter(|(_, bytes)| *bytes > 0) {
         // An empty file was made and not begun.
         if let Some(first) = first_number(path)? {
-            files.push((first, path));
+            files.push((first, path, *bytes));
         }
     }
     files.sort();
     let mut reader = AuditReader::default();
-    for (_, path) in files {
+    for (_, path, bytes) in files {
         let file = open(path)?;
         reader.begin_file(path.display().to_string());
-        let mut lines = BufReader::new(file);
+        let mut lines = BufReader::new(file.take(bytes));
         let mut line = Vec::new();
         while lines.read_until(b'\n', &mut line).map_err(|error| reader.fault(error.to_string()))? > 0 {
             if let Some(record) = reader.take(&line)? {
@@ -78,7 +87,7 @@ fn open(path: &Path) -> Result<File, AuditFault> {
     File::open(path).map_err(|error| unread(path, &error))
 }
 
-fn unread(path: &Path, error: &io::Error) -> AuditFault {
+pub(super) fn unread(path: &Path, error: &io::Error) -> AuditFault {
     AuditFault { file: path.display().to_string(), line: 1, what: error.to_string() }
 }
 

@@ -113,6 +113,14 @@ impl Failure {
         failure
     }
 
+    /// A report is being made.
+    pub fn busy_report() -> Self {
+        let message = "a report of use is being made, one at a time: ask again in a moment";
+        let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
+        failure.headers.push((header::RETRY_AFTER, HeaderValue::from_static("1")));
+        failure
+    }
+
     pub fn with(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self

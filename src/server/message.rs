@@ -12,7 +12,13 @@ use super::admission::balancer::{Connection, Role};
 #[cfg(feature = "tls")]
 use super::tls::TlsLayer;
 use crate::{
-    session::{maintenance::slow::SlowSession, stats::ShardReport},
+    session::{
+        maintenance::{
+            admin::{CloseTarget, ListedSession, SessionsQuery},
+            slow::SlowSession,
+        },
+        stats::ShardReport,
+    },
     tick::Nanos,
 };
 
@@ -20,6 +26,11 @@ pub enum ToShard {
     Connection(AcceptedConnection),
     Report(oneshot::Sender<ShardReport>),
     Slowest(usize, oneshot::Sender<Vec<SlowSession>>),
+    Sessions(SessionsQuery, oneshot::Sender<Vec<ListedSession>>),
+    /// Closes sessions, for an operator; answers how many.
+    Close(CloseTarget, oneshot::Sender<u64>),
+    /// Rights may have been taken back: sessions are looked at now, and not at the next turn or sweep.
+    Rights,
     /// The limits have changed. The shard copies those that it keeps, so that the way of a tick reads its own. Answers
     /// when it has.
     Reload(mpsc::Sender<()>),

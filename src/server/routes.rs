@@ -12,7 +12,7 @@ pub const PROBE_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 pub const HEADERS_MAX: usize = 64;
 
 /// The routes: path and methods.
-pub const ROUTES: [(&str, &[Method]); 15] = [
+pub const ROUTES: [(&str, &[Method]); 18] = [
     ("/", &[Method::GET, Method::HEAD]),
     ("/assets/app.css", &[Method::GET, Method::HEAD]),
     ("/assets/app.js", &[Method::GET, Method::HEAD]),
@@ -27,8 +27,20 @@ pub const ROUTES: [(&str, &[Method]); 15] = [
     ("/v1/snapshot", &[Method::GET, Method::HEAD, Method::POST]),
     ("/v1/publish", &[Method::POST]),
     ("/v1/replay", &[Method::GET, Method::HEAD, Method::POST]),
+    ("/v1/admin/sessions", &[Method::GET, Method::HEAD]),
+    ("/v1/admin/close", &[Method::POST]),
+    ("/v1/admin/usage", &[Method::GET, Method::HEAD]),
     ("/debug/slow", &[Method::GET, Method::HEAD]),
 ];
 
 /// Requests of operators. If operators have a listener of their own, these are served only there.
-pub const ADMIN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/metrics", "/debug/slow", "/v1/replay"];
+pub const ADMIN_PATHS: [&str; 8] = [
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/debug/slow",
+    "/v1/replay",
+    "/v1/admin/sessions",
+    "/v1/admin/close",
+    "/v1/admin/usage",
+];

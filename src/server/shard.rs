@@ -89,6 +89,11 @@ impl<S: SessionSocket> Shard<S> {
             // If the receiver is gone, the request was cancelled.
             ToShard::Report(reply) => drop(reply.send(self.core.borrow_mut().report())),
             ToShard::Slowest(count, reply) => drop(reply.send(self.core.borrow().slowest(count))),
+            ToShard::Sessions(query, reply) => drop(reply.send(self.core.borrow().listed(&query))),
+            ToShard::Close(target, reply) => {
+                let _ = reply.send(self.core.borrow_mut().close_for_operator(&target));
+            }
+            ToShard::Rights => self.core.borrow_mut().end_rights(self.node.clock.now()),
             ToShard::Reload(done) => {
                 self.core.borrow_mut().reload();
                 // The asker may have timed out.

@@ -6,6 +6,7 @@
 mod harness;
 mod health;
 
+mod admin;
 mod ahead;
 mod audit;
 mod binary;

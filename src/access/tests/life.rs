@@ -1,6 +1,12 @@
 //! Admission over time: what a good token gives, what is remembered, and what is taken back.
 
-use std::{fmt::Write, sync::Arc};
+use std::{
+    fmt::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use serde_json::json;
 
@@ -128,6 +134,25 @@ fn what_the_list_or_a_request_revokes_is_refused_from_then_on() {
     );
     authority.revoke(&rights[1], at(NOW));
     assert_eq!((revoked(), admitted()), ([true, true], [Some(Refused::Revoked), Some(Refused::Revoked)]));
+}
+
+#[test]
+fn who_asked_is_told_of_each_change() {
+    let authority = authority(&[&HS256]);
+    let told = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&told);
+    authority.tell_changes(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    authority.revoke_user("alice", at(NOW));
+    authority.revoke_token("t-9", None, at(NOW));
+    authority.set_revoked(RevokedList::parse(b"user:bob").unwrap());
+    assert_eq!(told.load(Ordering::Relaxed), 3);
+    // Sessions are ended by who bars quietly, which says so then.
+    authority.bar_user("carol", at(NOW));
+    assert_eq!(told.load(Ordering::Relaxed), 3);
+    authority.raise();
+    assert_eq!(told.load(Ordering::Relaxed), 4);
 }
 
 #[test]

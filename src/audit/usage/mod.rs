@@ -9,10 +9,12 @@
 //! | at one moment | the most sessions (devices), and the most users with a session, open at once within the month |
 //! | quote meter | messages of streams, events of event streams, answers to requests |
 //!
-//! Invariant: pure. The same records make the same reports, in whatever files they are.
+//! Invariant: the same records make the same reports, in whatever files they are.
 
+mod running;
 mod report;
 mod tally;
 
 pub use report::ReportFormat;
+pub use running::usage_of;
 pub use tally::{MonthTotals, Usage, UsageKey, UsageRow};

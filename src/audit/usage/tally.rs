@@ -70,7 +70,7 @@ impl Usage {
                 self.open.clear();
                 self.users.clear();
             }
-            Event::Begin { .. } | Event::Torn { .. } => {}
+            Event::Begin { .. } | Event::Torn { .. } | Event::Closed { .. } => {}
             Event::Lost { events } => self.lost += events,
             Event::Opened { session, who, expires, .. } => self.opened(now, session, who, expires),
             Event::Renewed { session, who, expires } => {

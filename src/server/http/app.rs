@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 
 use super::{bulk::BulkRequests, scrapes::ScrapeQueue};
 use crate::{
@@ -26,6 +26,8 @@ pub struct App {
     pub scrapes: ScrapeQueue,
     /// Long answers that are being read.
     pub bulk: Arc<BulkRequests>,
+    /// Of reports of use, which read files.
+    pub reports: Arc<Semaphore>,
     /// Whether operators have a listener of their own.
     pub has_admin: bool,
 }

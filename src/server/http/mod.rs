@@ -4,6 +4,7 @@
 //! permissions.
 
 pub mod activity;
+mod admin;
 pub mod app;
 mod body;
 pub mod bulk;

@@ -174,7 +174,10 @@ pub async fn slow(
 }
 
 /// Asks every shard, and waits for all answers at once. A shard that has ended gives none.
-async fn ask_all<T>(app: &App, question: impl Fn(oneshot::Sender<T>) -> ToShard) -> Vec<Option<T>> {
+pub(super) async fn ask_all<T>(
+    app: &App,
+    question: impl Fn(oneshot::Sender<T>) -> ToShard,
+) -> Vec<Option<T>> {
     let replies: Vec<_> = app
         .shards
         .iter()

@@ -11,6 +11,7 @@ use std::{
 use hyper::{Method, Request, body::Incoming};
 
 use super::{
+    admin,
     app::App,
     caller::Caller,
     coding::AnswerCoding,
@@ -98,6 +99,9 @@ async fn route(
         "/v1/sse" => market::events(shard, &request, caller, &access.rights).await,
         "/v1/publish" => publish::publish(shard, request, access.rights).await,
         "/v1/replay" => replay::replay(app, shard, request).await,
+        "/v1/admin/sessions" => admin::sessions(app, shard, caller, query).await,
+        "/v1/admin/close" => admin::close(app, shard, caller, request, &access.rights).await,
+        "/v1/admin/usage" => admin::usage(app, shard, query).await,
         "/debug/slow" => ops::slow(app, shard, caller, query).await,
         _ => {
             let asset = dashboard::asset(path).ok_or_else(|| Failure::not_found(path))?;

@@ -16,6 +16,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
+use serde::Serialize;
 
 use super::bulk::BulkPermit;
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
     fanout::Glob,
     planted::{Fault, is_planted},
     server::{shard::Shard, slices::Priority},
-    session::{maintenance::slow::SlowSession, node::NodeState},
+    session::node::NodeState,
     tick::{Numbers, Symbol, WantedFields},
     wire::encodings::json,
 };
@@ -77,8 +78,8 @@ pub struct RecordsWalk {
     wanted: WantedFields,
 }
 
-/// The slowest sessions, already described.
-pub struct SessionsWalk(std::vec::IntoIter<SlowSession>);
+/// Sessions, already described.
+pub struct SessionsWalk<T>(std::vec::IntoIter<T>);
 
 /// A row has about 50 bytes.
 const LISTED_A_PIECE: usize = 256;
@@ -259,13 +260,13 @@ impl Walk for RecordsWalk {
 
 // === impl SessionsWalk ===
 
-impl SessionsWalk {
-    pub fn new(sessions: Vec<SlowSession>) -> Self {
+impl<T> SessionsWalk<T> {
+    pub fn new(sessions: Vec<T>) -> Self {
         SessionsWalk(sessions.into_iter())
     }
 }
 
-impl Walk for SessionsWalk {
+impl<T: Serialize> Walk for SessionsWalk<T> {
     fn piece(&mut self, out: &mut Vec<u8>) -> bool {
         for session in self.0.by_ref().take(SESSIONS_A_PIECE) {
             out.push(b',');

@@ -50,8 +50,8 @@ struct OpenedAuth {
     number: u64,
 }
 
-/// Between two looks at files. A revoked user must be gone 250 ms behind a change of the list, and the next sweep of the
-/// shards is a part of that.
+/// Between two looks at files. A revoked user must be gone 250 ms behind a change of the list. The shards look at their
+/// sessions as soon as the list was read.
 const LOOK: Duration = Duration::from_millis(50);
 /// Between two looks at whether a key server is due.
 const STEP: Duration = Duration::from_millis(250);

@@ -11,7 +11,7 @@ use std::{
 use tokio::{
     runtime::{Builder, Runtime},
     sync::{
-        Notify,
+        Notify, Semaphore,
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     },
     task::LocalSet,
@@ -28,6 +28,7 @@ use crate::server::{
     tls_files::TlsFiles,
 };
 use crate::{
+    access::Authority,
     audit::AuditLog,
     clock::{Clock, MarketClock},
     feed::{Feed, with_sources},
@@ -49,8 +50,6 @@ use crate::{
     web::AllowedOrigins,
 };
 
-#[cfg(not(feature = "tls"))]
-use crate::access::Authority;
 #[cfg(feature = "tls")]
 use crate::server::keys::AuthWatch;
 
@@ -124,6 +123,7 @@ impl Service {
         #[cfg(feature = "tls")]
         let server = ServerState { tls, ..server };
         let server = Arc::new(server);
+        look_at_rights(&server.node.authority, inboxes.clone());
         let ended = ending(&feeds, &server);
         let sink =
             |status: &Arc<FeedStatus>| feed_sink(status, &ingest, clock, &market_clock, Arc::clone(&ended));
@@ -138,6 +138,8 @@ impl Service {
             log_lines_dropped: setup.log_lines_dropped,
             scrapes: ScrapeQueue::default(),
             bulk: Arc::default(),
+            // One report at a time.
+            reports: Arc::new(Semaphore::new(1)),
             has_admin: admin_address.is_some(),
         });
         // With TLS, other threads accept.
@@ -173,6 +175,16 @@ impl Service {
             auth,
         })
     }
+}
+
+/// Has the shards look at their sessions as soon as rights may have been taken back.
+fn look_at_rights(authority: &Authority, inboxes: Vec<UnboundedSender<ToShard>>) {
+    authority.tell_changes(move || {
+        for inbox in &inboxes {
+            // A shard that has ended has no sessions left.
+            let _ = inbox.send(ToShard::Rights);
+        }
+    });
 }
 
 fn feed_sink(

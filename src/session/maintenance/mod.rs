@@ -1,5 +1,6 @@
 //! What happens to sessions besides messages: deadlines, their end, a drain, the end of a market, and reports.
 
+pub mod admin;
 pub mod audit;
 mod close;
 mod deadlines;

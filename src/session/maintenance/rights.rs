@@ -51,7 +51,7 @@ impl<S: SessionSocket> Core<S> {
     }
 
     /// Ends the sessions whose rights have ended. It costs two comparisons and two loads when nothing has changed.
-    pub(in crate::session) fn end_rights(&mut self, now: Nanos) {
+    pub fn end_rights(&mut self, now: Nanos) {
         self.is_expiry_new = false;
         if now >= self.next_expiry {
             self.end_expired(now);
@@ -108,7 +108,7 @@ impl<S: SessionSocket> Core<S> {
 
     /// Ends a session whose rights have ended. When anything that they allowed waits, the connection is cut without a close
     /// frame; also that of a session that is closing already.
-    fn end_by_rights(&mut self, key: SessionKey, reason: CloseReason) {
+    pub(super) fn end_by_rights(&mut self, key: SessionKey, reason: CloseReason) {
         let Some(session) = self.session(key) else { return };
         if session.owes_what_rights_allow() && !is_planted(Fault::FinishesRevokedFrame) {
             self.drop_session(key, reason);
