@@ -62,8 +62,6 @@ pub struct Policy {
     /// The rights of those without a token; `None`: they need one.
     pub anonymous: Option<Arc<Rights>>,
     pub sessions_over: SessionsOver,
-    /// How much later delayed data is.
-    pub delay: Duration,
     #[cfg(feature = "tls")]
     pub tokens: TokenPolicy,
 }
@@ -113,10 +111,6 @@ impl Authority {
 
     pub fn sessions_over(&self) -> SessionsOver {
         self.policy.load().sessions_over
-    }
-
-    pub fn delay(&self) -> Duration {
-        self.policy.load().delay
     }
 
     /// The rights of whoever sends this token, or none.
@@ -349,7 +343,6 @@ impl Default for Policy {
             is_open: true,
             anonymous: None,
             sessions_over: SessionsOver::default(),
-            delay: DELAY,
             #[cfg(feature = "tls")]
             tokens: TokenPolicy::default(),
         }

@@ -15,6 +15,7 @@ pub mod faults;
 pub mod jwks;
 #[cfg(feature = "tls")]
 pub mod keys;
+pub mod products;
 pub mod refused;
 pub mod revoked;
 pub mod rights;
@@ -26,6 +27,7 @@ mod verified;
 
 pub use authority::{Authority, Policy, SessionsOver};
 pub use bearer::BearerToken;
+pub use products::{Product, Products};
 pub use refused::{BadToken, Refused};
 pub use rights::{Entitlement, Granted, PatternsError, Rights, SharedRights, SymbolPatterns};
 

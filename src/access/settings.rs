@@ -5,8 +5,9 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     algorithm::KeyAlgorithm,
-    authority::{DELAY, Policy, SessionsOver},
+    authority::{Policy, SessionsOver},
     claim::RightsClaim,
+    products::Products,
     rights::{Granted, Rights},
 };
 use crate::web::Host;
@@ -20,7 +21,10 @@ pub struct AuthSettings {
     /// What those without a token may do; `None`: they need one.
     pub anonymous: Option<RightsClaim>,
     pub sessions_over: SessionsOver,
-    pub delay: Duration,
+    /// How symbols are reported, and how they are shown delayed.
+    pub products: Arc<Products>,
+    /// What waits to be shown delayed is merged to a grid of this; zero: nothing is shown delayed.
+    pub delayed_grid: Duration,
     pub revoked: Option<PathBuf>,
     pub api_keys: Option<PathBuf>,
     /// The authorities of key servers' certificates, instead of the system's.
@@ -62,6 +66,9 @@ pub enum KeySourceError {
     Url,
 }
 
+/// What waits to be shown delayed is merged to seconds, unless another time is configured.
+pub const DELAYED_GRID: Duration = Duration::from_secs(1);
+
 // === impl AuthSettings ===
 
 impl AuthSettings {
@@ -76,7 +83,6 @@ impl AuthSettings {
             is_open: self.is_open(),
             anonymous: self.anonymous.clone().map(of_anyone).map(Arc::new),
             sessions_over: self.sessions_over,
-            delay: self.delay,
             #[cfg(feature = "tls")]
             tokens: super::token::TokenPolicy {
                 audience: self.audience.clone(),
@@ -95,7 +101,8 @@ impl Default for AuthSettings {
             issuer: Vec::new(),
             anonymous: None,
             sessions_over: SessionsOver::default(),
-            delay: DELAY,
+            products: Arc::default(),
+            delayed_grid: DELAYED_GRID,
             revoked: None,
             api_keys: None,
             jwks_ca: None,

@@ -7,6 +7,7 @@
 //! Invariant: telling an event never waits.
 
 use std::{
+    collections::BTreeMap,
     io,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -18,6 +19,8 @@ use std::{
     thread::{self, JoinHandle},
     time::Duration,
 };
+
+use compact_str::CompactString;
 
 use super::{
     event::{DEFAULT_PRODUCT, Event, Via, Who},
@@ -45,6 +48,9 @@ pub enum OnFailure {
     GoOn,
 }
 
+/// Says by which product the use of a symbol is reported.
+pub type ProductOf = Box<dyn Fn(&Symbol) -> CompactString + Send + Sync>;
+
 /// Takes events, from any thread.
 pub struct AuditLog {
     /// The current file.
@@ -53,6 +59,7 @@ pub struct AuditLog {
     queue: SyncSender<Option<(Nanos, Event)>>,
     shared: Arc<AuditCounts>,
     on_failure: OnFailure,
+    products: ProductOf,
     /// Held for a look at each symbol that a subscription is sent first; nothing waits while holding it.
     seen: Mutex<Seen>,
     refusals: Mutex<Refusals>,
@@ -112,6 +119,7 @@ impl AuditLog {
             queue,
             shared,
             on_failure: setup.on_failure,
+            products: Box::new(|_| DEFAULT_PRODUCT.into()),
             seen: Mutex::default(),
             refusals: Mutex::default(),
             thread: Mutex::new(Some(thread)),
@@ -121,6 +129,11 @@ impl AuditLog {
     /// The file that is written now; full ones are beside it.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// With products beside the default one.
+    pub fn with_products(self, products: ProductOf) -> Self {
+        AuditLog { products, ..self }
     }
 
     /// Records an event; `now` is by the machine's clock.
@@ -136,17 +149,23 @@ impl AuditLog {
         now: Nanos,
         who: &Who,
         via: Via,
+        delayed: bool,
         symbols: impl Iterator<Item = &'a Symbol>,
     ) {
         let month = Month::of(now);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        // Delayed data is not served yet.
-        let news = seen.news(month, who, false, via, symbols);
+        let news = seen.news(month, who, delayed, via, symbols);
         drop(seen);
-        for some in news.chunks(SYMBOLS_A_RECORD) {
-            let symbols = some.iter().map(|symbol| symbol.as_str().into()).collect();
-            let (who, product) = (who.clone(), DEFAULT_PRODUCT.into());
-            self.tell(now, Event::Received { who, product, symbols, delayed: false, via });
+        let mut by_product: BTreeMap<CompactString, Vec<&Symbol>> = BTreeMap::new();
+        for symbol in news {
+            by_product.entry((self.products)(symbol)).or_default().push(symbol);
+        }
+        for (product, news) in by_product {
+            for some in news.chunks(SYMBOLS_A_RECORD) {
+                let symbols = some.iter().map(|symbol| symbol.as_str().into()).collect();
+                let (who, product) = (who.clone(), product.clone());
+                self.tell(now, Event::Received { who, product, symbols, delayed, via });
+            }
         }
     }
 

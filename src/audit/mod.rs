@@ -29,6 +29,6 @@ mod tests;
 pub use chain::{Chain, Hash, Sealed};
 pub use event::{DEFAULT_PRODUCT, Event, Via, Who};
 pub use file::{AuditFile, AuditFileError};
-pub use log::{AuditLog, AuditSetup, OnFailure};
+pub use log::{AuditLog, AuditSetup, OnFailure, ProductOf};
 pub use month::Month;
 pub use read::{AuditFault, AuditReader, AuditRecord, read_files};

@@ -13,6 +13,8 @@ use super::{
 };
 use crate::tick::Nanos;
 
+mod products;
+
 /// A folder of this test's own, removed at its end.
 struct Folder(PathBuf);
 

@@ -1,13 +1,13 @@
 //! The settings of `[auth]` as they were given, and as the service takes them. Their keys are `config/auth_keys.rs`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use compact_str::CompactString;
 use tickcast::access::{
-    SessionsOver, SymbolPatterns,
+    Product, Products, SessionsOver, SymbolPatterns,
     authority::DELAY,
     claim::RightsClaim,
-    settings::{AuthSettings, KeySource},
+    settings::{AuthSettings, DELAYED_GRID, KeySource},
 };
 
 /// Texts that were validated one by one.
@@ -18,12 +18,25 @@ pub struct AuthConfig {
     pub issuer: Vec<String>,
     pub anonymous: AnonymousConfig,
     pub sessions_over: SessionsOver,
+    /// Of the symbols that no product has.
     pub delay: Duration,
+    pub delayed_grid: Duration,
+    pub products: Vec<ProductConfig>,
     /// Files and directories; empty for none.
     pub revoked: String,
     pub api_keys: String,
     pub jwks_ca: String,
     pub cache_dir: String,
+}
+
+/// A product; without a delay of its own it has that of all others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProductConfig {
+    pub product: Product,
+    /// Whether it has a delay of its own.
+    pub has_delay: bool,
+    /// The patterns as they were given.
+    pub symbols: Vec<String>,
 }
 
 /// What those without a token may do.
@@ -49,12 +62,21 @@ impl AuthConfig {
             issuer: self.issuer.clone(),
             anonymous: self.anonymous.claim(),
             sessions_over: self.sessions_over,
-            delay: self.delay,
+            products: Arc::new(self.products()),
+            delayed_grid: self.delayed_grid,
             revoked: path(&self.revoked),
             api_keys: path(&self.api_keys),
             jwks_ca: path(&self.jwks_ca),
             cache: path(&self.cache_dir).or(state),
         }
+    }
+
+    fn products(&self) -> Products {
+        let named = self.products.iter().map(|config| {
+            let delay = if config.has_delay { config.product.delay } else { self.delay };
+            Product { delay, ..config.product.clone() }
+        });
+        Products::new(named.collect(), self.delay)
     }
 }
 
@@ -67,6 +89,8 @@ impl Default for AuthConfig {
             anonymous: AnonymousConfig::default(),
             sessions_over: SessionsOver::default(),
             delay: DELAY,
+            delayed_grid: DELAYED_GRID,
+            products: Vec::new(),
             revoked: String::new(),
             api_keys: String::new(),
             jwks_ca: String::new(),

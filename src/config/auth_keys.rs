@@ -97,7 +97,7 @@ pub(super) const SESSIONS_OVER: ConfigKey = ConfigKey {
 
 pub(super) const DELAY: ConfigKey = ConfigKey {
     name: "auth.delay_ms",
-    applies: Applies::AtOnce,
+    applies: Applies::AtRestart,
     kind: Kind::Number {
         unit: ValueUnit::Millis,
         min: 0,
@@ -105,7 +105,30 @@ pub(super) const DELAY: ConfigKey = ConfigKey {
         get: |config| config.auth.delay.as_millis() as u64,
         set: |config, millis| config.auth.delay = Duration::from_millis(millis),
     },
-    doc: "How much later than in real time data is shown to whoever may read a symbol `delayed`.",
+    doc: "How much later than in real time a symbol is shown to whoever may read it `delayed`, where its product says nothing else.",
+};
+
+pub(super) const DELAYED_GRID: ConfigKey = ConfigKey {
+    name: "auth.delayed_grid_ms",
+    applies: Applies::AtRestart,
+    kind: Kind::Number {
+        unit: ValueUnit::Millis,
+        min: 0,
+        max: 60_000,
+        get: |config| config.auth.delayed_grid.as_millis() as u64,
+        set: |config, millis| config.auth.delayed_grid = Duration::from_millis(millis),
+    },
+    doc: "Of each symbol that waits to be shown delayed, one record is kept for so many milliseconds, and is shown when the last of \
+          them is due. So what waits is bounded; docs/PERFORMANCE.md has the memory. 0: nothing is kept, and nothing shown delayed.",
+};
+
+pub(super) const PRODUCTS: ConfigKey = ConfigKey {
+    name: "auth.products",
+    applies: Applies::AtRestart,
+    kind: Kind::Products,
+    doc: "Symbols that are reported together, and shown alike when they are shown delayed, up to 64: a table `[[auth.products]]` for \
+          each, with `name`, `symbols`, `delay_ms`, `delayed_fields` and `notice`, or `name;symbols;delay_ms;delayed_fields;notice` in \
+          one text. The section on products explains them.",
 };
 
 pub(super) const REVOKED: ConfigKey = text!(

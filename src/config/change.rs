@@ -52,6 +52,7 @@ fn copy(kind: &Kind, from: &Config, to: &mut Config) {
         Kind::Text { get, set } => drop(set(to, &get(from))),
         Kind::List { get, set } => set(to, get(from).to_vec(), &mut Vec::new()),
         Kind::Fields => to.fields = Arc::clone(&from.fields),
+        Kind::Products => to.auth.products.clone_from(&from.auth.products),
     }
 }
 

@@ -101,6 +101,20 @@ pub enum Problem {
     FieldGlob { text: String, source: SymbolError },
     #[error("{found} fields are too many; configure at most {most}")]
     FieldsTooMany { found: usize, most: usize },
+    #[error("`{}` is no key of a product{}", ShownText(.key), NearPart(*.near))]
+    ProductPartUnknown { key: String, near: Option<&'static str> },
+    #[error("`{key}` of a product must be {wanted}, but is {}", ShownText(.found))]
+    ProductPart { key: &'static str, wanted: &'static str, found: String },
+    #[error("a product has no `{key}`; give it one")]
+    ProductLacks { key: &'static str },
+    #[error("the product `{}` is already given by {first}; give it once", ShownText(.name))]
+    ProductTwice { name: String, first: ConfigOrigin },
+    #[error("`symbols` of a product has a pattern that no symbol could match, or too many of them")]
+    ProductPattern { source: PatternsError },
+    #[error("{found} products are too many; configure at most {most}")]
+    ProductsTooMany { found: usize, most: usize },
+    #[error("`delayed_fields` of the product `{}` has `{}`, which is no field", ShownText(.product), ShownText(.field))]
+    ProductField { product: String, field: String },
     #[error(
         "limits.frame_bytes must be at least {least} with these {fields} fields, for two of the longest messages, but is {frame_bytes}"
     )]

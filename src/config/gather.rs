@@ -9,7 +9,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use tickcast::wire::message_bytes_max;
+use tickcast::{tick::WantedFields, wire::message_bytes_max};
 
 use super::{
     environment,
@@ -19,6 +19,7 @@ use super::{
     key::{ConfigKey, Kind},
     layer::Given,
     origin::ConfigOrigin,
+    products,
     relation::Relation,
     settings::Config,
     suggest,
@@ -65,6 +66,7 @@ impl Gathered {
         gathered.check_listeners(&faulty);
         gathered.check_frame(&faulty);
         gathered.check_tls(&faulty);
+        gathered.check_products(&faulty);
         gathered
     }
 
@@ -86,6 +88,24 @@ impl Gathered {
             KEYS.iter().filter_map(|key| self.origins.get(*key).cloned()).max_by_key(ConfigOrigin::rank);
         let problem = Problem::FrameTooSmall { frame_bytes, least, fields: fields.len() };
         self.faults.push(ConfigFault { origin: origin.unwrap_or(ConfigOrigin::Default), problem });
+    }
+
+    /// A field that is shown delayed must be one that a record may have: a word with a slip would hide it for good.
+    fn check_products(&mut self, faulty: &[&'static str]) {
+        if faulty.contains(&"auth.products") || faulty.contains(&"fields") {
+            return;
+        }
+        let Config { auth, fields: table, .. } = &self.config;
+        let origin = self.origins.get("auth.products").cloned().unwrap_or(ConfigOrigin::Default);
+        for product in &auth.products {
+            for field in product.product.fields.iter().flatten() {
+                if WantedFields::NONE.with_name(field, table).is_none() {
+                    let product = product.product.name.to_string();
+                    let problem = Problem::ProductField { product, field: field.to_string() };
+                    self.faults.push(ConfigFault { origin: origin.clone(), problem });
+                }
+            }
+        }
     }
 
     /// Certificates and keys come in pairs.
@@ -129,8 +149,12 @@ impl Gathered {
             return;
         };
         let before = self.faults.len();
-        if matches!(key.kind, Kind::Fields) {
-            self.config.fields = fields::read(raw, &origin, &mut self.faults);
+        if matches!(key.kind, Kind::Fields | Kind::Products) {
+            if matches!(key.kind, Kind::Fields) {
+                self.config.fields = fields::read(raw, &origin, &mut self.faults);
+            } else {
+                self.config.auth.products = products::read(raw, &origin, &mut self.faults);
+            }
             if self.faults.len() > before {
                 faulty.push(key.name);
             }

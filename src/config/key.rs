@@ -56,6 +56,8 @@ pub enum Kind {
     },
     /// The fields that are added to a record. `fields.rs` reads them, since each of their faults has a line of its own.
     Fields,
+    /// The products of symbols, which `products.rs` reads.
+    Products,
 }
 
 // === impl ConfigKey ===
@@ -71,6 +73,9 @@ impl ConfigKey {
             Kind::Fields => {
                 ConfigValue::List(config.fields.iter().map(|(_, field)| field.to_string()).collect())
             }
+            Kind::Products => {
+                ConfigValue::List(config.auth.products.iter().map(ToString::to_string).collect())
+            }
         }
     }
 
@@ -83,7 +88,7 @@ impl ConfigKey {
             Kind::Word { words, set, .. } => self.word(raw, words).map(|word| set(config, word)),
             Kind::Text { set, .. } => self.text(raw).and_then(|text| set(config, &text)),
             Kind::List { set, .. } => self.list(raw).map(|entries| set(config, entries, problems)),
-            Kind::Fields => Ok(()),
+            Kind::Fields | Kind::Products => Ok(()),
         };
         problems.extend(outcome.err());
     }

@@ -20,6 +20,7 @@ mod gather;
 pub mod key;
 mod layer;
 mod origin;
+mod products;
 mod relation;
 mod settings;
 mod shown;
@@ -43,6 +44,8 @@ pub use variable::{CONFIG, TOKEN, TOKEN_FILE};
 
 #[cfg(test)]
 mod fields_tests;
+#[cfg(test)]
+mod products_tests;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]

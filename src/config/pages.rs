@@ -44,7 +44,7 @@ fn range(key: &ConfigKey) -> String {
         }
         Kind::Text { .. } => "text".to_owned(),
         Kind::List { .. } => "list of texts".to_owned(),
-        Kind::Fields => "tables".to_owned(),
+        Kind::Fields | Kind::Products => "tables".to_owned(),
     }
 }
 

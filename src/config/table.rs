@@ -138,6 +138,7 @@ keys! {
             doc: "Fixes the epoch; only for tests. Empty: a new one at each start, which clients that resume rely on.",
         },
         auth_keys::KEYS, auth_keys::AUDIENCE, auth_keys::ISSUER, auth_keys::SESSIONS_OVER, auth_keys::DELAY,
+        auth_keys::DELAYED_GRID, auth_keys::PRODUCTS,
         auth_keys::REVOKED, auth_keys::API_KEYS, auth_keys::JWKS_CA, auth_keys::CACHE_DIR, auth_keys::ANONYMOUS_READ,
         auth_keys::ANONYMOUS_DELAYED, auth_keys::ANONYMOUS_PUBLISH, auth_keys::ANONYMOUS_FIELDS,
         auth_keys::ANONYMOUS_CLASS, auth_keys::ANONYMOUS_INTERVAL,

@@ -365,6 +365,7 @@ fn a_value_of(key: &ConfigKey, index: Index) -> String {
         Kind::List { .. } if key.name == "auth.keys" => format!("[\"hs256:k{}\"]", index.index(1000)),
         Kind::List { .. } => format!("[\"https://h{}.example\"]", index.index(1000)),
         Kind::Fields => format!("[\"f{}:integer:sum:A*\"]", index.index(1000)),
+        Kind::Products => format!("[\"p{};A*,B;5\"]", index.index(1000)),
     }
 }
 

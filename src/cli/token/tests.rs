@@ -57,7 +57,6 @@ fn authority(key: Key, policy: TokenPolicy) -> Authority {
         is_open: false,
         anonymous: None,
         sessions_over: SessionsOver::default(),
-        delay: Duration::ZERO,
         tokens: policy,
     });
     authority.set_keys(KeyRing::new(vec![key], false).unwrap());

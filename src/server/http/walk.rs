@@ -252,7 +252,8 @@ impl Walk for RecordsWalk {
             }
         }
         if let Some(audit) = &self.node.audit {
-            audit.tell_received(self.node.clock.now(), &self.rights.who(), Via::Rest, shown.into_iter());
+            let (now, who) = (self.node.clock.now(), self.rights.who());
+            audit.tell_received(now, &who, Via::Rest, false, shown.into_iter());
         }
         self.named.len() > 0 || self.from < self.until
     }

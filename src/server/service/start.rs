@@ -29,7 +29,8 @@ use crate::server::{
 };
 use crate::{
     access::Authority,
-    audit::AuditLog,
+    access::Products,
+    audit::{AuditLog, AuditSetup},
     clock::{Clock, MarketClock},
     feed::{Feed, with_sources},
     limits::Limits,
@@ -46,6 +47,7 @@ use crate::{
     session::node::NodeState,
     shutdown::Stop,
     throttle::Throttle,
+    tick::Symbol,
     topic::{Batch, BatchQueue, Ingest, Interest, Market, Outlet},
     web::AllowedOrigins,
 };
@@ -116,7 +118,7 @@ impl Service {
             .with_fields(setup.fields);
         // Publishing ends with the process.
         let push = feed_sink(&feeds.push, &ingest, clock, &market_clock, Arc::new(|| {}));
-        let audit = setup.audit.map(|audit| AuditLog::start(&audit, clock.now())).transpose()?.map(Arc::new);
+        let audit = start_audit(setup.audit.as_ref(), clock, &setup.auth.products)?;
         let node = node.with_push(Arc::new(push)).with_audit(audit);
         let allowed_origins = AllowedOrigins::new(&setup.allowed_origins);
         let server = ServerState::new(Arc::new(node), inboxes.clone(), allowed_origins);
@@ -196,6 +198,18 @@ fn feed_sink(
 ) -> FeedSink {
     let (status, ingest, market) = (Arc::clone(status), Arc::clone(ingest), market.clone());
     FeedSink { status, ingest, clock, market, ended, watches_readers: false }
+}
+
+/// Accounts of use, which name products.
+fn start_audit(
+    setup: Option<&AuditSetup>,
+    clock: Clock,
+    products: &Arc<Products>,
+) -> Result<Option<Arc<AuditLog>>, StartError> {
+    let Some(setup) = setup else { return Ok(None) };
+    let products = Arc::clone(products);
+    let of = move |symbol: &Symbol| products.of(symbol).name.clone();
+    Ok(Some(Arc::new(AuditLog::start(setup, clock.now())?.with_products(Box::new(of)))))
 }
 
 /// Listens for clients, and then for operators, if they have an address of their own.

@@ -62,7 +62,7 @@ impl<S: SessionSocket> Core<S> {
         let Some(audit) = self.audit() else { return };
         let Some(session) = self.session(key) else { return };
         let (who, via) = (session.rights.who(), session.via());
-        audit.tell_received(self.node.clock.now(), &who, via, self.fanout.firsts().iter());
+        audit.tell_received(self.node.clock.now(), &who, via, false, self.fanout.firsts().iter());
     }
 
     /// A session was refused something.
@@ -149,7 +149,7 @@ impl<S: SessionSocket> Core<S> {
             *from = next;
         }
         if !symbols.is_empty() {
-            audit.tell_received(self.node.clock.now(), &who, via, symbols.into_iter());
+            audit.tell_received(self.node.clock.now(), &who, via, false, symbols.into_iter());
         }
         is_done
     }
