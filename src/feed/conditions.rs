@@ -84,6 +84,27 @@ pub fn of_massive(conditions: &str) -> Affects {
     numbers.filter_map(of).fold(ALL, |affects, row| affects.intersect(row.affects))
 }
 
+/// A consolidated tape, by whose letters conditions are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tape {
+    /// Networks A and B.
+    Cta,
+    /// Network C.
+    Utp,
+}
+
+/// What a trade affects by the letters of its tape. Letters that the table does not have take nothing away.
+pub fn of_tape<'a>(letters: impl Iterator<Item = &'a str>, tape: Tape) -> Affects {
+    let of = |letter: &'a str| {
+        let is_of = |row: &&SaleCondition| match tape {
+            Tape::Cta => row.cta == letter,
+            Tape::Utp => row.utp == letter,
+        };
+        SALE_CONDITIONS.iter().filter(|_| !letter.is_empty()).find(is_of)
+    };
+    letters.filter_map(of).fold(ALL, |affects, row| affects.intersect(row.affects))
+}
+
 /// What a trade affects by Lean's flags, in hexadecimal. A single letter is a condition of some tape, and nothing says of
 /// which: it takes nothing away.
 pub fn of_lean(flags: &str) -> Affects {
@@ -115,6 +136,16 @@ mod tests {
             ("x", ALL),
         ] {
             assert_eq!(of_massive(conditions), affects, "{conditions}");
+        }
+        for (letters, tape, affects) in [
+            (&["@", "I"][..], Tape::Utp, VOLUME),
+            (&["@", " "], Tape::Cta, ALL),
+            (&["B"], Tape::Cta, VOLUME),
+            (&["B"], Tape::Utp, ALL),
+            (&["Q"], Tape::Utp, NONE),
+            (&["", "?"], Tape::Cta, ALL),
+        ] {
+            assert_eq!(of_tape(letters.iter().copied(), tape), affects, "{letters:?} of {tape:?}");
         }
         for (flags, affects) in [
             ("0", ALL),

@@ -100,9 +100,7 @@ const KEYS: &[(&[&str], &str)] = &[
     (&["channel", "event", "result"], "messages of Gate's streams"),
     (&["channel", "market", "type"], "messages of FTX's streams"),
     (&["channel", "event", "data"], "messages of Bitstamp's streams"),
-    (&["channel=\"trades\"", "data"], "messages of Hyperliquid's streams"),
-    (&["channel=\"bbo\"", "data"], "messages of Hyperliquid's streams"),
-    (&["channel=\"l2Book\"", "data"], "messages of Hyperliquid's streams"),
+    (&["channel=\"l2Book\"", "data"], "depth of Hyperliquid's streams"),
     (&["action", "arg", "data", "ts"], "messages of Bitget's streams"),
     (&["id", "method", "code", "result"], "messages of Crypto.com's streams"),
     (&["c", "d", "s", "t"], "messages of MEXC's streams"),
@@ -176,18 +174,11 @@ pub fn of_text(head: &[u8]) -> Option<&'static str> {
 /// The source of messages that are arrays.
 fn of_array(text: &[u8]) -> Option<&'static str> {
     let head: Vec<u8> = text.iter().take(64).copied().filter(|byte| *byte != b' ').collect();
-    let has = |name: &[u8]| head.windows(name.len()).any(|window| window == name);
     let digits = head[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let rest = &head[1 + digits..];
     let updates: [&[u8]; 3] = [b",\"te\"", b",\"tu\"", b",\"hb\""];
-    match () {
-        () if digits > 0 && updates.iter().any(|update| rest.starts_with(update)) => {
-            Some("messages of Bitfinex's streams")
-        }
-        () if has(b"\"ev\":") => Some("messages of Polygon's streams"),
-        () if has(b"\"T\":\"") => Some("messages of Alpaca's streams"),
-        () => None,
-    }
+    let is_bitfinex = digits > 0 && updates.iter().any(|update| rest.starts_with(update));
+    is_bitfinex.then_some("messages of Bitfinex's streams")
 }
 
 /// By a line of a table.

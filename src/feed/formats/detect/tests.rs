@@ -88,7 +88,7 @@ fn texts_are_told_by_what_they_are() {
             r#"{"action":"update","arg":{"instType":"SPOT","channel":"trade","instId":"A"},"data":[],"ts":1}"#,
             "messages of Bitget's streams",
         ),
-        (r#"{"channel":"trades","data":[{"coin":"BTC","px":"1"}]}"#, "messages of Hyperliquid's streams"),
+        (r#"{"channel":"l2Book","data":{"coin":"BTC"}}"#, "depth of Hyperliquid's streams"),
         (
             r#"{"data":{"id":1},"channel":"live_trades_btcusd","event":"trade"}"#,
             "messages of Bitstamp's streams",
@@ -102,8 +102,6 @@ fn texts_are_told_by_what_they_are() {
             "messages of Crypto.com's streams",
         ),
         (r#"[17470,"te",[401597395,1574694475039,0.005,7244.9]]"#, "messages of Bitfinex's streams"),
-        (r#"[ {"ev":"T","sym":"AAPL","p":1}]"#, "messages of Polygon's streams"),
-        (r#"[{"T":"t","S":"AAPL","p":1}]"#, "messages of Alpaca's streams"),
         ("<DATE>\t<TIME>\t<BID>\t<ASK>\n2020.01.01\t00:00:00.123\t1.1\t1.2\n", "a table of MetaTrader"),
         ("time,price\n1,2\n", "text of no format that is known, whose first line is \"time,price\""),
         (

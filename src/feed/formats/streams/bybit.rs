@@ -1,4 +1,7 @@
 //! Bybit v5: `publicTrade`, the best prices of `orderbook.1`, and `tickers`.
+//!
+//! A snapshot of `orderbook.1` is the whole of both sides; a `delta` has the levels that changed, and a size of 0 takes
+//! its level out. Every message of `publicTrade` calls itself a snapshot, and none is a history.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -65,8 +68,13 @@ struct BybitTicker<'a> {
     next_funding_time: Option<Raw<'a>>,
 }
 
+const BID: [Field; 2] = [Field::Bid, Field::BidSize];
+const ASK: [Field; 2] = [Field::Ask, Field::AskSize];
+
+/// A message by its topic, its `type`, its data and its `ts`.
 pub fn event(
     topic: &RawValue,
+    kind: Option<&RawValue>,
     data: &RawValue,
     ts: Option<&RawValue>,
     found: &mut FoundTicks,
@@ -81,8 +89,10 @@ pub fn event(
         }
         ["orderbook", "1", ..] => {
             let book: BookData<'_> = parse(data.get())?;
+            let whole = kind.is_none_or(|kind| Raw(kind).text() != "delta");
             let mut fields = Fields::default();
-            quote(first(&book.b), first(&book.a), &mut fields)?;
+            side(&book.b, whole, BID, &mut fields)?;
+            side(&book.a, whole, ASK, &mut fields)?;
             push(book.s, time()?, fields, found)?;
         }
         ["tickers", ..] => {
@@ -105,8 +115,29 @@ pub fn event(
     Ok(())
 }
 
-fn first<'a>(side: &[QuotedLevel<'a>]) -> QuotedLevel<'a> {
-    side.first().copied().unwrap_or_default()
+/// The best level of a side, or that the side is empty. Without a change of it, nothing.
+fn side(
+    levels: &[QuotedLevel<'_>],
+    whole: bool,
+    [price, size]: [Field; 2],
+    fields: &mut Fields,
+) -> Result<(), FormatFault> {
+    match levels.iter().find(|level| !is_gone(level)) {
+        Some(level) => {
+            set(price, level.0, fields)?;
+            set(size, level.1, fields)
+        }
+        None => {
+            if whole || !levels.is_empty() {
+                fields.withdraw_all(price.bit().with(size));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn is_gone(level: &QuotedLevel<'_>) -> bool {
+    level.1.is_some_and(|size| size.text().bytes().all(|byte| matches!(byte, b'0' | b'.')))
 }
 
 fn push(

@@ -1,13 +1,13 @@
 //! Coinbase: `match` and `ticker` of Exchange, `market_trades` and `ticker` of Advanced Trade.
 //!
 //! Both give the side of the resting order, so the aggressor side is the other one. `last_match`, which repeats a trade
-//! from before the subscription, is a price and no trade.
+//! from before the subscription, is a price and no trade; the `snapshot` of `market_trades` is a history.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::FormatFault;
-use super::found::FoundTicks;
+use super::found::{FoundTicks, TradesOf};
 use super::value::{Raw, opposite, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Tick};
 
@@ -38,6 +38,8 @@ struct Exchange<'a> {
 #[derive(Deserialize)]
 #[serde(rename = "Event")]
 struct CoinbaseEvent<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Raw<'a>>,
     #[serde(borrow, default)]
     trades: Vec<CoinbaseTrade<'a>>,
     #[serde(borrow, default)]
@@ -115,20 +117,38 @@ pub fn advanced(
     if !matches!(Raw(channel).text(), "market_trades" | "ticker" | "ticker_batch") {
         return Ok(());
     }
-    for event in parse::<Vec<CoinbaseEvent<'_>>>(events.get())? {
+    for mut event in parse::<Vec<CoinbaseEvent<'_>>>(events.get())? {
+        let told = TradesOf::by_kind(event.kind);
+        if is_newest_first(&event.trades) {
+            event.trades.reverse();
+        }
         for one in event.trades {
             let fields = trade(one.price, one.size, opposite(one.side.side()?), one.trade_id)?;
-            found.push(Tick { symbol: one.product_id.symbol()?, ts: Some(one.time.time("time")?), fields });
+            let (symbol, ts) = (one.product_id.symbol()?, Some(one.time.time("time")?));
+            found.push_trade(told, Tick { symbol, ts, fields });
         }
         for one in event.tickers {
             let mut fields = Fields::default();
             set(Field::Last, one.price, &mut fields)?;
             quote((one.best_bid, one.best_bid_quantity), (one.best_ask, one.best_ask_quantity), &mut fields)?;
+            fields.withdraw_sides_at_zero();
             let ts = timestamp.map(|time| Raw(time).time("timestamp")).transpose()?;
-            if !fields.mask.is_empty() {
+            if fields.has_values() {
                 found.push(Tick { symbol: one.product_id.symbol()?, ts, fields });
             }
         }
     }
     Ok(())
+}
+
+/// Trades of one time are told apart by their numbers alone.
+fn is_newest_first(trades: &[CoinbaseTrade<'_>]) -> bool {
+    let number = |trade: &CoinbaseTrade<'_>| trade.trade_id.and_then(|id| id.text().parse::<u64>().ok());
+    let next_of_product = |at: usize| {
+        let product = trades[at].product_id.text();
+        trades[at + 1..].iter().find(|next| next.product_id.text() == product)
+    };
+    // Two trades of a product decide for all.
+    let pair = (0..trades.len()).find_map(|at| next_of_product(at).map(|next| (&trades[at], next)));
+    pair.is_some_and(|(one, next)| number(one) > number(next))
 }

@@ -1,4 +1,6 @@
-//! The ticks of one line, and the configured fields that its message fills.
+//! The ticks of one message, and the configured fields that it fills.
+//!
+//! Invariant: what a venue sends again of trades before the subscription is apart from what is new.
 
 use std::sync::Arc;
 
@@ -14,15 +16,67 @@ use crate::{
 /// The ticks found so far.
 pub struct FoundTicks {
     pub ticks: Vec<Tick>,
+    /// Trades from before the subscription, which a venue sends with its answer: a capture and a connection have not
+    /// missed them, and they are no news.
+    pub history: Vec<Tick>,
     /// The fields that are configured, beside the fixed ones.
     table: Arc<CustomFields>,
 }
 
+/// Of when a message's trades are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TradesOf {
+    Now,
+    History,
+}
+
+/// Reverses what begins with the newest.
+fn oldest_first(ticks: &mut [Tick]) {
+    let Some(first) = ticks.first() else { return };
+    if ticks.iter().rev().find(|tick| tick.symbol == first.symbol).is_some_and(|last| first.ts > last.ts) {
+        ticks.reverse();
+    }
+}
+
+// === impl TradesOf ===
+
+impl TradesOf {
+    /// By the `type` of a message or of an event.
+    pub fn by_kind(kind: Option<Raw<'_>>) -> Self {
+        match kind.map(Raw::text) {
+            Some("snapshot") => TradesOf::History,
+            _ => TradesOf::Now,
+        }
+    }
+}
+
+// === impl FoundTicks ===
+
 impl FoundTicks {
     pub fn new(table: Arc<CustomFields>) -> Self {
-        FoundTicks { ticks: Vec::new(), table }
+        FoundTicks { ticks: Vec::new(), history: Vec::new(), table }
     }
 
+    pub fn clear(&mut self) {
+        self.ticks.clear();
+        self.history.clear();
+    }
+
+    /// Appends a trade, or one of the history.
+    pub fn push_trade(&mut self, told: TradesOf, tick: Tick) {
+        match told {
+            TradesOf::Now => self.ticks.push(tick),
+            TradesOf::History => self.history.push(tick),
+        }
+    }
+
+    /// Some venues write the newest first.
+    pub fn oldest_first(&mut self) {
+        oldest_first(&mut self.ticks);
+        oldest_first(&mut self.history);
+    }
+
+    /// Appends a tick.
     pub fn push(&mut self, tick: Tick) {
         self.ticks.push(tick);
     }

@@ -1,10 +1,12 @@
 //! Kraken: arrays of its first version (`trade`, `spread`, `ticker`), objects of its second (`trade`, `ticker`).
+//!
+//! The `snapshot` of the second version's `trade` is a history.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::FormatFault;
-use super::found::FoundTicks;
+use super::found::{FoundTicks, TradesOf};
 use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Tick};
 
@@ -56,16 +58,19 @@ struct FirstTicker<'a> {
 }
 
 /// A message of the second version.
-pub fn object(channel: &RawValue, data: &RawValue, found: &mut FoundTicks) -> Result<(), FormatFault> {
+pub fn object(
+    channel: &RawValue,
+    kind: Option<&RawValue>,
+    data: &RawValue,
+    found: &mut FoundTicks,
+) -> Result<(), FormatFault> {
     match Raw(channel).text() {
         "trade" => {
+            let told = TradesOf::by_kind(kind.map(Raw));
             for one in parse::<Vec<KrakenTrade<'_>>>(data.get())? {
                 let fields = trade(one.price, one.qty, one.side.side()?, one.trade_id)?;
-                found.push(Tick {
-                    symbol: one.symbol.symbol()?,
-                    ts: Some(one.timestamp.time("timestamp")?),
-                    fields,
-                });
+                let (symbol, ts) = (one.symbol.symbol()?, Some(one.timestamp.time("timestamp")?));
+                found.push_trade(told, Tick { symbol, ts, fields });
             }
         }
         "ticker" => {
@@ -73,8 +78,9 @@ pub fn object(channel: &RawValue, data: &RawValue, found: &mut FoundTicks) -> Re
                 let mut fields = Fields::default();
                 set(Field::Last, one.last, &mut fields)?;
                 quote((one.bid, one.bid_qty), (one.ask, one.ask_qty), &mut fields)?;
+                fields.withdraw_sides_at_zero();
                 let ts = one.timestamp.map(|time| time.time("timestamp")).transpose()?;
-                if !fields.mask.is_empty() {
+                if fields.has_values() {
                     found.push(Tick { symbol: one.symbol.symbol()?, ts, fields });
                 }
             }

@@ -3,24 +3,29 @@
 //! ```text
 //! 1617233403.123456: {"type":"match","product_id":"BTC-USD","price":"58000.1","size":"0.5","side":"sell","time":"..."}
 //! ```
-//! Binance's single streams, Bybit v5, OKX v5, Coinbase (Exchange and Advanced Trade), Kraken (v1 and v2); the lines of
-//! cryptofeed's dumps, Tardis's raw feeds (a time in ISO-8601 before the message) and tardis-machine's
+//! Binance's single streams, Bybit v5, OKX v5, Coinbase (Exchange and Advanced Trade), Kraken (v1 and v2), Hyperliquid,
+//! Alpaca and Massive; the lines of cryptofeed's dumps, Tardis's raw feeds (a time in ISO-8601 before the message) and tardis-machine's
 //! (`localTimestamp` and `message`). Each message identifies its exchange, so that one file may mix several.
 //!
 //! Trades come only from channels of trades: the last price of a ticker is a price without a size, so that a trade
 //! counts once. Everything else, depth, candles, answers to requests, is skipped. Of a message with several trades the
-//! earliest is taken first.
+//! earliest is taken first. Trades that a venue repeats when one subscribes are a history, and skipped.
+//!
+//! Connections to venues (`feed::upstream`) decode with the same functions, a message at a time.
 //!
 //! Where fields are configured beside the fixed ones, messages of derivatives fill those of these names: `mark`, `index`,
 //! `open_interest`, `funding`, `predicted_funding`, and `funding_time` in microseconds.
 //!
 //! Invariant: a number in quotes is exact; one without is rounded to 9 places, as a JSON number of ours is.
 
+pub(crate) mod alpaca;
 pub(crate) mod binance;
 pub(crate) mod bybit;
 pub(crate) mod coinbase;
 mod found;
+pub(crate) mod hyperliquid;
 pub(crate) mod kraken;
+pub(crate) mod massive;
 pub(crate) mod okx;
 pub(crate) mod value;
 
@@ -38,7 +43,7 @@ use crate::{
     tick::{CustomFields, Nanos},
 };
 pub use binance::mark_price;
-pub use found::FoundTicks;
+pub use found::{FoundTicks, TradesOf};
 use value::{Raw, parse};
 
 /// The state between chunks.
@@ -103,6 +108,11 @@ pub fn is_line(line: &[u8]) -> bool {
     }
     let has = |names: &[&str]| names.iter().all(|name| contains(message, name.as_bytes()));
     if message.starts_with(b"[") {
+        let is_points = message[1..].trim_ascii_start().starts_with(b"{");
+        let names: [&[&str]; 3] = [&["\"ev\":\""], &["\"T\":\"", "\"S\":\""], &["\"T\":\"", "\"msg\":"]];
+        if is_points && names.into_iter().any(has) {
+            return true;
+        }
         return ["\"trade\",", "\"spread\",", "\"ticker\","].iter().any(|name| has(&[name]));
     }
     [
@@ -177,21 +187,19 @@ fn decode_line(
     found: &mut FoundTicks,
     out: &mut DecoderOutput,
 ) {
-    found.ticks.clear();
+    found.clear();
     let (number, line, made) = match line {
         RawLine::Whole { number, bytes } => (number, &*bytes, make(bytes, trades, found)),
         RawLine::TooLong { number } => (number, &[][..], Err(FormatFault::TooLong { limit: line_bytes_max })),
     };
     out.notes.extend(trades.note.take());
     let place = RecordPosition::Line(number);
+    found.oldest_first();
     let found = &mut found.ticks;
-    found.retain(|tick| tick.fields.has_values());
+    found.retain(|tick| tick.fields.has_values() || tick.fields.report().is_some());
     match made {
         Ok(_) if found.is_empty() => out.pass(line),
         Ok(rx) => {
-            if found.first().map(|tick| tick.ts) > found.last().map(|tick| tick.ts) {
-                found.reverse();
-            }
             found.drain(..).for_each(|tick| out.tick(place, rx, tick));
         }
         Err(fault) => out.reject(place, fault.reason(), || fault.to_string()),
@@ -212,7 +220,7 @@ fn make(line: &[u8], trades: &mut TradeEvents, found: &mut FoundTicks) -> Result
         time => Some(Unit::BySize.read(time).ok_or(FormatFault::value("time", ValueFault::Moment))?),
     };
     if message.starts_with('[') {
-        kraken::array(message, found)?;
+        array(message, found)?;
         return Ok(rx);
     }
     let head = head(message)?;
@@ -221,7 +229,7 @@ fn make(line: &[u8], trades: &mut TradeEvents, found: &mut FoundTicks) -> Result
             let rx = Raw(local).time("localTimestamp")?;
             let inner = inner.get();
             if inner.starts_with('[') {
-                kraken::array(inner, found)?;
+                array(inner, found)?;
             } else {
                 object(&self::head(inner)?, inner, trades, found)?;
             }
@@ -235,6 +243,20 @@ fn head(message: &str) -> Result<MessageHead<'_>, FormatFault> {
     parse(message)
 }
 
+/// A message that is an array: of Kraken's first version, or of points.
+fn array(message: &str, found: &mut FoundTicks) -> Result<(), FormatFault> {
+    let points = message[1..].trim_ascii_start();
+    if !points.starts_with('{') {
+        return kraken::array(message, found);
+    }
+    if points.contains("\"ev\":") {
+        return parse::<Vec<massive::MassiveEvent<'_>>>(message)?
+            .iter()
+            .try_for_each(|one| massive::event(one, found));
+    }
+    parse::<Vec<alpaca::AlpacaPoint<'_>>>(message)?.iter().try_for_each(|one| alpaca::point(one, found))
+}
+
 /// A message that is an object, by its exchange.
 fn object(
     head: &MessageHead<'_>,
@@ -244,12 +266,21 @@ fn object(
 ) -> Result<(), FormatFault> {
     match *head {
         MessageHead { stream: Some(_), data: Some(data), .. } => binance::event(data.get(), trades, found),
-        MessageHead { topic: Some(topic), data: Some(data), ts, .. } => bybit::event(topic, data, ts, found),
+        MessageHead { topic: Some(topic), data: Some(data), ts, kind, .. } => {
+            bybit::event(topic, kind, data, ts, found)
+        }
         MessageHead { arg: Some(arg), data: Some(data), .. } => okx::event(arg, data, found),
         MessageHead { channel: Some(channel), events: Some(events), timestamp, .. } => {
             coinbase::advanced(channel, events, timestamp, found)
         }
-        MessageHead { channel: Some(channel), data: Some(data), .. } => kraken::object(channel, data, found),
+        MessageHead { channel: Some(channel), data: Some(data), .. }
+            if matches!(Raw(channel).text(), "trades" | "bbo") =>
+        {
+            hyperliquid::event(channel, TradesOf::Now, data, found)
+        }
+        MessageHead { channel: Some(channel), data: Some(data), kind, .. } => {
+            kraken::object(channel, kind, data, found)
+        }
         MessageHead { kind: Some(kind), product_id: Some(_), .. } => coinbase::exchange(kind, message, found),
         MessageHead { e: None, s: Some(_), .. } => binance::book_ticker(message, found),
         MessageHead { e: Some(_), s: Some(_), .. } => binance::event(message, trades, found),

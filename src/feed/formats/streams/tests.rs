@@ -89,3 +89,59 @@ fn which_trades_of_binance_count_is_said_once() {
     assert_eq!((out.ticks.len(), out.passed, out.notes.len()), (2, 2, 1));
     assert!(out.notes[0].contains("those of A are taken by aggTrade"), "{}", out.notes[0]);
 }
+
+/// The lines of the ticks of a capture.
+fn lines(text: &str) -> Vec<String> {
+    tests::lines(&tests::decode("streams.txt", text.as_bytes(), &[7]))
+}
+
+#[test]
+fn trades_from_before_the_capture_are_skipped() {
+    let coinbase = |kind: &str, id: u8| {
+        format!(
+            r#"{{"channel":"market_trades","timestamp":"2026-08-09T21:05:48Z","sequence_num":0,"events":[{{"type":"{kind}","trades":[{{"product_id":"BTC-USD","trade_id":"{id}","price":"1","size":"2","time":"2026-08-09T21:05:48Z","side":"BUY"}}]}}]}}"#
+        )
+    };
+    let kraken = |kind: &str, id: u8| {
+        format!(
+            r#"{{"channel":"trade","type":"{kind}","data":[{{"symbol":"A/B","side":"buy","price":1,"qty":2,"ord_type":"limit","trade_id":{id},"timestamp":"2026-08-09T21:05:48Z"}}]}}"#
+        )
+    };
+    let text = [coinbase("snapshot", 1), coinbase("update", 2), kraken("snapshot", 3), kraken("update", 4)]
+        .join("\n");
+    let lines = lines(&text);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains(r#""trade_id":"2""#) && lines[1].contains(r#""trade_id":"4""#), "{lines:?}");
+}
+
+#[test]
+fn hyperliquid_alpaca_and_massive() {
+    let text = [
+        r#"{"channel":"trades","data":[{"coin":"SOL","side":"A","px":"23.25","sz":"1.5","hash":"0x00","time":1708622398623,"tid":118906512037719,"users":["0x1","0x2"]}]}"#,
+        r#"{"channel":"bbo","data":{"coin":"SOL","time":1708622398623,"bbo":[{"px":"23.2","sz":"3","n":2},null]}}"#,
+        r#"[{"T":"t","S":"AAPL","i":96921,"x":"D","p":126.55,"s":1,"t":"2021-02-22T15:51:44.208Z","c":["@","I"],"z":"C"},{"T":"q","S":"AMD","bx":"U","bp":87.66,"bs":1,"ax":"Q","ap":87.68,"as":4,"t":"2021-02-22T15:51:45.335689322Z","c":["R"],"z":"C"}]"#,
+        r#"[{"T":"x","S":"AAPL","i":96921,"x":"D","p":126.55,"s":1,"a":"C","t":"2021-02-22T15:51:46Z","z":"C"},{"T":"c","S":"AMD","x":"D","oi":7,"op":1,"os":2,"oc":["@"],"ci":8,"cp":1.5,"cs":2,"cc":["@"],"t":"2021-02-22T15:51:46Z","z":"C"}]"#,
+        r#"[{"ev":"T","sym":"MSFT","x":4,"i":"12345","z":3,"p":114.125,"s":100,"ds":"100.5","c":[0,12],"t":1536036818784,"q":3681328},{"ev":"Q","sym":"MSFT","bx":4,"bp":114.125,"bs":100,"ax":7,"ap":114.128,"as":160,"c":0,"i":[604],"t":1536036818784,"q":50385480,"z":3}]"#,
+        r#"[{"ev":"XT","pair":"BTC-USD","p":33021.9,"t":1610462007425,"s":0.01616617,"c":[2],"i":"14272084","x":3,"r":1610462007576},{"ev":"C","p":"USD/CNH","x":44,"a":6.83366,"b":6.83363,"t":1536036818784}]"#,
+        r#"[{"T":"success","msg":"connected"}]"#,
+        r#"[{"ev":"status","status":"connected","message":"Connected Successfully"}]"#,
+    ];
+    assert_eq!(
+        lines(&text.join("\n")),
+        [
+            r#"{"symbol":"SOL","ts":1708622398623000,"last":23.25,"last_size":1.5,"side":"sell","trade_id":"118906512037719"}"#,
+            r#"{"symbol":"SOL","ts":1708622398623000,"bid":23.2,"bid_size":3,"ask":null,"ask_size":null}"#,
+            r#"{"symbol":"AAPL","ts":1614009104208000,"last":126.55,"last_size":1,"trade_id":"96921","affects":["volume"]}"#,
+            r#"{"symbol":"AMD","ts":1614009105335689,"bid":87.66,"bid_size":1,"ask":87.68,"ask_size":4}"#,
+            r#"{"symbol":"AAPL","ts":1614009106000000,"cancel":"96921"}"#,
+            r#"{"symbol":"AMD","ts":1614009106000000,"correct":"7","last":1.5,"last_size":2}"#,
+            r#"{"symbol":"MSFT","ts":1536036818784000,"last":114.125,"last_size":100.5,"trade_id":"12345","affects":["volume"]}"#,
+            r#"{"symbol":"MSFT","ts":1536036818784000,"bid":114.125,"bid_size":100,"ask":114.128,"ask_size":160}"#,
+            r#"{"symbol":"BTC-USD","ts":1610462007425000,"last":33021.9,"last_size":0.01616617,"side":"buy","trade_id":"14272084"}"#,
+            r#"{"symbol":"USD/CNH","ts":1536036818784000,"bid":6.83363,"ask":6.83366}"#,
+        ]
+    );
+    for line in text {
+        assert_eq!(Format::detect("x", line.as_bytes()).ok(), Some(Format::Streams), "{line}");
+    }
+}

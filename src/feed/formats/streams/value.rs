@@ -86,17 +86,24 @@ pub fn set(field: Field, value: Option<Raw<'_>>, fields: &mut Fields) -> Result<
     }
 }
 
-/// A trade's price and size, both required, and its name, when it has one that a tick can carry.
+/// A trade's price and size, both required; its side, when it is known; and its name, when it has one that a tick can
+/// carry.
 pub fn trade(price: Raw<'_>, size: Raw<'_>, side: Side, id: Option<Raw<'_>>) -> Result<Fields, FormatFault> {
     let mut fields = Fields::default();
     fields.set_decimal(Field::Last, price.decimal(Field::Last)?);
     fields.set_decimal(Field::LastSize, size.decimal(Field::LastSize)?);
-    fields.set_side(side);
-    let id = id.filter(|id| !id.is_null()).and_then(|id| TradeId::of_venue(id.text()));
-    if let Some(id) = id {
+    if side != Side::Unknown {
+        fields.set_side(side);
+    }
+    if let Some(id) = id_of(id) {
         fields.set_trade_id(id);
     }
     Ok(fields)
+}
+
+/// A trade's name, when it has one that a tick can carry.
+pub fn id_of(id: Option<Raw<'_>>) -> Option<TradeId> {
+    id.filter(|id| !id.is_null()).and_then(|id| TradeId::of_venue(id.text()))
 }
 
 /// The best prices of both sides.
