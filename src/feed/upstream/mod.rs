@@ -5,6 +5,15 @@
 //! ```
 //! Invariant: nothing of a venue's is known outside its own file in [`venues`].
 
+mod asked;
+mod decode;
+mod halts;
+mod keepalive;
+mod last_trades;
+mod quote_order;
 pub mod secret;
+mod symbols;
+#[cfg(test)]
+mod testing;
 pub mod venue;
 pub mod venues;

@@ -1,0 +1,123 @@
+//! From what a decoder found in a message to arrivals, and from requests to their messages: what the venues' conversations
+//! have in common.
+
+use std::hash::BuildHasher;
+
+use compact_str::CompactString;
+use foldhash::fast::FixedState;
+use serde::Deserialize;
+
+use super::{
+    asked::shown,
+    venue::{Note, Number, Reaction, Stream, StreamKind, VenueTick},
+};
+use crate::{
+    feed::{
+        RejectReason,
+        formats::{
+            FormatFault,
+            streams::{FoundTicks, value},
+        },
+    },
+    tick::Tick,
+};
+
+/// A message as text. What is no text is told of, and `None`.
+pub fn text<'m>(message: &'m [u8], out: &mut Reaction) -> Option<&'m str> {
+    let text = FormatFault::text(message);
+    if let Err(fault) = &text {
+        reject(fault, out);
+    }
+    text.ok()
+}
+
+/// A message, or a part of it. What is not of this form is told of, and `None`.
+pub fn parse<'a, T: Deserialize<'a>>(json: &'a str, out: &mut Reaction) -> Option<T> {
+    let parsed = value::parse(json);
+    if let Err(fault) = &parsed {
+        reject(fault, out);
+    }
+    parsed.ok()
+}
+
+/// An answer of the venue's that says what is wrong, but not with which stream.
+pub fn unknown_answer(words: &str, out: &mut Reaction) {
+    out.reject(RejectReason::Syntax, format!("the venue answers: {}", shown(words)));
+}
+
+pub fn reject(fault: &FormatFault, out: &mut Reaction) {
+    out.reject(fault.reason(), fault.to_string());
+}
+
+/// Hands out the ticks that a decoder found, the oldest first, each with its number; and tells of its fault.
+pub fn hand_out(
+    made: Result<(), FormatFault>,
+    found: &mut FoundTicks,
+    mut number: impl FnMut(&Tick) -> Number,
+    out: &mut Reaction,
+) {
+    found.oldest_first();
+    out.ticks.extend(found.ticks.drain(..).map(|tick| {
+        let is_trade = tick.fields.is_trade() || tick.fields.report().is_some();
+        if is_trade {
+            VenueTick { number: number(&tick), tick, kind: StreamKind::Trades }
+        } else {
+            VenueTick { tick, kind: StreamKind::Quotes, number: Number::None }
+        }
+    }));
+    if let Err(fault) = made {
+        reject(&fault, out);
+    }
+}
+
+/// Tells how many trades were a history.
+pub fn history(ticks: usize, out: &mut Reaction) {
+    if ticks > 0 {
+        out.note(Note::History { ticks });
+    }
+}
+
+/// By the name of its trade, which has no order.
+pub fn named(tick: &Tick) -> Number {
+    let name = tick.fields.name_of_trade();
+    if name.is_empty() {
+        return Number::None;
+    }
+    Number::Named(FixedState::default().hash_one(name.as_bytes()))
+}
+
+/// The symbols of the streams of one kind, in runs of at most `count`.
+pub fn runs_of(streams: &[Stream], kind: StreamKind, count: usize) -> Vec<Vec<CompactString>> {
+    let of_kind = streams.iter().filter(|stream| stream.kind == kind);
+    let symbols: Vec<CompactString> = of_kind.map(|stream| stream.symbol.clone()).collect();
+    symbols.chunks(count).map(<[CompactString]>::to_vec).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tick::{Fields, Nanos, Symbol, TradeId};
+
+    #[test]
+    fn names_tell_trades_apart() {
+        let trade = |name: &str, ts| {
+            let mut fields = Fields::default();
+            fields.set_trade_id(TradeId::new(name).unwrap());
+            Tick { symbol: Symbol::new("A").unwrap(), ts: Some(Nanos(ts)), fields }
+        };
+        assert_eq!(named(&trade("1", 1)), named(&trade("1", 2)));
+        assert_ne!(named(&trade("1", 1)), named(&trade("2", 1)));
+        let nameless = Tick { symbol: Symbol::new("A").unwrap(), ts: None, fields: Fields::default() };
+        assert_eq!(named(&nameless), Number::None);
+    }
+
+    #[test]
+    fn runs_have_one_kind_and_a_bound() {
+        let streams: Vec<Stream> = (0..5)
+            .flat_map(|at| {
+                [StreamKind::Trades, StreamKind::Quotes].map(|kind| Stream::new(&at.to_string(), kind))
+            })
+            .collect();
+        assert_eq!(runs_of(&streams, StreamKind::Quotes, 3), [vec!["0", "1", "2"], vec!["3", "4"]]);
+    }
+}

@@ -1,0 +1,344 @@
+//! OKX v5: `trades`, and best prices by `bbo-tbt` or `tickers`.
+//!
+//! - One message of `trades` may stand for several fills of one order; its number, which rises, is that of the last one.
+//! - `seqId` orders the quotes of `bbo-tbt`. It may jump, and begins again after a maintenance.
+//! - Each stream is acknowledged or refused by itself. A notice that the connection will close is passed on, so that
+//!   another one is live before.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use compact_str::CompactString;
+use serde::Deserialize;
+use serde_json::{json, value::RawValue};
+
+use crate::{
+    feed::{
+        SourceError,
+        formats::streams::{FoundTicks, okx},
+        options::Options,
+        upstream::{
+            asked::{Asked, shown},
+            decode,
+            keepalive::{Keepalive, KeepaliveDue, PingWhen},
+            last_trades::number,
+            quote_order::QuoteOrder,
+            symbols,
+            venue::{
+                Conversation, Dialer, Facts, ListedPage, Listing, Note, Number, Rate, Reaction, Stream,
+                StreamGroup, StreamKind, Venue,
+            },
+        },
+    },
+    tick::{CustomFields, Nanos},
+};
+
+/// `okx`.
+pub struct Okx;
+
+/// The channel of best prices.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OkxQuotes {
+    /// Each change.
+    BboTbt,
+    /// At most each 100 ms, with the price of the last trade.
+    Tickers,
+}
+
+struct OkxDialer {
+    quotes: OkxQuotes,
+}
+
+struct OkxConversation {
+    quotes: OkxQuotes,
+    asked: Asked,
+    /// To be asked for when the connection is open.
+    streams: Vec<Stream>,
+    found: FoundTicks,
+    order: QuoteOrder,
+    pings: Keepalive,
+}
+
+/// Of data and of answers.
+#[derive(Deserialize)]
+#[serde(rename = "Message")]
+struct OkxMessage<'a> {
+    #[serde(borrow)]
+    arg: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    event: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    code: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    msg: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "Arg", rename_all = "camelCase")]
+struct OkxArg<'a> {
+    #[serde(borrow)]
+    channel: Cow<'a, str>,
+    #[serde(borrow)]
+    inst_id: Option<Cow<'a, str>>,
+}
+
+/// The number of each quote of a message.
+#[derive(Deserialize)]
+#[serde(rename = "Quote", rename_all = "camelCase")]
+struct OkxQuoteNumber {
+    seq_id: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Instruments<'a> {
+    #[serde(borrow)]
+    data: Vec<Instrument<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Instrument<'a> {
+    #[serde(borrow)]
+    inst_id: Cow<'a, str>,
+    #[serde(borrow)]
+    state: Cow<'a, str>,
+}
+
+/// Streams of one request, which may have 64 KB. There are 480 requests an hour.
+const ARGS_MAX: usize = 200;
+/// The notice before a connection is closed for an upgrade.
+const CLOSING: &str = "64008";
+
+// === impl Okx ===
+
+impl Venue for Okx {
+    fn name(&self) -> &'static str {
+        "okx"
+    }
+
+    fn configure(
+        &self,
+        options: &mut Options<'_>,
+        symbols: &[CompactString],
+    ) -> Result<Arc<dyn Dialer>, SourceError> {
+        let quotes = options.take("quotes", "bbo-tbt or tickers", OkxQuotes::parse)?;
+        let is_spelt = |symbol: &str| {
+            let is_name = |name: &str| symbols::is_plain(name, "_");
+            symbol.contains('-') && symbol.split('-').all(is_name) && symbols::is_upper(symbol)
+        };
+        symbols::check(self.name(), symbols, "an instrument such as BTC-USDT or BTC-USDT-SWAP", is_spelt)?;
+        Ok(Arc::new(OkxDialer { quotes: quotes.unwrap_or(OkxQuotes::BboTbt) }))
+    }
+}
+
+// === impl OkxQuotes ===
+
+impl OkxQuotes {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "bbo-tbt" => Some(OkxQuotes::BboTbt),
+            "tickers" => Some(OkxQuotes::Tickers),
+            _ => None,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            OkxQuotes::BboTbt => "bbo-tbt",
+            OkxQuotes::Tickers => "tickers",
+        }
+    }
+}
+
+// === impl OkxDialer ===
+
+impl Dialer for OkxDialer {
+    fn facts(&self) -> Facts {
+        Facts {
+            streams_max: 400,
+            connections_max: usize::MAX,
+            sends: Rate::new(480, Duration::from_secs(3_600)),
+            attempts: Rate::new(3, Duration::from_secs(1)),
+            message_bytes_max: 4 << 20,
+            ping: None,
+            silence: Duration::from_secs(45),
+            age_max: None,
+        }
+    }
+
+    fn root(&self) -> &'static str {
+        "wss://ws.okx.com:8443"
+    }
+
+    fn kinds(&self) -> &[StreamKind] {
+        &[StreamKind::Trades, StreamKind::Quotes]
+    }
+
+    fn path(&self, _group: &StreamGroup) -> String {
+        "/ws/v5/public".to_owned()
+    }
+
+    fn connect(&self, group: &StreamGroup, fields: &Arc<CustomFields>) -> Box<dyn Conversation> {
+        Box::new(OkxConversation {
+            quotes: self.quotes,
+            asked: Asked::default(),
+            streams: group.streams.clone(),
+            found: FoundTicks::new(Arc::clone(fields)),
+            order: QuoteOrder::default(),
+            pings: Keepalive::new(Duration::from_secs(25), PingWhen::Quiet),
+        })
+    }
+
+    fn listing(&self) -> Option<&dyn Listing> {
+        Some(self)
+    }
+}
+
+impl Listing for OkxDialer {
+    fn root(&self) -> &'static str {
+        "https://www.okx.com"
+    }
+
+    fn path(&self) -> String {
+        "/api/v5/public/instruments?instType=SPOT".to_owned()
+    }
+
+    fn read(&self, page: &[u8]) -> Result<ListedPage, String> {
+        let page: Instruments<'_> = serde_json::from_slice(page).map_err(|error| error.to_string())?;
+        let live = page.data.iter().filter(|one| one.state == "live");
+        Ok(ListedPage { symbols: live.map(|one| CompactString::new(&one.inst_id)).collect(), next: None })
+    }
+}
+
+// === impl OkxConversation ===
+
+impl Conversation for OkxConversation {
+    fn opened(&mut self, now: Nanos, out: &mut Reaction) {
+        self.pings.opened(now);
+        let streams = std::mem::take(&mut self.streams);
+        let new = self.asked.ask(&streams);
+        self.request("subscribe", &new, out);
+    }
+
+    fn text(&mut self, now: Nanos, message: &mut [u8], out: &mut Reaction) {
+        self.pings.heard(now);
+        let Some(text) = decode::text(message, out) else { return };
+        if text == "pong" {
+            return;
+        }
+        let Some(message) = decode::parse::<OkxMessage<'_>>(text, out) else { return };
+        let (Some(arg), Some(data), None) = (message.arg, message.data, &message.event) else {
+            return self.answered(&message, out);
+        };
+        let made = okx::event(arg, data, &mut self.found);
+        let quotes = self.found.ticks.iter().any(|tick| !tick.fields.is_trade());
+        if quotes && let Ok(numbers) = serde_json::from_str::<Vec<OkxQuoteNumber>>(data.get()) {
+            let mut numbers = numbers.iter().map(|quote| quote.seq_id);
+            let order = &mut self.order;
+            self.found.ticks.retain(|tick| match numbers.next().flatten() {
+                Some(number) => order.takes(number, tick),
+                None => true,
+            });
+        }
+        decode::hand_out(
+            made,
+            &mut self.found,
+            |tick| number(tick).map_or(Number::None, Number::Rising),
+            out,
+        );
+    }
+
+    fn due(&self) -> Option<Nanos> {
+        Some(self.pings.due())
+    }
+
+    fn wake(&mut self, now: Nanos, out: &mut Reaction) {
+        match self.pings.wake(now) {
+            KeepaliveDue::Nothing => {}
+            KeepaliveDue::Ping => out.send("ping".to_owned()),
+            KeepaliveDue::Dead => out.note(Note::Reconnect { why: "a ping was not answered".to_owned() }),
+        }
+    }
+
+    fn change(&mut self, _now: Nanos, add: &[Stream], remove: &[Stream], out: &mut Reaction) {
+        let gone = self.asked.forget(remove);
+        self.request("unsubscribe", &gone, out);
+        let new = self.asked.ask(add);
+        self.request("subscribe", &new, out);
+    }
+}
+
+impl OkxConversation {
+    fn request(&self, op: &str, streams: &[Stream], out: &mut Reaction) {
+        for streams in streams.chunks(ARGS_MAX) {
+            let arg = |stream: &Stream| {
+                let channel = match stream.kind {
+                    StreamKind::Trades => "trades",
+                    StreamKind::Quotes => self.quotes.as_str(),
+                };
+                json!({"channel": channel, "instId": stream.symbol})
+            };
+            let args: Vec<_> = streams.iter().map(arg).collect();
+            out.send(json!({"op": op, "args": args}).to_string());
+        }
+    }
+
+    fn answered(&mut self, message: &OkxMessage<'_>, out: &mut Reaction) {
+        let words = message.msg.as_deref().unwrap_or("no reason");
+        match message.event.as_deref() {
+            Some("subscribe") => {
+                let arg = message.arg.and_then(|arg| decode::parse::<OkxArg<'_>>(arg.get(), out));
+                if let Some(OkxArg { channel, inst_id: Some(symbol) }) = arg {
+                    self.asked.acknowledge(&Stream::new(&symbol, kind_of(&channel)), out);
+                }
+            }
+            Some("error") => self.refused(words, out),
+            Some("notice") if message.code.as_deref() == Some(CLOSING) => {
+                out.note(Note::Leaving { why: shown(words) });
+            }
+            // Too many connections with this channel.
+            Some("channel-conn-count-error") => {
+                out.note(Note::Reconnect { why: "too many connections have this channel".to_owned() });
+            }
+            _ => {}
+        }
+    }
+
+    /// An error names channel and instrument.
+    fn refused(&mut self, words: &str, out: &mut Reaction) {
+        let named = self.asked.named_in(words);
+        let of_channel = |stream: &&Stream| match words.split("channel").nth(1) {
+            Some(rest) => {
+                let name: String = rest
+                    .chars()
+                    .skip_while(|char| !char.is_alphabetic())
+                    .take_while(|char| is_name(*char))
+                    .collect();
+                kind_of(&name) == stream.kind
+            }
+            None => true,
+        };
+        let refused: Vec<&Stream> = named.iter().filter(of_channel).collect();
+        for stream in &refused {
+            self.asked.refuse(stream, words, out);
+        }
+        if refused.is_empty() {
+            decode::unknown_answer(words, out);
+        }
+    }
+}
+
+fn is_name(char: char) -> bool {
+    char.is_alphanumeric() || char == '-'
+}
+
+fn kind_of(channel: &str) -> StreamKind {
+    match channel {
+        "trades" => StreamKind::Trades,
+        _ => StreamKind::Quotes,
+    }
+}
+
+#[cfg(test)]
+mod tests;
