@@ -86,7 +86,7 @@ pub fn of_massive(conditions: &str) -> Affects {
 
 /// A consolidated tape, by whose letters conditions are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Tape {
+pub enum ConditionTape {
     /// Networks A and B.
     Cta,
     /// Network C.
@@ -94,11 +94,11 @@ pub enum Tape {
 }
 
 /// What a trade affects by the letters of its tape. Letters that the table does not have take nothing away.
-pub fn of_tape<'a>(letters: impl Iterator<Item = &'a str>, tape: Tape) -> Affects {
+pub fn of_tape<'a>(letters: impl Iterator<Item = &'a str>, tape: ConditionTape) -> Affects {
     let of = |letter: &'a str| {
         let is_of = |row: &&SaleCondition| match tape {
-            Tape::Cta => row.cta == letter,
-            Tape::Utp => row.utp == letter,
+            ConditionTape::Cta => row.cta == letter,
+            ConditionTape::Utp => row.utp == letter,
         };
         SALE_CONDITIONS.iter().filter(|_| !letter.is_empty()).find(is_of)
     };
@@ -138,12 +138,12 @@ mod tests {
             assert_eq!(of_massive(conditions), affects, "{conditions}");
         }
         for (letters, tape, affects) in [
-            (&["@", "I"][..], Tape::Utp, VOLUME),
-            (&["@", " "], Tape::Cta, ALL),
-            (&["B"], Tape::Cta, VOLUME),
-            (&["B"], Tape::Utp, ALL),
-            (&["Q"], Tape::Utp, NONE),
-            (&["", "?"], Tape::Cta, ALL),
+            (&["@", "I"][..], ConditionTape::Utp, VOLUME),
+            (&["@", " "], ConditionTape::Cta, ALL),
+            (&["B"], ConditionTape::Cta, VOLUME),
+            (&["B"], ConditionTape::Utp, ALL),
+            (&["Q"], ConditionTape::Utp, NONE),
+            (&["", "?"], ConditionTape::Cta, ALL),
         ] {
             assert_eq!(of_tape(letters.iter().copied(), tape), affects, "{letters:?} of {tape:?}");
         }

@@ -23,15 +23,15 @@ use crate::{
 
 /// Of all connections of a feed. It is looked at when a connection begins and ends, and not for each trade.
 #[derive(Default)]
-pub struct LastTrades(Mutex<Numbers>);
+pub struct LastTrades(Mutex<TradeNumbers>);
 
 /// Of one connection.
 pub struct ConnectionTrades {
     shared: Arc<LastTrades>,
-    numbers: Numbers,
+    numbers: TradeNumbers,
 }
 
-type Numbers = HashMap<Symbol, u64, RandomState>;
+type TradeNumbers = HashMap<Symbol, u64, RandomState>;
 
 // === impl LastTrades ===
 

@@ -115,8 +115,8 @@ pub fn point(point: &AlpacaPoint<'_>, found: &mut FoundTicks) -> Result<(), Form
 fn affects(conditions: Option<Raw<'_>>, tape: Option<Raw<'_>>) -> Result<Affects, FormatFault> {
     let (Some(conditions), Some(tape)) = (conditions, tape) else { return Ok(Affects::ALL) };
     let tape = match tape.text() {
-        "A" | "B" => conditions::Tape::Cta,
-        "C" => conditions::Tape::Utp,
+        "A" | "B" => conditions::ConditionTape::Cta,
+        "C" => conditions::ConditionTape::Utp,
         _ => return Ok(Affects::ALL),
     };
     let letters: Vec<Raw<'_>> = super::value::parse(conditions.0.get())?;

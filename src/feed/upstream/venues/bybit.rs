@@ -97,13 +97,13 @@ struct InstrumentsPage<'a> {
 #[serde(rename = "Result", rename_all = "camelCase")]
 struct InstrumentsResult<'a> {
     #[serde(borrow)]
-    list: Vec<Instrument<'a>>,
+    list: Vec<BybitInstrument<'a>>,
     #[serde(borrow, default)]
     next_page_cursor: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
-struct Instrument<'a> {
+struct BybitInstrument<'a> {
     #[serde(borrow)]
     symbol: Cow<'a, str>,
     #[serde(borrow)]

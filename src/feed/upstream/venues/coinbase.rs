@@ -86,7 +86,7 @@ struct StatusEvent<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename = "Product")]
+#[serde(rename = "CoinbaseProduct")]
 struct StatusProduct<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
@@ -100,11 +100,11 @@ struct StatusProduct<'a> {
 #[serde(rename = "Products")]
 struct ProductPage<'a> {
     #[serde(borrow)]
-    products: Vec<Product<'a>>,
+    products: Vec<CoinbaseProduct<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Product<'a> {
+struct CoinbaseProduct<'a> {
     #[serde(borrow)]
     #[serde(rename = "product_id")]
     id: Cow<'a, str>,

@@ -91,14 +91,14 @@ struct OkxQuoteNumber {
 }
 
 #[derive(Deserialize)]
-struct Instruments<'a> {
+struct OkxInstruments<'a> {
     #[serde(borrow)]
-    data: Vec<Instrument<'a>>,
+    data: Vec<OkxInstrument<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Instrument<'a> {
+struct OkxInstrument<'a> {
     #[serde(borrow)]
     inst_id: Cow<'a, str>,
     #[serde(borrow)]
@@ -205,7 +205,7 @@ impl Listing for OkxDialer {
     }
 
     fn read(&self, page: &[u8]) -> Result<ListedPage, String> {
-        let page: Instruments<'_> = serde_json::from_slice(page).map_err(|error| error.to_string())?;
+        let page: OkxInstruments<'_> = serde_json::from_slice(page).map_err(|error| error.to_string())?;
         let live = page.data.iter().filter(|one| one.state == "live");
         Ok(ListedPage { symbols: live.map(|one| CompactString::new(&one.inst_id)).collect(), next: None })
     }
