@@ -1,7 +1,7 @@
 //! From what a decoder found in a message to arrivals, and from requests to their messages: what the venues' conversations
 //! have in common.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use compact_str::CompactString;
 use foldhash::fast::FixedState;
@@ -86,6 +86,20 @@ pub fn named(tick: &Tick) -> Number {
     Number::Named(FixedState::default().hash_one(name.as_bytes()))
 }
 
+/// By the name and the time of its trade: names are unique for each exchange and day.
+pub fn named_at(tick: &Tick) -> Number {
+    let name = tick.fields.name_of_trade();
+    if name.is_empty() {
+        return Number::None;
+    }
+    let mut hasher = FixedState::default().build_hasher();
+    hasher.write(name.as_bytes());
+    hasher.write_i64(tick.ts.map_or(0, |ts| ts.0));
+    let kind = tick.fields.report().map_or(0, |report| report.kind as u8);
+    hasher.write_u8(kind);
+    Number::Named(hasher.finish())
+}
+
 /// The symbols of the streams of one kind, in runs of at most `count`.
 pub fn runs_of(streams: &[Stream], kind: StreamKind, count: usize) -> Vec<Vec<CompactString>> {
     let of_kind = streams.iter().filter(|stream| stream.kind == kind);
@@ -107,8 +121,10 @@ mod tests {
         };
         assert_eq!(named(&trade("1", 1)), named(&trade("1", 2)));
         assert_ne!(named(&trade("1", 1)), named(&trade("2", 1)));
+        assert_ne!(named_at(&trade("1", 1)), named_at(&trade("1", 2)));
+        assert_eq!(named_at(&trade("1", 1)), named_at(&trade("1", 1)));
         let nameless = Tick { symbol: Symbol::new("A").unwrap(), ts: None, fields: Fields::default() };
-        assert_eq!(named(&nameless), Number::None);
+        assert_eq!((named(&nameless), named_at(&nameless)), (Number::None, Number::None));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod decode;
 mod halts;
 mod keepalive;
 mod last_trades;
+mod msgpack;
 mod quote_order;
 pub mod secret;
 mod symbols;

@@ -1,6 +1,11 @@
 //! A conversation under test: what is heard, and what comes of it in words.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    fs,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use compact_str::CompactString;
 
@@ -27,6 +32,22 @@ pub fn dialer(venue: &dyn Venue, query: &str, symbols: &[&str]) -> Arc<dyn Diale
     let dialer = venue.configure(&mut options, &symbols).unwrap();
     options.finish().unwrap();
     dialer
+}
+
+/// A file that holds a key. It is written once, whichever test asks first.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn key_file(key: &str) -> PathBuf {
+    static WRITTEN: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+    let mut written = WRITTEN.lock().unwrap();
+    let files = written.get_or_insert_default();
+    let write = || {
+        let path = std::env::temp_dir().join(format!("tickcast-key-{}-{key}", std::process::id()));
+        fs::write(&path, format!("{key}\n")).unwrap();
+        path
+    };
+    files.entry(key.to_owned()).or_insert_with(write).clone()
 }
 
 /// The streams of these symbols.

@@ -21,9 +21,9 @@ use crate::{
 #[serde(rename = "Point")]
 pub struct AlpacaPoint<'a> {
     #[serde(borrow, rename = "T")]
-    kind: Raw<'a>,
+    pub kind: Raw<'a>,
     #[serde(borrow, rename = "S")]
-    symbol: Option<Raw<'a>>,
+    pub symbol: Option<Raw<'a>>,
     #[serde(borrow)]
     t: Option<Raw<'a>>,
     #[serde(borrow)]
@@ -56,10 +56,26 @@ pub struct AlpacaPoint<'a> {
     cp: Option<Raw<'a>>,
     #[serde(borrow)]
     cs: Option<Raw<'a>>,
+    /// Of answers.
+    #[serde(borrow)]
+    pub code: Option<Raw<'a>>,
+    #[serde(borrow)]
+    pub msg: Option<Raw<'a>>,
+    #[serde(borrow)]
+    pub trades: Option<Raw<'a>>,
+    #[serde(borrow)]
+    pub quotes: Option<Raw<'a>>,
+    /// Of a status: the code of the trading state, what it means, and why.
+    #[serde(borrow)]
+    pub sc: Option<Raw<'a>>,
+    #[serde(borrow)]
+    pub sm: Option<Raw<'a>>,
+    #[serde(borrow)]
+    pub rm: Option<Raw<'a>>,
 }
 
 /// Whether a point is of a kind that ticks are made of.
-fn is_tick(kind: &str) -> bool {
+pub fn is_tick(kind: &str) -> bool {
     matches!(kind, "t" | "q" | "x" | "c")
 }
 

@@ -19,12 +19,12 @@ use crate::{
 #[serde(rename = "Event")]
 pub struct MassiveEvent<'a> {
     #[serde(borrow)]
-    ev: Raw<'a>,
+    pub ev: Raw<'a>,
     #[serde(borrow)]
-    sym: Option<Raw<'a>>,
+    pub sym: Option<Raw<'a>>,
     /// Of crypto, and of currencies.
     #[serde(borrow)]
-    pair: Option<Raw<'a>>,
+    pub pair: Option<Raw<'a>>,
     /// Of currencies.
     #[serde(borrow, rename = "p")]
     price: Option<Raw<'a>>,
@@ -52,6 +52,11 @@ pub struct MassiveEvent<'a> {
     a: Option<Raw<'a>>,
     #[serde(borrow)]
     b: Option<Raw<'a>>,
+    /// Of answers.
+    #[serde(borrow)]
+    pub status: Option<Raw<'a>>,
+    #[serde(borrow)]
+    pub message: Option<Raw<'a>>,
 }
 
 /// An event, if ticks are made of its kind.

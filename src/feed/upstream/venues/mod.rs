@@ -1,14 +1,27 @@
 //! The venues, by name. Each file here is one venue, and knows no other.
 
+mod alpaca;
 mod bybit;
 mod coinbase;
+mod hyperliquid;
 mod kraken;
+mod massive;
 mod okx;
+#[cfg(test)]
+mod tests;
 
 use super::venue::Venue;
 
 /// Every venue that `--feed` can name.
-pub const VENUES: &[&dyn Venue] = &[&bybit::Bybit, &coinbase::Coinbase, &kraken::Kraken, &okx::Okx];
+pub const VENUES: &[&dyn Venue] = &[
+    &alpaca::Alpaca,
+    &bybit::Bybit,
+    &coinbase::Coinbase,
+    &hyperliquid::Hyperliquid,
+    &kraken::Kraken,
+    &massive::Massive,
+    &okx::Okx,
+];
 
 /// The venue of this name.
 pub fn find(name: &str) -> Option<&'static dyn Venue> {

@@ -1,0 +1,325 @@
+//! Massive (formerly Polygon): trades and quotes of stocks, options or crypto, and quotes of currencies, with a key.
+//!
+//! - Connected, then authenticated, then subscribed: each waits for the venue's word, with a deadline.
+//! - Streams are words such as `T.AAPL`, several of them in one request, and each is acknowledged by a message of its own.
+//! - Trades have names that are unique for an exchange and a day. There is no history.
+
+use std::{sync::Arc, time::Duration};
+
+use compact_str::CompactString;
+use serde_json::{json, value::RawValue};
+
+use crate::{
+    feed::{
+        SourceError,
+        formats::streams::{
+            FoundTicks,
+            massive::{self, MassiveEvent},
+            value::Raw,
+        },
+        options::Options,
+        upstream::{
+            asked::{Asked, shown},
+            decode,
+            secret::Secret,
+            symbols,
+            venue::{
+                Conversation, Dialer, Facts, Note, Rate, Reaction, Stream, StreamGroup, StreamKind, Venue,
+            },
+        },
+    },
+    tick::{CustomFields, Nanos},
+};
+
+/// `massive`.
+pub struct Massive;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MassiveMarket {
+    Stocks,
+    Options,
+    Crypto,
+    Forex,
+}
+
+struct MassiveDialer {
+    market: MassiveMarket,
+    /// 15 minutes late, for keys that have no more.
+    is_delayed: bool,
+    key: Secret,
+}
+
+struct MassiveConversation {
+    market: MassiveMarket,
+    key: String,
+    step: MassiveStep,
+    /// When the venue's next word is late.
+    deadline: Option<Nanos>,
+    asked: Asked,
+    /// To be asked for once we are authenticated.
+    streams: Vec<Stream>,
+    found: FoundTicks,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MassiveStep {
+    /// The venue has not said that it is connected.
+    Connecting,
+    Authenticating,
+    Authenticated,
+}
+
+/// How long the venue may take to say that it is connected. Then we authenticate in any case.
+const GREETING: Duration = Duration::from_secs(2);
+const AUTHENTICATION: Duration = Duration::from_secs(15);
+/// Streams of one request.
+const PARAMS_MAX: usize = 500;
+
+// === impl Massive ===
+
+impl Venue for Massive {
+    fn name(&self) -> &'static str {
+        "massive"
+    }
+
+    fn configure(
+        &self,
+        options: &mut Options<'_>,
+        symbols: &[CompactString],
+    ) -> Result<Arc<dyn Dialer>, SourceError> {
+        let market = options.take("market", "stocks, options, crypto or forex", MassiveMarket::parse)?;
+        let market = market.unwrap_or(MassiveMarket::Stocks);
+        let is_delayed = options.take("delayed", "true or false", |text| text.parse().ok())?;
+        let key = Secret::take(options, self.name(), "key_file", "MASSIVE_API_KEY")?;
+        let (expected, more) = match market {
+            MassiveMarket::Stocks => ("a symbol such as AAPL or BRK.B", ".-"),
+            MassiveMarket::Options => ("a contract such as O:SPY251219C00650000", ":"),
+            MassiveMarket::Crypto => ("a pair such as BTC-USD", "-"),
+            MassiveMarket::Forex => ("a pair such as EUR/USD", "/-"),
+        };
+        symbols::check(self.name(), symbols, expected, |symbol| symbols::is_plain(symbol, more))?;
+        Ok(Arc::new(MassiveDialer { market, is_delayed: is_delayed.unwrap_or(false), key }))
+    }
+}
+
+// === impl MassiveMarket ===
+
+impl MassiveMarket {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "stocks" => MassiveMarket::Stocks,
+            "options" => MassiveMarket::Options,
+            "crypto" => MassiveMarket::Crypto,
+            "forex" => MassiveMarket::Forex,
+            _ => return None,
+        })
+    }
+
+    const fn path(self) -> &'static str {
+        match self {
+            MassiveMarket::Stocks => "/stocks",
+            MassiveMarket::Options => "/options",
+            MassiveMarket::Crypto => "/crypto",
+            MassiveMarket::Forex => "/forex",
+        }
+    }
+
+    /// The word before the point of a stream.
+    const fn word(self, kind: StreamKind) -> &'static str {
+        match (self, kind) {
+            (MassiveMarket::Stocks | MassiveMarket::Options, StreamKind::Trades) => "T",
+            (MassiveMarket::Stocks | MassiveMarket::Options, StreamKind::Quotes) => "Q",
+            (MassiveMarket::Crypto, StreamKind::Trades) => "XT",
+            (MassiveMarket::Crypto, StreamKind::Quotes) => "XQ",
+            (MassiveMarket::Forex, _) => "C",
+        }
+    }
+}
+
+// === impl MassiveDialer ===
+
+impl Dialer for MassiveDialer {
+    fn facts(&self) -> Facts {
+        Facts {
+            // Of options, quotes of 1,000 contracts.
+            streams_max: if self.market == MassiveMarket::Options { 1_000 } else { usize::MAX },
+            connections_max: 1,
+            sends: Rate::new(10, Duration::from_secs(1)),
+            attempts: Rate::new(30, Duration::from_secs(60)),
+            message_bytes_max: 8 << 20,
+            ping: Some(Duration::from_secs(20)),
+            silence: Duration::from_secs(60),
+            age_max: None,
+        }
+    }
+
+    fn root(&self) -> &'static str {
+        if self.is_delayed { "wss://delayed.massive.com" } else { "wss://socket.massive.com" }
+    }
+
+    fn kinds(&self) -> &[StreamKind] {
+        match self.market {
+            // Currencies have no trades there.
+            MassiveMarket::Forex => &[StreamKind::Quotes],
+            _ => &[StreamKind::Trades, StreamKind::Quotes],
+        }
+    }
+
+    fn path(&self, _group: &StreamGroup) -> String {
+        self.market.path().to_owned()
+    }
+
+    fn connect(&self, group: &StreamGroup, fields: &Arc<CustomFields>) -> Box<dyn Conversation> {
+        Box::new(MassiveConversation {
+            market: self.market,
+            key: self.key.read(),
+            step: MassiveStep::Connecting,
+            deadline: None,
+            asked: Asked::default(),
+            streams: group.streams.clone(),
+            found: FoundTicks::new(Arc::clone(fields)),
+        })
+    }
+
+    fn takes_all(&self) -> bool {
+        self.market != MassiveMarket::Options
+    }
+}
+
+// === impl MassiveConversation ===
+
+impl Conversation for MassiveConversation {
+    fn opened(&mut self, now: Nanos, _out: &mut Reaction) {
+        self.deadline = Some(now.plus(GREETING));
+    }
+
+    /// A message is an array of events. One that is broken costs no other.
+    fn text(&mut self, now: Nanos, message: &mut [u8], out: &mut Reaction) {
+        let Some(text) = decode::text(message, out) else { return };
+        if let Ok(events) = serde_json::from_str::<Vec<MassiveEvent<'_>>>(text) {
+            for event in &events {
+                self.event(now, event, out);
+            }
+        } else {
+            for event in decode::parse::<Vec<&RawValue>>(text, out).unwrap_or_default() {
+                if let Some(event) = decode::parse::<MassiveEvent<'_>>(event.get(), out) {
+                    self.event(now, &event, out);
+                }
+            }
+        }
+        decode::hand_out(Ok(()), &mut self.found, decode::named_at, out);
+    }
+
+    fn due(&self) -> Option<Nanos> {
+        self.deadline
+    }
+
+    fn wake(&mut self, now: Nanos, out: &mut Reaction) {
+        if self.deadline.is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        match self.step {
+            MassiveStep::Connecting => self.authenticate(now, out),
+            MassiveStep::Authenticating => {
+                self.deadline = None;
+                out.note(Note::Reconnect { why: "the venue did not answer the key".to_owned() });
+            }
+            MassiveStep::Authenticated => self.deadline = None,
+        }
+    }
+
+    fn change(&mut self, _now: Nanos, add: &[Stream], remove: &[Stream], out: &mut Reaction) {
+        if self.step != MassiveStep::Authenticated {
+            self.streams.retain(|stream| !remove.contains(stream));
+            self.streams.extend(add.iter().cloned());
+            return;
+        }
+        let gone = self.asked.forget(remove);
+        self.request("unsubscribe", &gone, out);
+        let new = self.asked.ask(add);
+        self.request("subscribe", &new, out);
+    }
+}
+
+impl MassiveConversation {
+    fn event(&mut self, now: Nanos, event: &MassiveEvent<'_>, out: &mut Reaction) {
+        if event.ev.text() == "status" {
+            return self.status(now, event, out);
+        }
+        if let Err(fault) = massive::event(event, &mut self.found) {
+            decode::reject(&fault, out);
+        }
+    }
+
+    fn status(&mut self, now: Nanos, event: &MassiveEvent<'_>, out: &mut Reaction) {
+        let words = event.message.map_or("", Raw::text);
+        let why = || shown(words);
+        match event.status.map_or("", Raw::text) {
+            "connected" if self.step == MassiveStep::Connecting => self.authenticate(now, out),
+            "auth_success" => self.authenticated(out),
+            "success" => {
+                if let Some(streams) = words.strip_prefix("subscribed to:") {
+                    let named = streams.split(',').filter_map(|word| self.stream(word.trim()));
+                    for stream in named.collect::<Vec<_>>() {
+                        self.asked.acknowledge(&stream, out);
+                    }
+                }
+            }
+            "auth_failed" => out.note(Note::Fatal { why: why() }),
+            "auth_timeout" | "max_connections" | "slow_consumer" | "force_disconnect" => {
+                out.note(Note::Reconnect { why: why() });
+            }
+            "error" | "not_authorized" => self.refused(words, out),
+            _ => {}
+        }
+    }
+
+    fn authenticate(&mut self, now: Nanos, out: &mut Reaction) {
+        self.step = MassiveStep::Authenticating;
+        self.deadline = Some(now.plus(AUTHENTICATION));
+        out.send(json!({"action": "auth", "params": self.key}).to_string());
+    }
+
+    fn authenticated(&mut self, out: &mut Reaction) {
+        if self.step == MassiveStep::Authenticated {
+            return;
+        }
+        (self.step, self.deadline) = (MassiveStep::Authenticated, None);
+        let streams = std::mem::take(&mut self.streams);
+        let new = self.asked.ask(&streams);
+        self.request("subscribe", &new, out);
+    }
+
+    fn request(&self, action: &str, streams: &[Stream], out: &mut Reaction) {
+        for streams in streams.chunks(PARAMS_MAX) {
+            let params: Vec<String> = streams.iter().map(|stream| self.word(stream)).collect();
+            out.send(json!({"action": action, "params": params.join(",")}).to_string());
+        }
+    }
+
+    fn word(&self, stream: &Stream) -> String {
+        format!("{}.{}", self.market.word(stream.kind), stream.symbol)
+    }
+
+    fn stream(&self, word: &str) -> Option<Stream> {
+        let (kind, symbol) = word.split_once('.')?;
+        let kinds = [StreamKind::Trades, StreamKind::Quotes];
+        let is_of = |known: &StreamKind| self.market.word(*known) == kind;
+        // Currencies have one word for both, which is that of quotes.
+        kinds.into_iter().rev().find(is_of).map(|kind| Stream::new(symbol, kind))
+    }
+
+    fn refused(&mut self, words: &str, out: &mut Reaction) {
+        let named: Vec<Stream> =
+            self.asked.awaited().into_iter().filter(|stream| words.contains(&self.word(stream))).collect();
+        for stream in &named {
+            self.asked.refuse(stream, words, out);
+        }
+        if named.is_empty() {
+            decode::unknown_answer(words, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
