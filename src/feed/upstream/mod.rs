@@ -13,6 +13,7 @@ mod last_trades;
 mod msgpack;
 mod quote_order;
 pub mod secret;
+mod sign_in;
 mod symbols;
 #[cfg(test)]
 mod testing;

@@ -26,6 +26,7 @@ use crate::{
             halts::Halts,
             msgpack,
             secret::Secret,
+            sign_in::{SignIn, SignInDue},
             symbols,
             venue::{
                 Conversation, Dialer, Facts, Note, Outgoing, Rate, Reaction, Stream, StreamGroup, StreamKind,
@@ -69,9 +70,7 @@ struct AlpacaConversation {
     encoding: AlpacaEncoding,
     key: String,
     secret: String,
-    step: AlpacaStep,
-    /// When the venue's next word is late.
-    deadline: Option<Nanos>,
+    sign_in: SignIn,
     asked: Asked,
     /// To be asked for once we are authenticated.
     streams: Vec<Stream>,
@@ -81,18 +80,6 @@ struct AlpacaConversation {
     json: Vec<u8>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum AlpacaStep {
-    /// The venue has not said that it is connected.
-    Connecting,
-    Authenticating,
-    Authenticated,
-}
-
-/// How long the venue may take to say that it is connected. Then we authenticate in any case.
-const GREETING: Duration = Duration::from_secs(2);
-/// How long it may take to authenticate us: it closes after 10 s itself.
-const AUTHENTICATION: Duration = Duration::from_secs(15);
 /// Symbols of one request.
 const SYMBOLS_MAX: usize = 500;
 /// Codes of halts: 2 of the tapes A and B, the others of tape C.
@@ -217,8 +204,7 @@ impl Dialer for AlpacaDialer {
             encoding: self.encoding,
             key: self.key.read(),
             secret: self.secret.read(),
-            step: AlpacaStep::Connecting,
-            deadline: None,
+            sign_in: SignIn::default(),
             asked: Asked::default(),
             streams: group.streams.clone(),
             found: FoundTicks::new(Arc::clone(fields)),
@@ -236,7 +222,7 @@ impl Dialer for AlpacaDialer {
 
 impl Conversation for AlpacaConversation {
     fn opened(&mut self, now: Nanos, _out: &mut Reaction) {
-        self.deadline = Some(now.plus(GREETING));
+        self.sign_in.opened(now);
     }
 
     fn text(&mut self, now: Nanos, message: &mut [u8], out: &mut Reaction) {
@@ -262,25 +248,21 @@ impl Conversation for AlpacaConversation {
     }
 
     fn due(&self) -> Option<Nanos> {
-        self.deadline
+        self.sign_in.due()
     }
 
     fn wake(&mut self, now: Nanos, out: &mut Reaction) {
-        if self.deadline.is_none_or(|deadline| deadline > now) {
-            return;
-        }
-        match self.step {
-            AlpacaStep::Connecting => self.authenticate(now, out),
-            AlpacaStep::Authenticating => {
-                self.deadline = None;
+        match self.sign_in.wake(now) {
+            SignInDue::Nothing => {}
+            SignInDue::Key => self.send_key(out),
+            SignInDue::Late => {
                 out.note(Note::Reconnect { why: "the venue did not answer the key".to_owned() });
             }
-            AlpacaStep::Authenticated => self.deadline = None,
         }
     }
 
     fn change(&mut self, _now: Nanos, add: &[Stream], remove: &[Stream], out: &mut Reaction) {
-        if self.step != AlpacaStep::Authenticated {
+        if !self.sign_in.is_done() {
             self.streams.retain(|stream| !remove.contains(stream));
             self.streams.extend(add.iter().cloned());
             return;
@@ -319,7 +301,7 @@ impl AlpacaConversation {
         }
         match kind {
             "success" => match point.msg.map(Raw::text) {
-                Some("connected") if self.step == AlpacaStep::Connecting => self.authenticate(now, out),
+                Some("connected") if self.sign_in.greeted(now) => self.send_key(out),
                 Some("authenticated") => self.authenticated(out),
                 _ => {}
             },
@@ -333,17 +315,14 @@ impl AlpacaConversation {
         }
     }
 
-    fn authenticate(&mut self, now: Nanos, out: &mut Reaction) {
-        self.step = AlpacaStep::Authenticating;
-        self.deadline = Some(now.plus(AUTHENTICATION));
+    fn send_key(&self, out: &mut Reaction) {
         self.send(&json!({"action": "auth", "key": self.key, "secret": self.secret}), out);
     }
 
     fn authenticated(&mut self, out: &mut Reaction) {
-        if self.step == AlpacaStep::Authenticated {
+        if !self.sign_in.authenticated() {
             return;
         }
-        (self.step, self.deadline) = (AlpacaStep::Authenticated, None);
         let streams = std::mem::take(&mut self.streams);
         let new = self.asked.ask(&streams);
         self.request("subscribe", &new, out);

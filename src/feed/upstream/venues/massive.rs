@@ -22,6 +22,7 @@ use crate::{
             asked::{Asked, shown},
             decode,
             secret::Secret,
+            sign_in::{SignIn, SignInDue},
             symbols,
             venue::{
                 Conversation, Dialer, Facts, Note, Rate, Reaction, Stream, StreamGroup, StreamKind, Venue,
@@ -52,26 +53,13 @@ struct MassiveDialer {
 struct MassiveConversation {
     market: MassiveMarket,
     key: String,
-    step: MassiveStep,
-    /// When the venue's next word is late.
-    deadline: Option<Nanos>,
+    sign_in: SignIn,
     asked: Asked,
     /// To be asked for once we are authenticated.
     streams: Vec<Stream>,
     found: FoundTicks,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum MassiveStep {
-    /// The venue has not said that it is connected.
-    Connecting,
-    Authenticating,
-    Authenticated,
-}
-
-/// How long the venue may take to say that it is connected. Then we authenticate in any case.
-const GREETING: Duration = Duration::from_secs(2);
-const AUTHENTICATION: Duration = Duration::from_secs(15);
 /// Streams of one request.
 const PARAMS_MAX: usize = 500;
 
@@ -173,8 +161,7 @@ impl Dialer for MassiveDialer {
         Box::new(MassiveConversation {
             market: self.market,
             key: self.key.read(),
-            step: MassiveStep::Connecting,
-            deadline: None,
+            sign_in: SignIn::default(),
             asked: Asked::default(),
             streams: group.streams.clone(),
             found: FoundTicks::new(Arc::clone(fields)),
@@ -190,7 +177,7 @@ impl Dialer for MassiveDialer {
 
 impl Conversation for MassiveConversation {
     fn opened(&mut self, now: Nanos, _out: &mut Reaction) {
-        self.deadline = Some(now.plus(GREETING));
+        self.sign_in.opened(now);
     }
 
     /// A message is an array of events. One that is broken costs no other.
@@ -211,25 +198,21 @@ impl Conversation for MassiveConversation {
     }
 
     fn due(&self) -> Option<Nanos> {
-        self.deadline
+        self.sign_in.due()
     }
 
     fn wake(&mut self, now: Nanos, out: &mut Reaction) {
-        if self.deadline.is_none_or(|deadline| deadline > now) {
-            return;
-        }
-        match self.step {
-            MassiveStep::Connecting => self.authenticate(now, out),
-            MassiveStep::Authenticating => {
-                self.deadline = None;
+        match self.sign_in.wake(now) {
+            SignInDue::Nothing => {}
+            SignInDue::Key => self.send_key(out),
+            SignInDue::Late => {
                 out.note(Note::Reconnect { why: "the venue did not answer the key".to_owned() });
             }
-            MassiveStep::Authenticated => self.deadline = None,
         }
     }
 
     fn change(&mut self, _now: Nanos, add: &[Stream], remove: &[Stream], out: &mut Reaction) {
-        if self.step != MassiveStep::Authenticated {
+        if !self.sign_in.is_done() {
             self.streams.retain(|stream| !remove.contains(stream));
             self.streams.extend(add.iter().cloned());
             return;
@@ -255,7 +238,7 @@ impl MassiveConversation {
         let words = event.message.map_or("", Raw::text);
         let why = || shown(words);
         match event.status.map_or("", Raw::text) {
-            "connected" if self.step == MassiveStep::Connecting => self.authenticate(now, out),
+            "connected" if self.sign_in.greeted(now) => self.send_key(out),
             "auth_success" => self.authenticated(out),
             "success" => {
                 if let Some(streams) = words.strip_prefix("subscribed to:") {
@@ -274,17 +257,14 @@ impl MassiveConversation {
         }
     }
 
-    fn authenticate(&mut self, now: Nanos, out: &mut Reaction) {
-        self.step = MassiveStep::Authenticating;
-        self.deadline = Some(now.plus(AUTHENTICATION));
+    fn send_key(&self, out: &mut Reaction) {
         out.send(json!({"action": "auth", "params": self.key}).to_string());
     }
 
     fn authenticated(&mut self, out: &mut Reaction) {
-        if self.step == MassiveStep::Authenticated {
+        if !self.sign_in.authenticated() {
             return;
         }
-        (self.step, self.deadline) = (MassiveStep::Authenticated, None);
         let streams = std::mem::take(&mut self.streams);
         let new = self.asked.ask(&streams);
         self.request("subscribe", &new, out);
