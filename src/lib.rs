@@ -12,6 +12,7 @@
 pub mod escape;
 pub mod tick;
 pub mod web;
+pub mod proxies;
 pub mod text;
 pub mod clock;
 pub mod sync;

@@ -206,6 +206,7 @@ impl TestMarket {
             feeds: vec![play.source()?],
             shards: play.shards,
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             limits: play.limits,
             fields: play.fields,
             epoch: Some("test".to_owned()),

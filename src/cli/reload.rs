@@ -46,7 +46,7 @@ impl Running {
         let more = most_talkative(self.config.log_level, config.log_level);
         self.log.set_level(more);
         let old_sessions = self.config.limits.sessions;
-        self.service.reload(config.limits.clone(), &config.allowed_origins);
+        self.service.reload(config.limits.clone(), &config.allowed_origins, &config.trusted_proxies);
         for KeyChange { key, old, new } in &applied {
             tracing::info!(key, %old, %new, "setting changed: {key} {old} → {new}");
         }

@@ -66,6 +66,8 @@ pub enum Problem {
     SameAddress { listen: SocketAddr, admin: SocketAddr },
     #[error("`{}` is no web origin; write scheme, host and port only, as https://app.example.com or https://*.example.com, or * for all", ShownText(.found))]
     WebOrigin { found: String },
+    #[error("`{}` is no address of a proxy; write 10.0.0.7 or 10.0.0.0/8 for X-Forwarded-For, proxy:10.0.0.7 for the PROXY protocol", ShownText(.found))]
+    Proxy { found: String },
     #[error("`{}` is no epoch; write 1 to 32 of A-Z a-z 0-9 . _ -", ShownText(.found))]
     Epoch { found: String },
     #[error("`auth.keys` has `{}`", ShownText(.text))]

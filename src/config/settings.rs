@@ -26,6 +26,9 @@ pub struct Config {
     pub log_level: Level,
     /// Web origins that browsers may connect from, besides the service's own; `*` means all.
     pub allowed_origins: Vec<String>,
+    /// The proxies whose word on their clients' addresses is believed, as texts that
+    /// [`tickcast::proxies::TrustedProxy`] reads.
+    pub trusted_proxies: Vec<String>,
     /// Files of certificates and of their keys, in the same order; without any, TLS is not spoken.
     pub tls_certs: Vec<String>,
     pub tls_keys: Vec<String>,
@@ -67,6 +70,7 @@ impl Default for Config {
             log_format: LogFormat::Text,
             log_level: Level::INFO,
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             tls_certs: Vec::new(),
             tls_keys: Vec::new(),
             tls_client_ca: String::new(),

@@ -6,7 +6,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use tickcast::{feed::Source, limits::Limits, web::Allowed};
+use tickcast::{feed::Source, limits::Limits, proxies::TrustedProxy, web::Allowed};
 use tracing::Level;
 
 use super::{
@@ -91,8 +91,8 @@ keys! {
                 get: |config| config.admin_listen.map(|address| address.to_string()).unwrap_or_default(),
                 set: set_admin_listen,
             },
-            doc: "Address and port of a listener for operators. `/healthz`, `/readyz`, `/metrics`, `/debug/slow` and \
-                  `/v1/replay` are then served there and not on `listen`. Empty: one port for all.",
+            doc: "Address and port of a listener for operators. `/healthz`, `/readyz`, `/metrics`, `/debug/slow`, \
+                  `/v1/admin/…` and `/v1/replay` are then served there and not on `listen`. Empty: one port for all.",
         },
         ConfigKey {
             name: "feeds",
@@ -130,6 +130,15 @@ keys! {
                   `https://*.example.com` allows all names below it, `*` all origins. When browsers reach the service by a name, \
                   such as `http://tickcast:8080`, list that name too: only `localhost` and addresses count as its own. \
                   Other clients than browsers are not affected.",
+        },
+        ConfigKey {
+            name: "trusted_proxies",
+            applies: Applies::AtOnce,
+            kind: Kind::List { get: |config| &config.trusted_proxies, set: set_proxies },
+            doc: "Addresses of proxies that say whose connection it is, one or a range each: `10.0.0.7` or `10.0.0.0/8` by the \
+                  header `X-Forwarded-For`, `proxy:10.0.0.7` by the PROXY protocol, version 2, at the beginning of each \
+                  connection. Limits, the log and the audit then go by that address; such a client is never on this machine. \
+                  Nobody else is believed.",
         },
         ConfigKey {
             name: "epoch",
@@ -360,6 +369,13 @@ fn set_origins(config: &mut Config, origins: Vec<String>, problems: &mut Vec<Pro
         origins.into_iter().partition(|text| text == "*" || Allowed::parse(text).is_some());
     problems.extend(faulty.into_iter().map(|found| Problem::WebOrigin { found }));
     config.allowed_origins = sound;
+}
+
+fn set_proxies(config: &mut Config, proxies: Vec<String>, problems: &mut Vec<Problem>) {
+    let (sound, faulty): (Vec<_>, Vec<_>) =
+        proxies.into_iter().partition(|text| TrustedProxy::parse(text).is_some());
+    problems.extend(faulty.into_iter().map(|found| Problem::Proxy { found }));
+    config.trusted_proxies = sound;
 }
 
 fn set_certs(config: &mut Config, files: Vec<String>, problems: &mut Vec<Problem>) {

@@ -10,7 +10,6 @@
 //! both ways.
 
 use std::{
-    net::SocketAddr,
     pin::Pin,
     rc::Rc,
     sync::atomic::Ordering,
@@ -40,6 +39,7 @@ use super::{
 };
 use crate::{
     planted::{Fault, is_planted},
+    proxies::{AddressSource, ClientAddress, ProxyHead},
     session::{peer::Peer, socket::SessionSocket},
 };
 
@@ -56,10 +56,12 @@ enum ConnectionState<S: SessionSocket> {
 struct HeadReader<S: SessionSocket> {
     shard: Rc<Shard<S>>,
     stream: S,
-    peer: SocketAddr,
+    peer: ClientAddress,
     role: Role,
     counted: Connection,
     deadline: Pin<Box<S::Timer>>,
+    /// What has come of the header that a proxy begins with; `None` where none is due any more.
+    proxy_head: Option<Vec<u8>>,
 }
 
 /// A longer head goes to HTTP.
@@ -72,13 +74,17 @@ impl<S: SessionSocket> ConnectionTask<S> {
     pub fn new(
         shard: Rc<Shard<S>>,
         stream: S,
-        peer: SocketAddr,
+        peer: ClientAddress,
         role: Role,
         counted: Connection,
         left: Duration,
     ) -> Self {
         let shorter = if is_planted(Fault::HandshakeTooShort) { 2 } else { 1 };
         let deadline = Box::pin(stream.timer(left / shorter));
+        // Of a connection with TLS it was read before the handshake, and is not encrypted.
+        let is_due = peer.source == AddressSource::Proxy
+            && !stream.is_encrypted()
+            && shard.server.proxies.speaks(peer.ip());
         ConnectionTask(ConnectionState::ReadingHead(HeadReader {
             shard,
             stream,
@@ -86,6 +92,7 @@ impl<S: SessionSocket> ConnectionTask<S> {
             role,
             counted,
             deadline,
+            proxy_head: is_due.then(Vec::new),
         }))
     }
 }
@@ -97,7 +104,7 @@ impl<S: SessionSocket> Future for ConnectionTask<S> {
         let ConnectionTask(state) = self.get_mut();
         if let ConnectionState::ReadingHead(reader) = state {
             let mut buffer = [0; HEAD_BYTES_MAX];
-            let bytes = ready!(reader.poll_read(context, &mut buffer));
+            let bytes = ready!(reader.poll_request(context, &mut buffer));
             if let ConnectionState::ReadingHead(reader) = std::mem::replace(state, ConnectionState::Ended)
                 && bytes > 0
             {
@@ -112,6 +119,43 @@ impl<S: SessionSocket> Future for ConnectionTask<S> {
 }
 
 impl<S: SessionSocket> HeadReader<S> {
+    /// As [`Self::poll_read`], of what follows the header of a proxy.
+    fn poll_request(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
+        while let Some(mut head) = self.proxy_head.take() {
+            // What came before fits in the buffer beside what comes now.
+            let room = buffer.len() - head.len();
+            let Poll::Ready(bytes) = self.poll_read(context, &mut buffer[..room]) else {
+                self.proxy_head = Some(head);
+                return Poll::Pending;
+            };
+            if bytes == 0 {
+                return Poll::Ready(0);
+            }
+            head.extend_from_slice(&buffer[..bytes]);
+            match ProxyHead::of(&head) {
+                ProxyHead::Incomplete => self.proxy_head = Some(head),
+                ProxyHead::Faulty => {
+                    self.shard.server.rejected.count(RejectedReason::ProxyHeader);
+                    tracing::debug!(peer = %self.peer, "a trusted proxy has sent no header of the PROXY protocol");
+                    return Poll::Ready(0);
+                }
+                ProxyHead::Whole { client, bytes } => {
+                    self.peer = self.peer.told(client);
+                    if !self.counted.settle(self.peer) {
+                        self.shard.server.rejected.count(RejectedReason::Connections);
+                        return Poll::Ready(0);
+                    }
+                    let rest = &head[bytes..];
+                    if !rest.is_empty() {
+                        buffer[..rest.len()].copy_from_slice(rest);
+                        return Poll::Ready(rest.len());
+                    }
+                }
+            }
+        }
+        self.poll_read(context, buffer)
+    }
+
     /// Returns how many bytes were read. If none, the connection has ended or its deadline has passed.
     fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
         if !self.counted.busy() {
@@ -132,19 +176,20 @@ impl<S: SessionSocket> HeadReader<S> {
     }
 
     fn decide(self, read: &[u8]) -> ConnectionState<S> {
-        let HeadReader { shard, stream, peer, role, counted, deadline } = self;
+        let HeadReader { shard, stream, peer, role, counted, deadline, .. } = self;
         if role == Role::Clients
             && let Some((mut request, head_bytes)) = plain_upgrade(read)
             && !shard.server.draining.load(Ordering::Relaxed)
             && let Ok(accepted) = handshake::check(&request, &shard.node.limits)
+            && let Ok(client) = shard.server.client(peer, request.headers())
         {
             if stream.is_encrypted() {
                 request.extensions_mut().insert(Encrypted);
             }
-            let admission = sessions::admit(&shard.server, &request, peer);
+            let admission = sessions::admit(&shard.server, &request, client);
             let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
-            let is_local = sessions::is_local(&shard.server, &request, peer);
-            let peer = Peer { address: peer, agent, is_local };
+            let is_local = sessions::is_local(&shard.server, &request, client);
+            let peer = Peer { address: client.address, agent, is_local };
             let (encoding, read_ahead) = (accepted.encoding, &read[head_bytes..]);
             let new = NewSession { stream, encoding, peer, read_ahead, counted: Some(counted) };
             return ConnectionState::Session(new.begin(shard, admission, accepted.head()));

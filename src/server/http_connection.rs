@@ -1,19 +1,19 @@
 //! A connection that goes to HTTP, with what has been read of it.
 
-use std::{net::SocketAddr, pin::Pin};
+use std::pin::Pin;
 
 use super::{
     admission::balancer::{Connection, Role},
     socket::ClientSocket,
 };
-use crate::session::socket::SessionSocket;
+use crate::{proxies::ClientAddress, session::socket::SessionSocket};
 
 /// A connection for HTTP.
 pub struct HttpConnection<S: SessionSocket = ClientSocket> {
     pub stream: S,
     /// The bytes read from it so far.
     pub read: Vec<u8>,
-    pub peer: SocketAddr,
+    pub peer: ClientAddress,
     pub role: Role,
     pub counted: Connection,
     /// When its first request must have arrived.

@@ -113,7 +113,8 @@ fn log_accept_failed(server: &ServerState, error: &io::Error) {
 
 fn admit(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr, role: Role) {
     let server = &shard.server;
-    match server.count_connection(role, peer.ip()) {
+    let peer = server.proxies.of_connection(peer);
+    match server.count_connection(role, peer) {
         None => server.rejected.count(RejectedReason::Connections),
         Some((number, counted)) => {
             let stream = AcceptedStream::Plain(stream);

@@ -1,10 +1,6 @@
 //! Requests from other threads to a shard, each handled between two turns.
 
-use std::{
-    net::{SocketAddr, TcpStream},
-    sync::mpsc,
-    time::Instant,
-};
+use std::{net::TcpStream, sync::mpsc, time::Instant};
 
 use tokio::sync::oneshot;
 
@@ -12,6 +8,7 @@ use super::admission::balancer::{Connection, Role};
 #[cfg(feature = "tls")]
 use super::tls::TlsLayer;
 use crate::{
+    proxies::ClientAddress,
     session::{
         maintenance::{
             admin::{CloseTarget, ListedSession, SessionsQuery},
@@ -51,7 +48,7 @@ pub type CaughtUpReply = Box<dyn FnOnce(bool) + Send>;
 /// A connection that has been accepted and counted, and of whose first request nothing has been taken.
 pub struct AcceptedConnection {
     pub stream: AcceptedStream,
-    pub peer: SocketAddr,
+    pub peer: ClientAddress,
     /// The role of the listener that accepted it.
     pub role: Role,
     pub counted: Connection,

@@ -8,7 +8,7 @@
 //! Browsers omit `Sec-Fetch-Site` where the connection is neither encrypted nor local, and `Origin` on a plain `GET`.
 //! There they are recognised only by the name Mozilla, which each of them gives.
 
-use std::{fmt, net::IpAddr};
+use std::fmt;
 
 use hyper::{
     HeaderMap, Method, Request,
@@ -19,7 +19,10 @@ use super::{
     hosts::Hosts,
     routes::{EVENTS_PATH, PROBE_PATHS, STREAM_PATH},
 };
-use crate::web::{AllowedOrigins, Host, WebOrigin};
+use crate::{
+    proxies::ClientAddress,
+    web::{AllowedOrigins, Host, WebOrigin},
+};
 
 /// Marks a request that came over TLS: the service's own pages are then those of `https` alone.
 #[derive(Clone, Copy, Debug)]
@@ -76,9 +79,10 @@ pub fn check<'a, B>(
 
 /// Whether a request may control the server, and publish, while no authentication is configured: it is a loopback peer's
 /// that calls the server by an address or as localhost. That excludes a foreign page whose name was made to resolve to this
-/// machine, and a proxy that serves a public name. A page that is allowed only because all are is excluded as well.
-pub fn is_local(peer: IpAddr, hosts: &Hosts<'_>, page: Page<'_>) -> bool {
-    peer.to_canonical().is_loopback() && hosts.are_local() && !matches!(page, Page::Anyone(_))
+/// machine, and a proxy that serves a public name. A page that is allowed only because all are is excluded as well, and so
+/// is whoever comes by a trusted proxy.
+pub fn is_local(peer: ClientAddress, hosts: &Hosts<'_>, page: Page<'_>) -> bool {
+    peer.is_loopback() && hosts.are_local() && !matches!(page, Page::Anyone(_))
 }
 
 fn of_origin<'a>(

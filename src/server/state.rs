@@ -4,10 +4,10 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
     sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
+use hyper::{HeaderMap, header::HeaderValue};
 use tokio::sync::mpsc::UnboundedSender;
 
 #[cfg(feature = "tls")]
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     live::Live,
+    proxies::{ClientAddress, ForwardedFault, TrustedProxies},
     session::{node::NodeState, stats::ShardReport},
     throttle::Throttle,
     web::AllowedOrigins,
@@ -33,6 +34,8 @@ pub struct ServerState {
     /// Of each shard, by its number.
     pub inboxes: Vec<UnboundedSender<ToShard>>,
     pub allowed_origins: Live<AllowedOrigins>,
+    /// The proxies that are believed.
+    pub proxies: Live<TrustedProxies>,
     pub session_addresses: SessionAddresses,
     pub balancer: ConnectionBalancer,
     pub rejected: Rejected,
@@ -52,6 +55,9 @@ pub struct ServerState {
     pub ended: Mutex<HashMap<usize, ShardReport>>,
 }
 
+/// The addresses that a request has come by, the last one added by the last proxy.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
 impl ServerState {
     pub fn new(
         node: Arc<NodeState>,
@@ -63,6 +69,7 @@ impl ServerState {
             node,
             inboxes,
             allowed_origins: Live::new(allowed_origins),
+            proxies: Live::new(TrustedProxies::default()),
             session_addresses: SessionAddresses::default(),
             rejected: Rejected::default(),
             leaving: AtomicBool::new(false),
@@ -76,9 +83,18 @@ impl ServerState {
         }
     }
 
+    /// Whose a request with these headers is, that came by a connection of this peer.
+    ///
+    /// # Errors
+    /// When it came by a trusted proxy that names its client wrongly.
+    pub fn client(&self, peer: ClientAddress, headers: &HeaderMap) -> Result<ClientAddress, ForwardedFault> {
+        let values = headers.get_all(FORWARDED_FOR).iter();
+        self.proxies.client(peer, values.map(HeaderValue::as_bytes))
+    }
+
     /// Counts a connection, and returns the running shard with the fewest, and the count. `None` when there are too
     /// many, and none of them can be evicted.
-    pub fn count_connection(&self, role: Role, peer: IpAddr) -> Option<(usize, Connection)> {
+    pub fn count_connection(&self, role: Role, peer: ClientAddress) -> Option<(usize, Connection)> {
         self.balancer.count_in(role, peer, |shard| !self.inboxes[shard].is_closed())
     }
 }

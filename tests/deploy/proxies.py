@@ -128,6 +128,21 @@ async def envoy(directory, server):
         yield proxy
 
 
+@contextlib.asynccontextmanager
+async def haproxy(directory, server):
+    port = free_port()
+    example = substituted(text("deploy/proxy/haproxy.cfg"), **{
+        "maxconn 20000": ("maxconn 200", 1),
+        "bind :443": (f"bind 127.0.0.1:{port}", 1),
+        "server tickcast 127.0.0.1:8443": (f"server tickcast 127.0.0.1:{server.port}", 1),
+    })
+    path = pathlib.Path(directory, "haproxy.cfg")
+    path.write_text(example)
+    ran("haproxy", "-c", "-q", "-f", path)
+    async with running(["haproxy", "-db", "-f", str(path)], port, None, f"{directory}/log") as proxy:
+        yield proxy
+
+
 PROXIES = {"nginx": nginx, "Envoy": envoy}
 
 
@@ -225,6 +240,61 @@ async def _(report):
         assert await proxy.status("/v1/symbols") == 429
         status, _, said = await server.request("GET", "/metrics")
         assert status == 200 and 'tickcast_sessions{pace="live"} 100' in said, said
+
+
+async def opened(client):
+    """Whether the session that was just connected stays open; else its close code."""
+    try:
+        await client.send('{"op":"ping","id":1}')
+        await until_message(messages(client), type="pong")
+        return True
+    except (websockets.ConnectionClosed, AssertionError):
+        return client.close_code
+
+
+@check("HAProxy tells tickcast whose a connection is by the PROXY protocol: limits go by it, and nobody is local")
+async def _(report):
+    with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile() as log:
+        server = Server(
+            "--feed", "push", "--set", 'trusted_proxies=["proxy:127.0.0.1"]', "--set", "limits.sessions_per_address=1",
+            "--set", "log.level=debug", log=log,
+        )
+        async with server, haproxy(directory, server) as proxy, contextlib.AsyncExitStack() as stack:
+
+            async def connected(address):
+                url = f"ws://127.0.0.1:{proxy.port}/v1/stream"
+                return await opened(await stack.enter_async_context(websockets.connect(url, local_addr=(address, 0))))
+
+            assert await connected("127.0.0.7") is True
+            assert await connected("127.0.0.8") is True, "another address has its own limit"
+            assert await connected("127.0.0.7") == 4129
+            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            writer.write(f"GET /debug/slow HTTP/1.1\r\nHost: 127.0.0.1:{proxy.port}\r\nConnection: close\r\n\r\n".encode())
+            said = (await reader.read()).decode()
+            writer.close()
+            assert said.startswith("HTTP/1.1 403 "), said
+            log.seek(0)
+            lines = [line for line in log.read().decode().splitlines() if "session opened" in line]
+            assert any("127.0.0.7:" in line for line in lines) and any("127.0.0.8:" in line for line in lines), lines
+
+
+@check("nginx tells tickcast whose a request is by X-Forwarded-For, and what a client says of itself is not believed")
+async def _(report):
+    with tempfile.TemporaryDirectory() as directory:
+        server = Server(
+            "--feed", "push", "--allow-origin", f"https://{NAME}", "--set", 'trusted_proxies=["127.0.0.1"]',
+            "--set", "limits.sessions_per_address=1",
+        )
+        async with server, nginx(directory, server) as proxy, contextlib.AsyncExitStack() as stack:
+
+            async def connected(address, **options):
+                session = proxy.websocket(local_addr=(address, 0), **options)
+                return await opened(await stack.enter_async_context(session))
+
+            assert await connected("127.0.0.7") is True
+            assert await connected("127.0.0.8") is True
+            claim = {"X-Forwarded-For": "203.0.113.9"}
+            assert await connected("127.0.0.7", additional_headers=claim) == 4129
 
 
 @check("a client behind a proxy is not told apart by X-Forwarded-For, and a public name may not publish")

@@ -16,6 +16,7 @@ missing=()
 # need COMMAND PACKAGE: notes Debian's package when the command is missing.
 need() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || missing+=("$2"); }
 need nginx nginx-light
+need haproxy haproxy
 need zsh zsh
 need fish fish
 need strace strace

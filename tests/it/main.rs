@@ -38,6 +38,7 @@ mod named;
 mod numbers;
 mod origin;
 mod outputs;
+mod proxies;
 mod publish;
 mod publishers;
 mod recordings;

@@ -1,13 +1,16 @@
 //! Accepted connections, between the thread that accepts and the thread of the shard that they go to: with the
 //! service's own `ConnectionBalancer`, and with versions that are nearly right, for the checks to find.
 
-use std::{net::IpAddr, task::Waker};
+use std::{net::SocketAddr, task::Waker};
 
 use loom::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
-use tickcast::limits::{DEFAULT, Limits};
+use tickcast::{
+    limits::{DEFAULT, Limits},
+    proxies::ClientAddress,
+};
 
 use super::{
     balancer::{Connection, ConnectionBalancer, Idleness, Role},
@@ -15,7 +18,9 @@ use super::{
     sync::{Arc, Mutex},
 };
 
-const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+fn peer() -> ClientAddress {
+    SocketAddr::from(([192, 0, 2, 1], 1)).into()
+}
 /// The fewest that one address may have.
 const MOST: usize = 16;
 
@@ -25,7 +30,7 @@ fn balancer() -> ConnectionBalancer {
 }
 
 fn count_in(balancer: &ConnectionBalancer) -> Option<Connection> {
-    balancer.count_in(Role::Clients, PEER, |_| true).map(|(_, connection)| connection)
+    balancer.count_in(Role::Clients, peer(), |_| true).map(|(_, connection)| connection)
 }
 
 fn is_empty(balancer: &ConnectionBalancer) -> bool {

@@ -27,7 +27,7 @@ mod sync {
     pub use std::sync::Arc;
 }
 
-use tickcast::{limits, planted};
+use tickcast::{limits, planted, proxies};
 
 use batch_queue::{BatchQueue, TakenBatches};
 use loom::{sync::Notify, thread};

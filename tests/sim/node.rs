@@ -194,14 +194,14 @@ impl Node {
         self.addresses.resize(link + 1, peer.ip());
         self.addresses[link] = peer.ip();
         let stream = SimSocket { net: Rc::clone(&self.net), link };
-        match self.server.count_connection(Role::Clients, peer.ip()) {
+        match self.server.count_connection(Role::Clients, peer.into()) {
             None => self.server.rejected.count(RejectedReason::Connections),
             Some((number, counted)) => {
                 let shard = Rc::clone(&self.shards[number].shard);
                 let task = ConnectionTask::new(
                     shard,
                     stream,
-                    peer,
+                    peer.into(),
                     Role::Clients,
                     counted,
                     self.state.limits.handshake,
@@ -536,7 +536,7 @@ async fn serve_http(routes: Routes, shard: Rc<Shard<SimSocket>>, mut connection:
     let admission = sessions::admit(&shard.server, &request, peer);
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
     let is_local = sessions::is_local(&shard.server, &request, peer);
-    let peer = Peer { address: peer, agent, is_local };
+    let peer = Peer { address: peer.address, agent, is_local };
     let (encoding, counted) = (accepted.encoding, Some(counted));
     let new = NewSession { stream, encoding, peer, read_ahead: &read[head_bytes..], counted };
     let session = new.begin(shard, admission, accepted.head());
@@ -573,7 +573,7 @@ fn events(
     } else {
         (Encoding::EVENT_STREAM, "")
     };
-    let peer = Peer { address: peer, agent, is_local: false };
+    let peer = Peer { address: peer.address, agent, is_local: false };
     let events = AdmittedEvents { peer, permit, access, command, encoding };
     let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{coding}\r\n").into_bytes();
     let counted: Option<Connection> = Some(counted);

@@ -8,6 +8,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use crate::proxies::{AddressSource, ClientAddress};
+
 /// The unit that a limit on addresses counts: an IPv4 address, or the /64 of an IPv6 address, which is what one
 /// household or host is given. Loopback is exempt: behind a local proxy every client has that address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -31,21 +33,35 @@ pub struct AddressPermit {
 const PREFIX: u128 = !0 << 64;
 
 impl AddressKey {
+    /// Of a client, as it is known. What is a proxy's own is nobody's: behind it are many clients.
+    pub fn of_client(client: ClientAddress) -> Option<Self> {
+        match client.source {
+            AddressSource::Connection => AddressKey::of(client.ip()),
+            AddressSource::Proxy => None,
+            // On the proxy's machine, which is one like others.
+            AddressSource::Told => Some(AddressKey::unit(client.ip().to_canonical())),
+        }
+    }
+
     /// `None` for loopback, which no limit counts. An IPv4 address that an IPv6 socket shows counts as the IPv4
     /// address.
     pub fn of(address: IpAddr) -> Option<Self> {
         let address = address.to_canonical();
-        (!address.is_loopback()).then(|| match address {
+        (!address.is_loopback()).then(|| AddressKey::unit(address))
+    }
+
+    fn unit(address: IpAddr) -> Self {
+        match address {
             IpAddr::V6(address) => AddressKey(Ipv6Addr::from_bits(address.to_bits() & PREFIX).into()),
             IpAddr::V4(_) => AddressKey(address),
-        })
+        }
     }
 }
 
 impl SessionAddresses {
-    /// A permit for one more session of this address; `None` when it has `most` already.
-    pub fn take(&self, address: IpAddr, most: usize) -> Option<AddressPermit> {
-        let Some(key) = AddressKey::of(address) else { return Some(AddressPermit { counted: None }) };
+    /// A permit for one more session of this client's address; `None` when it has `most` already.
+    pub fn take(&self, client: ClientAddress, most: usize) -> Option<AddressPermit> {
+        let Some(key) = AddressKey::of_client(client) else { return Some(AddressPermit { counted: None }) };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(key).or_default();
         if *count >= most {
@@ -71,20 +87,38 @@ impl Drop for AddressPermit {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
 
+    fn client(text: &str) -> ClientAddress {
+        SocketAddr::new(address(text), 1).into()
+    }
+
     #[test]
     fn permits_are_given_back() {
         let addresses = SessionAddresses::default();
-        let first = addresses.take(address("192.0.2.1"), 2);
-        let second = addresses.take(address("192.0.2.1"), 2);
-        assert!(first.is_some() && second.is_some() && addresses.take(address("192.0.2.1"), 2).is_none());
+        let take = || addresses.take(client("192.0.2.1"), 2);
+        let (first, second) = (take(), take());
+        assert!(first.is_some() && second.is_some() && take().is_none());
         drop(first);
-        assert!(addresses.take(address("192.0.2.1"), 2).is_some());
+        assert!(take().is_some());
+    }
+
+    #[test]
+    fn behind_a_proxy_clients_are_counted_and_the_proxy_is_not() {
+        let check = |text: &str, source, counts: bool| {
+            let client = ClientAddress { source, ..client(text) };
+            assert_eq!(AddressKey::of_client(client).is_some(), counts, "{text} {source:?}");
+        };
+        check("10.0.0.1", AddressSource::Proxy, false);
+        check("127.0.0.1", AddressSource::Told, true);
+        check("192.0.2.1", AddressSource::Told, true);
+        check("127.0.0.1", AddressSource::Connection, false);
     }
 
     #[test]

@@ -10,7 +10,6 @@
 use std::{
     cell::Cell,
     collections::{BTreeMap, BTreeSet, HashMap},
-    net::IpAddr,
     sync::PoisonError,
     task::Waker,
 };
@@ -19,6 +18,7 @@ use super::addresses::AddressKey;
 use crate::{
     limits::Limits,
     planted::{Fault, is_planted},
+    proxies::ClientAddress,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
@@ -128,14 +128,14 @@ impl ConnectionBalancer {
     pub fn count_in(
         &self,
         role: Role,
-        peer: IpAddr,
+        peer: ClientAddress,
         runs: impl Fn(usize) -> bool,
     ) -> Option<(usize, Connection)> {
         let listener = match role {
             Role::Clients => &self.clients,
             Role::Admin => &self.admin,
         };
-        listener.count_in(AddressKey::of(peer), runs)
+        listener.count_in(AddressKey::of_client(peer), runs)
     }
 }
 
@@ -159,15 +159,8 @@ impl ListenerConnections {
         runs: impl Fn(usize) -> bool,
     ) -> Option<(usize, Connection)> {
         let mut counts = lock(&self.counts);
-        if let Some(address) = address
-            && counts.addresses.get(&address).is_some_and(|&count| count >= counts.of_one_address)
-        {
-            let first = (address, (Idleness::Answered, 0));
-            let (of, key) = *counts.idle_of.range(first..).next()?;
-            if of != address {
-                return None;
-            }
-            counts.make_room(key);
+        if let Some(address) = address {
+            counts.make_room_of(address)?;
         }
         if counts.shards.iter().sum::<usize>() >= counts.most {
             let key = *counts.idle.first_key_value()?.0;
@@ -198,6 +191,19 @@ impl ConnectionCounts {
         }
     }
 
+    /// Evicts a connection of an address that has as many as it may. `None` when none of them can be.
+    fn make_room_of(&mut self, address: AddressKey) -> Option<()> {
+        if self.addresses.get(&address).is_some_and(|&count| count >= self.of_one_address) {
+            let first = (address, (Idleness::Answered, 0));
+            let (of, key) = *self.idle_of.range(first..).next()?;
+            if of != address {
+                return None;
+            }
+            self.make_room(key);
+        }
+        Some(())
+    }
+
     fn make_room(&mut self, key: EvictionKey) {
         let Some(idle) = self.leave(key) else { return };
         self.count_out(idle.shard, idle.address);
@@ -215,6 +221,24 @@ impl ConnectionCounts {
 }
 
 impl Connection {
+    /// Counts it for a client that a proxy has told of after it was accepted. Returns whether it may stay: not when the
+    /// client's address has too many, of which none can be evicted, or when it was evicted itself.
+    #[must_use = "one that is too many ends"]
+    pub fn settle(&mut self, client: ClientAddress) -> bool {
+        if !self.busy() {
+            return false;
+        }
+        let (Some(address), None) = (AddressKey::of_client(client), self.address) else { return true };
+        let counts = Arc::clone(&self.counts);
+        let mut counts = lock(&counts);
+        if counts.make_room_of(address).is_none() {
+            return false;
+        }
+        *counts.addresses.entry(address).or_default() += 1;
+        self.address = Some(address);
+        true
+    }
+
     /// From now on it may be evicted. Eviction wakes its task through `waker`.
     pub fn idle(&self, idleness: Idleness, waker: &Waker) {
         if self.key.get().is_some() || self.is_gone() {

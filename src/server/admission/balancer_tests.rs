@@ -1,9 +1,12 @@
 //! Which connections are admitted and evicted, on one thread; with others beside it, this is checked under loom.
 
-use std::task::Waker;
+use std::{net::SocketAddr, task::Waker};
 
 use super::balancer::{CONNECTIONS_BESIDE_SESSIONS, Connection, ConnectionBalancer, Idleness, Role};
-use crate::limits::{self, Limits};
+use crate::{
+    limits::{self, Limits},
+    proxies::TrustedProxies,
+};
 
 const LOOPBACK: &str = "::ffff:127.0.0.1";
 
@@ -26,7 +29,8 @@ impl Fixture {
     }
 
     fn arrives(&self, peer: &str) -> Option<(usize, Connection)> {
-        self.balancer.count_in(Role::Clients, peer.parse().unwrap(), |shard| self.running[shard])
+        let client = SocketAddr::new(peer.parse().unwrap(), 1).into();
+        self.balancer.count_in(Role::Clients, client, |shard| self.running[shard])
     }
 
     fn total(&self) -> usize {
@@ -48,6 +52,31 @@ fn a_connection_goes_to_the_running_shard_with_the_fewest_up_to_the_limit() {
 }
 
 #[test]
+fn a_client_that_a_proxy_tells_of_is_counted_by_its_own_address() {
+    const MOST: usize = 16;
+    let fixture = Fixture::new(1, 10_000, MOST);
+    let proxies = TrustedProxies::new(&["proxy:10.0.0.1"]);
+    let proxy = proxies.of_connection("10.0.0.1:1".parse().unwrap());
+    let told = |client: &str| proxy.told(Some(client.parse().unwrap()));
+    let arrives = |client| {
+        let mut connection = fixture.balancer.count_in(Role::Clients, proxy, |_| true).unwrap().1;
+        connection.settle(client).then_some(connection)
+    };
+    let mut held: Vec<_> = (0..MOST).map(|_| arrives(told("192.0.2.1:1")).unwrap()).collect();
+    assert!(arrives(told("192.0.2.1:3")).is_none(), "it has as many as it may");
+    let others: Vec<_> = (0..MOST * 2).map(|_| arrives(proxy.told(None)).unwrap()).collect();
+    assert!(arrives(told("192.0.2.2:1")).is_some(), "another one has none");
+    drop(held.pop());
+    held.push(arrives(told("192.0.2.1:4")).unwrap());
+    held[0].idle(Idleness::Answered, Waker::noop());
+    assert!(arrives(told("192.0.2.1:5")).is_some(), "an idle one makes room");
+    assert!(!held[0].busy());
+    drop(others);
+    drop(held);
+    assert_eq!(fixture.total(), 0);
+}
+
+#[test]
 fn one_address_cannot_take_every_connection() {
     let fixture = Fixture::new(1, 10_000, 100);
     let held: Vec<_> = (0..200).filter_map(|_| fixture.arrives("2001:db8::1")).collect();
@@ -63,7 +92,8 @@ fn operators_have_connections_of_their_own() {
     let fixture = Fixture::new(1, 0, 100);
     let held: Vec<_> = std::iter::from_fn(|| fixture.arrives(LOOPBACK)).collect();
     assert_eq!(held.len(), CONNECTIONS_BESIDE_SESSIONS);
-    assert!(fixture.balancer.count_in(Role::Admin, LOOPBACK.parse().unwrap(), |_| true).is_some());
+    let client = SocketAddr::new(LOOPBACK.parse().unwrap(), 1).into();
+    assert!(fixture.balancer.count_in(Role::Admin, client, |_| true).is_some());
 }
 
 #[test]

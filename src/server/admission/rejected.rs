@@ -20,6 +20,8 @@ pub enum RejectedReason {
     Connections,
     /// Accounts of use cannot be kept, and new sessions are refused for that (`audit.on_failure`).
     Audit,
+    /// A trusted proxy did not begin with a header of the PROXY protocol.
+    ProxyHeader,
 }
 
 /// Counts of refused handshakes, by [`RejectedReason`].
@@ -27,7 +29,7 @@ pub enum RejectedReason {
 pub struct Rejected([AtomicU64; RejectedReason::ALL.len()]);
 
 impl RejectedReason {
-    pub const ALL: [RejectedReason; 9] = [
+    pub const ALL: [RejectedReason; 10] = [
         RejectedReason::BadRequest,
         RejectedReason::Origin,
         RejectedReason::TooManySessions,
@@ -37,6 +39,7 @@ impl RejectedReason {
         RejectedReason::Timeout,
         RejectedReason::Connections,
         RejectedReason::Audit,
+        RejectedReason::ProxyHeader,
     ];
 
     pub const fn label(self) -> &'static str {
@@ -50,6 +53,7 @@ impl RejectedReason {
             RejectedReason::Timeout => "timeout",
             RejectedReason::Connections => "connections",
             RejectedReason::Audit => "audit",
+            RejectedReason::ProxyHeader => "proxy_header",
         }
     }
 }

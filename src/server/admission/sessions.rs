@@ -1,6 +1,6 @@
 //! Whether a client may have one more session, from its page and its address.
 
-use std::{net::SocketAddr, sync::atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use hyper::Request;
 
@@ -10,6 +10,7 @@ use crate::{
     audit::{AuditLog, Who},
     fanout::SessionKey,
     planted::{Fault, is_planted},
+    proxies::ClientAddress,
     server::{
         access::{self, NoAccess},
         hosts::Hosts,
@@ -51,7 +52,7 @@ pub enum SessionAccess {
 ///
 /// # Errors
 /// With the reason, as a metric label and as a close code.
-pub fn admit<B>(server: &ServerState, request: &Request<B>, peer: SocketAddr) -> Admission {
+pub fn admit<B>(server: &ServerState, request: &Request<B>, peer: ClientAddress) -> Admission {
     let permit = permit(server, request, peer)?;
     let access = match access(server, request) {
         Ok(access) => access,
@@ -114,10 +115,10 @@ impl SessionAccess {
 }
 
 /// Whether the client of an upgrade may publish, while no authentication is configured.
-pub fn is_local<B>(server: &ServerState, request: &Request<B>, peer: SocketAddr) -> bool {
+pub fn is_local<B>(server: &ServerState, request: &Request<B>, peer: ClientAddress) -> bool {
     let hosts = Hosts::of(request).unwrap_or_default();
     let page = pages::check(request, &hosts, &server.allowed_origins);
-    page.is_ok_and(|page| pages::is_local(peer.ip(), &hosts, page))
+    page.is_ok_and(|page| pages::is_local(peer, &hosts, page))
 }
 
 /// A permit for one more session of this peer, from this origin.
@@ -127,7 +128,7 @@ pub fn is_local<B>(server: &ServerState, request: &Request<B>, peer: SocketAddr)
 pub fn permit<B>(
     server: &ServerState,
     request: &Request<B>,
-    peer: SocketAddr,
+    peer: ClientAddress,
 ) -> Result<AddressPermit, (RejectedReason, CloseReason)> {
     if server.node.audit.as_deref().is_some_and(AuditLog::refuses) {
         return Err((RejectedReason::Audit, CloseReason::Internal));
@@ -139,7 +140,7 @@ pub fn permit<B>(
 fn permit_unaudited<B>(
     server: &ServerState,
     request: &Request<B>,
-    peer: SocketAddr,
+    peer: ClientAddress,
 ) -> Result<AddressPermit, (RejectedReason, CloseReason)> {
     let hosts = Hosts::of(request).unwrap_or_default();
     if let Err(refusal) = pages::check(request, &hosts, &server.allowed_origins) {
@@ -151,6 +152,6 @@ fn permit_unaudited<B>(
     {
         return Err((RejectedReason::TooManySessions, CloseReason::TooManySessions));
     }
-    let permit = server.session_addresses.take(peer.ip(), server.node.limits.sessions_per_address);
+    let permit = server.session_addresses.take(peer, server.node.limits.sessions_per_address);
     permit.ok_or((RejectedReason::TooManyPerAddress, CloseReason::TooManySessions))
 }

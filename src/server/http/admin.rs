@@ -104,10 +104,10 @@ pub async fn close(
             CloseTarget::Token(name) => token = Some(name.clone()),
             CloseTarget::Session(number) => session = Some(*number),
         }
-        let (by, address) = (rights.user.clone(), caller.peer.ip().to_canonical());
+        let (by, address) = (rights.user.clone(), caller.client.get().ip().to_canonical());
         audit.tell(now, Event::Closed { by, address, user, token, session, sessions: closed });
     }
-    tracing::info!(?target, closed, by = rights.user.as_deref(), peer = %caller.peer, "sessions closed on request");
+    tracing::info!(?target, closed, by = rights.user.as_deref(), peer = %caller.client.get(), "sessions closed on request");
     Ok(response::json(format!("{{\"closed\":{closed}}}")))
 }
 

@@ -1,17 +1,23 @@
 //! The other end of an HTTP connection, and what becomes of its socket.
 
-use std::{cell::Cell, net::SocketAddr, sync::Arc};
+use std::{cell::Cell, sync::Arc};
 
 use tokio::sync::Notify;
 
 use super::activity::HttpActivity;
-use crate::server::{
-    admission::balancer::{Connection, Role},
-    sse::AdmittedEvents,
+use crate::{
+    proxies::ClientAddress,
+    server::{
+        admission::balancer::{Connection, Role},
+        sse::AdmittedEvents,
+    },
 };
 
 pub struct Caller {
-    pub peer: SocketAddr,
+    /// Of the connection.
+    pub peer: ClientAddress,
+    /// Of the request that is being answered: a proxy's connection may have those of many clients, one after another.
+    pub client: Cell<ClientAddress>,
     /// Notified when an event stream takes the socket over.
     pub taken_over: Notify,
     /// That event stream, and the head of its answer.

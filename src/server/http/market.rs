@@ -120,7 +120,7 @@ fn allow_any(shard: &Shard, caller: &Caller, targets: &[Target], rights: &Rights
     }
     let reason = RefusedAccess::NotEntitled;
     shard.node.refused.count(reason);
-    shard.node.tell_refused(rights.who(), caller.peer.ip(), reason.label());
+    shard.node.tell_refused(rights.who(), caller.client.get().ip(), reason.label());
     Err(Failure::not_entitled("the request's token may read none of these symbols, if they exist"))
 }
 
@@ -171,7 +171,8 @@ pub async fn events(
     if let Ok(Command::Subscribe { symbols, .. }) = &read {
         allow_any(shard, caller, symbols, rights)?;
     }
-    let permit = sessions::permit(&shard.server, request, caller.peer).map_err(|(reason, close)| {
+    let client = caller.client.get();
+    let permit = sessions::permit(&shard.server, request, client).map_err(|(reason, close)| {
         shard.server.rejected.count(reason);
         let status = if close == CloseReason::Origin {
             StatusCode::FORBIDDEN
@@ -181,7 +182,7 @@ pub async fn events(
         Failure::new(status, reason.label(), close.phrase())
     })?;
     let access = sessions::access(&shard.server, request).inspect_err(|no_access| {
-        shard.node.tell_refused(rights.who(), caller.peer.ip(), no_access.counted().label());
+        shard.node.tell_refused(rights.who(), client.ip(), no_access.counted().label());
     })?;
     let left_at = request.headers().get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()));
     if let Some(position) = left_at.and_then(|id| Position::parse(&id))
@@ -193,7 +194,7 @@ pub async fn events(
     let encoding = if takes_gzip { Encoding::EVENT_STREAM_GZIP } else { Encoding::EVENT_STREAM };
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
     // An event stream has no commands.
-    let peer = Peer { address: caller.peer, agent, is_local: false };
+    let peer = Peer { address: client.address, agent, is_local: false };
     Ok(response::events(AdmittedEvents { peer, permit, access, command, encoding }))
 }
 

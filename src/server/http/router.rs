@@ -43,6 +43,9 @@ pub async fn answer(
     caller: &Caller,
 ) -> Result<HttpResponse, Failure> {
     head::check(&request)?;
+    let client = shard.server.client(caller.peer, request.headers());
+    let client = client.map_err(|fault| Failure::bad_request("bad_forwarded", fault.to_string()))?;
+    caller.client.set(client);
     let hosts = Hosts::of(&request)?;
     let page = match pages::check(&request, &hosts, &shard.server.allowed_origins) {
         Ok(page) => page,
@@ -50,7 +53,7 @@ pub async fn answer(
         Err(_) if request.uri().path() == STREAM_PATH && request.method() == Method::GET => Page::None,
         Err(refusal) => return Err(Failure::origin(refusal.to_string())),
     };
-    let may_control = pages::is_local(caller.peer.ip(), &hosts, page);
+    let may_control = pages::is_local(client, &hosts, page);
     let shared_with = page.origin().cloned();
     let mut response =
         route(app, shard, request, caller, may_control).await.unwrap_or_else(response::failure);
@@ -127,7 +130,7 @@ fn upgrade(shard: &Rc<Shard>, request: Request<Incoming>, caller: &Caller) -> Re
         Rc::clone(shard),
         request,
         accepted.encoding,
-        caller.peer,
+        caller.client.get(),
         caller.connection.take(),
     ));
     Ok(response::switching(&accepted))
@@ -166,7 +169,7 @@ impl RouteAccess {
             return Ok(RouteAccess { rights: Rights::everything() });
         }
         let rights = access::rights_of(request, node, node.clock.now()).inspect_err(|no_access| {
-            node.tell_refused(Who::default(), caller.peer.ip(), no_access.counted().label());
+            node.tell_refused(Who::default(), caller.client.get().ip(), no_access.counted().label());
         })?;
         let (is_allowed, what) = match needed {
             Needed::Nothing => (true, ""),
@@ -178,7 +181,7 @@ impl RouteAccess {
         if !is_allowed {
             let reason = RefusedAccess::NotEntitled;
             node.refused.count(reason);
-            node.tell_refused(rights.who(), caller.peer.ip(), reason.label());
+            node.tell_refused(rights.who(), caller.client.get().ip(), reason.label());
             return Err(Failure::not_entitled(format!("the request's token may not {what}")));
         }
         Ok(RouteAccess { rights })

@@ -64,7 +64,8 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, connection: HttpConnection) 
     let held = stream.downgrade();
     let socket = PrereadSocket::new(read, stream, Arc::clone(&activity), shard.slices.clone());
     let (taken_over, events, connection) = (Notify::new(), Cell::new(None), Cell::new(Some(counted)));
-    let caller = Rc::new(Caller { peer, taken_over, stream: events, role, activity, connection });
+    let client = Cell::new(peer);
+    let caller = Rc::new(Caller { peer, client, taken_over, stream: events, role, activity, connection });
     let service = service_fn(|mut request: Request<Incoming>| {
         if is_encrypted {
             request.extensions_mut().insert(Encrypted);

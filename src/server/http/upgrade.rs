@@ -1,11 +1,12 @@
 //! A WebSocket upgrade that hyper has read: the session begins when its answer is out.
 
-use std::{net::SocketAddr, rc::Rc};
+use std::rc::Rc;
 
 use hyper::{Request, body::Incoming};
 
 use super::error_body::ErrorBodySocket;
 use crate::{
+    proxies::ClientAddress,
     server::{
         admission::{balancer::Connection, sessions},
         handshake::user_agent,
@@ -21,13 +22,13 @@ pub async fn upgrade(
     shard: Rc<Shard>,
     request: Request<Incoming>,
     encoding: Encoding,
-    peer: SocketAddr,
+    peer: ClientAddress,
     counted: Option<Connection>,
 ) {
     let admission = sessions::admit(&shard.server, &request, peer);
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
     let is_local = sessions::is_local(&shard.server, &request, peer);
-    let peer = Peer { address: peer, agent, is_local };
+    let peer = Peer { address: peer.address, agent, is_local };
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
     let Ok(parts) = upgraded.downcast::<ErrorBodySocket>() else { return };
     let Some((unread, stream)) = parts.io.socket.into_parts() else { return };

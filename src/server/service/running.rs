@@ -16,6 +16,7 @@ use crate::{
     feed::replay::ReplayControl,
     limits::Limits,
     memory,
+    proxies::TrustedProxies,
     server::{admission::balancer::Role, intake::FeedStatus, listener, message::ToShard, state::ServerState},
     session::stats::ShardReport,
     shutdown::Stop,
@@ -177,7 +178,7 @@ impl Service {
 
     /// Applies the settings that may change while the service runs; the others must be unchanged. When it returns,
     /// every shard uses them, unless one is stuck.
-    pub fn reload(&self, limits: Limits, allowed_origins: &[String]) {
+    pub fn reload(&self, limits: Limits, allowed_origins: &[String], trusted_proxies: &[String]) {
         let (server, node) = (&self.server, &self.server.node);
         server.balancer.set_limits(&limits);
         node.ingest.set_topics_max(limits.topics);
@@ -193,6 +194,10 @@ impl Service {
         let allowed_origins = AllowedOrigins::new(allowed_origins);
         if *server.allowed_origins != allowed_origins {
             server.allowed_origins.set(allowed_origins);
+        }
+        let proxies = TrustedProxies::new(trusted_proxies);
+        if *server.proxies != proxies {
+            server.proxies.set(proxies);
         }
         #[cfg(feature = "tls")]
         if let Some(tls) = &server.tls {

@@ -30,6 +30,8 @@ pub struct Setup {
     /// 0: one a core.
     pub shards: usize,
     pub allowed_origins: Vec<String>,
+    /// As [`TrustedProxy`](crate::proxies::TrustedProxy) reads them.
+    pub trusted_proxies: Vec<String>,
     pub limits: Limits,
     /// Where it is given, TLS is spoken on every listener.
     pub tls: Option<TlsFiles>,

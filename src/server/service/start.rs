@@ -34,6 +34,8 @@ use crate::{
     clock::{Clock, MarketClock},
     feed::{Feed, with_sources},
     limits::Limits,
+    live::Live,
+    proxies::TrustedProxies,
     server::{
         admission::balancer::Role,
         http::{self, App, scrapes::ScrapeQueue},
@@ -122,6 +124,8 @@ impl Service {
         let node = node.with_push(Arc::new(push)).with_audit(audit);
         let allowed_origins = AllowedOrigins::new(&setup.allowed_origins);
         let server = ServerState::new(Arc::new(node), inboxes.clone(), allowed_origins);
+        let server =
+            ServerState { proxies: Live::new(TrustedProxies::new(&setup.trusted_proxies)), ..server };
         #[cfg(feature = "tls")]
         let server = ServerState { tls, ..server };
         let server = Arc::new(server);

@@ -11,20 +11,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{runtime::Builder, task::LocalSet, time::MissedTickBehavior};
+use tokio::{
+    runtime::Builder,
+    task::LocalSet,
+    time::{MissedTickBehavior, timeout_at},
+};
 
 use super::{
     handshake::{Handshake, HandshakeEnd},
     state::TlsState,
 };
-use crate::server::{
-    admission::{
-        balancer::{Connection, Role},
-        rejected::RejectedReason,
+use crate::{
+    proxies::ClientAddress,
+    server::{
+        admission::{
+            balancer::{Connection, Role},
+            rejected::RejectedReason,
+        },
+        listener::{self, Listener},
+        message::{AcceptedConnection, AcceptedStream, ToShard},
+        state::ServerState,
     },
-    listener::{self, Listener},
-    message::{AcceptedConnection, AcceptedStream, ToShard},
-    state::ServerState,
 };
 
 /// How often it is looked whether the files have changed.
@@ -80,7 +87,8 @@ impl Acceptor {
     }
 
     fn admit(&self, stream: TcpStream, peer: SocketAddr, role: Role) {
-        match self.server.count_connection(role, peer.ip()) {
+        let peer = self.server.proxies.of_connection(peer);
+        match self.server.count_connection(role, peer) {
             None => self.server.rejected.count(RejectedReason::Connections),
             Some((number, counted)) => {
                 let began = Instant::now();
@@ -92,10 +100,24 @@ impl Acceptor {
 
     /// Shakes hands, and gives the connection to its shard.
     async fn shake(self, number: usize, accepted: TlsArrival) {
-        let TlsArrival { stream, peer, role, counted, began } = accepted;
+        let TlsArrival { stream, mut peer, role, mut counted, began } = accepted;
         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
         let deadline = began + self.server.node.limits.handshake;
-        match Handshake::new(&self.tls, &stream, &counted).run(deadline).await {
+        let mut opening = Vec::new();
+        if self.server.proxies.speaks(peer.ip()) {
+            let handshake = Handshake::new(&self.tls, &stream, &counted);
+            let head = timeout_at(deadline.into(), handshake.proxy_head(&mut opening)).await;
+            let client = match head {
+                Ok(Ok(client)) => client,
+                Ok(Err(ended)) => return self.ended(peer, &ended),
+                Err(_) => return self.server.rejected.count(RejectedReason::Timeout),
+            };
+            peer = peer.told(client);
+            if !counted.settle(peer) {
+                return self.server.rejected.count(RejectedReason::Connections);
+            }
+        }
+        match Handshake::new(&self.tls, &stream, &counted).run(opening, deadline).await {
             Ok(layer) => {
                 let Ok(stream) = stream.into_std() else { return };
                 let stream = AcceptedStream::Tls(stream, layer);
@@ -103,8 +125,18 @@ impl Acceptor {
                 // A shard ends only when the service does, and the connection ends with it.
                 let _ = self.server.inboxes[number].send(ToShard::Connection(accepted));
             }
-            Err(HandshakeEnd::Evicted) => {}
-            Err(HandshakeEnd::Rejected(reason)) => {
+            Err(ended) => self.ended(peer, &ended),
+        }
+    }
+
+    fn ended(&self, peer: ClientAddress, ended: &HandshakeEnd) {
+        match ended {
+            HandshakeEnd::Evicted => {}
+            HandshakeEnd::NoProxyHead => {
+                self.server.rejected.count(RejectedReason::ProxyHeader);
+                tracing::debug!(%peer, "a trusted proxy has sent no header of the PROXY protocol");
+            }
+            HandshakeEnd::Rejected(reason) => {
                 tracing::debug!(%peer, reason = reason.label(), "no connection over TLS");
             }
         }
@@ -114,7 +146,7 @@ impl Acceptor {
 /// A connection that has been accepted and counted.
 struct TlsArrival {
     stream: TcpStream,
-    peer: SocketAddr,
+    peer: ClientAddress,
     role: Role,
     counted: Connection,
     began: Instant,

@@ -6,7 +6,7 @@ use std::{
     cell::Cell,
     future::poll_fn,
     io::{self, ErrorKind},
-    net::Shutdown,
+    net::{Shutdown, SocketAddr},
     task::{Context, Poll, ready},
     time::Instant,
 };
@@ -26,7 +26,10 @@ use super::{
     state::TlsState,
     stats::TlsRejected,
 };
-use crate::server::admission::balancer::{Connection, Idleness};
+use crate::{
+    proxies::ProxyHead,
+    server::admission::balancer::{Connection, Idleness},
+};
 
 /// How far a handshake has come, to say what was late.
 #[derive(Clone, Copy)]
@@ -42,6 +45,8 @@ pub enum HandshakeEnd {
     Rejected(TlsRejected),
     /// It was evicted for another connection.
     Evicted,
+    /// It is a trusted proxy's, and has not begun by a header of the PROXY protocol.
+    NoProxyHead,
 }
 
 /// Bytes of one read before the handshake.
@@ -63,12 +68,12 @@ impl<'a> Handshake<'a> {
         Handshake { tls, stream, counted, stage: Cell::new(Stage::Opening) }
     }
 
-    /// Shakes hands until `deadline`.
+    /// Shakes hands until `deadline`; `opening` was read before.
     ///
     /// # Errors
     /// With the reason why there is no connection. The client is told, where that is possible.
-    pub async fn run(self, deadline: Instant) -> Result<Box<TlsLayer>, HandshakeEnd> {
-        let ended = match timeout_at(deadline.into(), self.shake()).await {
+    pub async fn run(self, opening: Vec<u8>, deadline: Instant) -> Result<Box<TlsLayer>, HandshakeEnd> {
+        let ended = match timeout_at(deadline.into(), self.shake(opening)).await {
             Ok(Ok(layer)) => return Ok(layer),
             Ok(Err(ended)) => ended,
             Err(_) => HandshakeEnd::Rejected(match self.stage.get() {
@@ -85,8 +90,8 @@ impl<'a> Handshake<'a> {
         Err(ended)
     }
 
-    async fn shake(&self) -> Result<Box<TlsLayer>, HandshakeEnd> {
-        let hello = self.opening().await?;
+    async fn shake(&self, opening: Vec<u8>) -> Result<Box<TlsLayer>, HandshakeEnd> {
+        let hello = self.opening(opening).await?;
         self.stage.set(Stage::Waiting);
         let gone = |_| HandshakeEnd::Rejected(TlsRejected::Gone);
         let _place = self.tls.places.acquire().await.map_err(gone)?;
@@ -128,16 +133,11 @@ impl<'a> Handshake<'a> {
     }
 
     /// Reads until the first message is whole.
-    async fn opening(&self) -> Result<Vec<u8>, HandshakeEnd> {
-        let mut opening = Vec::new();
+    async fn opening(&self, mut opening: Vec<u8>) -> Result<Vec<u8>, HandshakeEnd> {
+        let mut is_unread = !opening.is_empty();
         loop {
-            self.until_readable().await?;
-            let mut buffer = [0; READ_BYTES];
-            match self.stream.receive(&mut buffer) {
-                Ok(0) => return Err(HandshakeEnd::Rejected(TlsRejected::Gone)),
-                Ok(bytes) => opening.extend_from_slice(&buffer[..bytes]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-                Err(_) => return Err(HandshakeEnd::Rejected(TlsRejected::Gone)),
+            if !std::mem::take(&mut is_unread) {
+                self.read_more(&mut opening).await?;
             }
             match Opening::of(&opening) {
                 Opening::Hello => return Ok(opening),
@@ -150,6 +150,39 @@ impl<'a> Handshake<'a> {
                 Opening::Incomplete | Opening::Other => {
                     return Err(HandshakeEnd::Rejected(TlsRejected::NotTls));
                 }
+            }
+        }
+    }
+
+    /// Reads the header that a proxy begins with, and the client's address in it; what follows it is left in `opening`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn proxy_head(&self, opening: &mut Vec<u8>) -> Result<Option<SocketAddr>, HandshakeEnd> {
+        loop {
+            self.read_more(opening).await?;
+            match ProxyHead::of(opening) {
+                ProxyHead::Incomplete => {}
+                ProxyHead::Faulty => return Err(HandshakeEnd::NoProxyHead),
+                ProxyHead::Whole { client, bytes } => {
+                    opening.drain(..bytes);
+                    return Ok(client);
+                }
+            }
+        }
+    }
+
+    async fn read_more(&self, opening: &mut Vec<u8>) -> Result<(), HandshakeEnd> {
+        loop {
+            self.until_readable().await?;
+            let mut buffer = [0; READ_BYTES];
+            match self.stream.receive(&mut buffer) {
+                Ok(bytes @ 1..) => {
+                    opening.extend_from_slice(&buffer[..bytes]);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Ok(0) | Err(_) => return Err(HandshakeEnd::Rejected(TlsRejected::Gone)),
             }
         }
     }

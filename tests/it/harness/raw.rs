@@ -2,7 +2,10 @@
 //!
 //! It never answers a ping and never closes politely.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::{Server, Socket, within};
 
@@ -25,6 +28,19 @@ impl RawClient {
         let connected = within("a connection", Socket::connect(server.address, server.tls.as_ref())).await;
         let stream = connected.expect("a listening server");
         RawClient { stream, buffer: Vec::new() }
+    }
+
+    /// A connection that begins by `head` as it is, in two pieces, before any handshake of TLS.
+    pub async fn proxied(server: &Server, head: &[u8], cut: usize) -> RawClient {
+        let mut stream = within("a connection", TcpStream::connect(server.address)).await.expect("a server");
+        for piece in [&head[..cut], &head[cut..]] {
+            within("room to write", stream.write_all(piece)).await.expect("an open connection");
+            // Each goes on its way alone.
+            stream.set_nodelay(true).expect("an option");
+            tokio::task::yield_now().await;
+        }
+        let stream = within("a handshake of TLS", Socket::over(stream, server.tls.as_ref())).await;
+        RawClient { stream: stream.expect("a handshake of TLS"), buffer: Vec::new() }
     }
 
     /// The head of a request for an upgrade.
