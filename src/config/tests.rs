@@ -363,6 +363,9 @@ fn a_value_of(key: &ConfigKey, index: Index) -> String {
         Kind::Text { .. } => format!("\"e{}\"", index.index(1000)),
         Kind::List { .. } if key.name == "feeds" => format!("[\"sim?seed={}\", \"push\"]", index.index(1000)),
         Kind::List { .. } if key.name == "auth.keys" => format!("[\"hs256:k{}\"]", index.index(1000)),
+        Kind::List { .. } if key.name == "trusted_proxies" => {
+            format!("[\"10.0.{}.0/24\", \"proxy:10.1.0.{}\"]", index.index(256), index.index(256))
+        }
         Kind::List { .. } => format!("[\"https://h{}.example\"]", index.index(1000)),
         Kind::Fields => format!("[\"f{}:integer:sum:A*\"]", index.index(1000)),
         Kind::Products => format!("[\"p{};A*,B;5\"]", index.index(1000)),

@@ -1,0 +1,26 @@
+//! The key that names the proxies whose word is believed.
+
+use tickcast::proxies::TrustedProxy;
+
+use super::{
+    fault::Problem,
+    key::{Applies, ConfigKey, Kind},
+    settings::Config,
+};
+
+pub(super) const TRUSTED: ConfigKey = ConfigKey {
+    name: "trusted_proxies",
+    applies: Applies::AtOnce,
+    kind: Kind::List { get: |config| &config.trusted_proxies, set },
+    doc: "Addresses of proxies that say whose connection it is, one or a range each: `10.0.0.7` or `10.0.0.0/8` by the \
+          header `X-Forwarded-For`, `proxy:10.0.0.7` by the PROXY protocol, version 2, at the beginning of each \
+          connection. Limits, the log and the audit then go by that address; such a client is never on this machine. \
+          Nobody else is believed.",
+};
+
+fn set(config: &mut Config, proxies: Vec<String>, problems: &mut Vec<Problem>) {
+    let (sound, faulty): (Vec<_>, Vec<_>) =
+        proxies.into_iter().partition(|text| TrustedProxy::parse(text).is_some());
+    problems.extend(faulty.into_iter().map(|found| Problem::Proxy { found }));
+    config.trusted_proxies = sound;
+}
