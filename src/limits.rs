@@ -19,6 +19,12 @@ pub struct Limits {
     pub bulk_requests: usize,
     /// Subscriptions of one session.
     pub subscriptions: usize,
+    /// Subscriptions of all sessions of one user; 0 for no limit.
+    pub user_subscriptions: usize,
+    /// Commands a second of all sessions of one user, sustained; 0 for no limit.
+    pub user_commands_per_second: u32,
+    /// Bytes of data a second that all sessions of one user are sent, sustained; 0 for no limit.
+    pub user_bytes_per_second: u32,
     /// Standing globs of one session.
     pub globs: usize,
     /// Topics of the service.
@@ -108,6 +114,9 @@ pub const DEFAULT: Limits = Limits {
     connections_per_address: 256,
     bulk_requests: 32,
     subscriptions: 2_048,
+    user_subscriptions: 0,
+    user_commands_per_second: 0,
+    user_bytes_per_second: 0,
     globs: 64,
     topics: 100_000,
     ring_ticks: 1_024,

@@ -214,8 +214,7 @@ impl TestMarket {
             log_lines_dropped: Arc::default(),
         })?;
         let address = service.address;
-        let control = service.replays().next();
-        let control = control.ok_or(SourceError::NoFile)?;
+        let control = service.replays().next().ok_or(SourceError::NoFile)?;
         Ok(TestMarket { service: Some(service), control, address })
     }
 

@@ -22,6 +22,7 @@ pub mod rights;
 pub mod settings;
 #[cfg(feature = "tls")]
 pub mod token;
+pub mod user_share;
 #[cfg(feature = "tls")]
 mod verified;
 

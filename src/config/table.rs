@@ -6,13 +6,14 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use tickcast::{feed::Source, limits::Limits, proxies::TrustedProxy, web::Allowed};
+use tickcast::{feed::Source, limits::Limits, web::Allowed};
 use tracing::Level;
 
 use super::{
-    audit_keys, auth_keys,
+    audit_keys, auth_keys, epoch_key,
     fault::Problem,
     key::{Applies, ConfigKey, Kind},
+    proxy_keys,
     settings::{Config, LogFormat},
     value::ValueUnit,
 };
@@ -22,9 +23,6 @@ const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
 const SECOND: u64 = 1000;
 const HOUR: u64 = 3600 * SECOND;
-
-/// Longest text that fixes an epoch: every `welcome` and every resume carries it.
-const EPOCH_BYTES_MAX: usize = 32;
 
 /// A field of [`Limits`] that a number sets.
 trait Amount {
@@ -91,7 +89,7 @@ keys! {
                 get: |config| config.admin_listen.map(|address| address.to_string()).unwrap_or_default(),
                 set: set_admin_listen,
             },
-            doc: "Address and port of a listener for operators. `/healthz`, `/readyz`, `/metrics`, `/debug/slow`, \
+            doc: "Address and port of a listener for operators. `/healthz`, `/readyz`, `/metrics`, `/debug/…`, \
                   `/v1/admin/…` and `/v1/replay` are then served there and not on `listen`. Empty: one port for all.",
         },
         ConfigKey {
@@ -131,21 +129,8 @@ keys! {
                   such as `http://tickcast:8080`, list that name too: only `localhost` and addresses count as its own. \
                   Other clients than browsers are not affected.",
         },
-        ConfigKey {
-            name: "trusted_proxies",
-            applies: Applies::AtOnce,
-            kind: Kind::List { get: |config| &config.trusted_proxies, set: set_proxies },
-            doc: "Addresses of proxies that say whose connection it is, one or a range each: `10.0.0.7` or `10.0.0.0/8` by the \
-                  header `X-Forwarded-For`, `proxy:10.0.0.7` by the PROXY protocol, version 2, at the beginning of each \
-                  connection. Limits, the log and the audit then go by that address; such a client is never on this machine. \
-                  Nobody else is believed.",
-        },
-        ConfigKey {
-            name: "epoch",
-            applies: Applies::AtRestart,
-            kind: Kind::Text { get: |config| config.epoch.clone().unwrap_or_default(), set: set_epoch },
-            doc: "Fixes the epoch; only for tests. Empty: a new one at each start, which clients that resume rely on.",
-        },
+        proxy_keys::TRUSTED,
+        epoch_key::EPOCH,
         auth_keys::KEYS, auth_keys::AUDIENCE, auth_keys::ISSUER, auth_keys::SESSIONS_OVER, auth_keys::DELAY,
         auth_keys::DELAYED_GRID, auth_keys::PRODUCTS,
         auth_keys::REVOKED, auth_keys::API_KEYS, auth_keys::JWKS_CA, auth_keys::CACHE_DIR, auth_keys::ANONYMOUS_READ,
@@ -215,6 +200,12 @@ keys! {
          answered at once. One more gets 503.";
     count subscriptions (1, 100_000),
         "Subscriptions of one session.";
+    count user_subscriptions (0, 100_000_000),
+        "Subscriptions of all sessions of one user (`sub`) together. 0: no limit.";
+    count user_commands_per_second (0, 1_000_000),
+        "Commands a second of all sessions of one user together, sustained; after a quiet time those of 4 s at once. 0: no limit.";
+    bytes user_bytes_per_second (0, GIB),
+        "Bytes of data a second that all sessions of one user are sent together, sustained. Beyond it they conflate. 0: no limit.";
     count globs (0, 10_000),
         "Standing globs (`BTC-*`) of one session.";
     count topics (1, 10_000_000),
@@ -371,13 +362,6 @@ fn set_origins(config: &mut Config, origins: Vec<String>, problems: &mut Vec<Pro
     config.allowed_origins = sound;
 }
 
-fn set_proxies(config: &mut Config, proxies: Vec<String>, problems: &mut Vec<Problem>) {
-    let (sound, faulty): (Vec<_>, Vec<_>) =
-        proxies.into_iter().partition(|text| TrustedProxy::parse(text).is_some());
-    problems.extend(faulty.into_iter().map(|found| Problem::Proxy { found }));
-    config.trusted_proxies = sound;
-}
-
 fn set_certs(config: &mut Config, files: Vec<String>, problems: &mut Vec<Problem>) {
     problems.extend(
         files.iter().filter(|file| file.is_empty()).map(|_| Problem::FileUnnamed { key: "tls.certs" }),
@@ -390,15 +374,6 @@ fn set_keys(config: &mut Config, files: Vec<String>, problems: &mut Vec<Problem>
         files.iter().filter(|file| file.is_empty()).map(|_| Problem::FileUnnamed { key: "tls.keys" }),
     );
     config.tls_keys = files;
-}
-
-fn set_epoch(config: &mut Config, text: &str) -> Result<(), Problem> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if text.len() > EPOCH_BYTES_MAX || !text.bytes().all(allowed) {
-        return Err(Problem::Epoch { found: text.to_owned() });
-    }
-    config.epoch = (!text.is_empty()).then(|| text.to_owned());
-    Ok(())
 }
 
 // === impl ConfigKey ===

@@ -40,6 +40,7 @@ mod status;
 mod subscribe;
 mod subscription_lists;
 mod topic_state;
+mod user_shares;
 mod view;
 mod work_units;
 

@@ -51,6 +51,8 @@ pub struct Fanout {
     pub(super) walked: usize,
     pub(super) stale_nanos: u64,
     pub(super) subscriptions_max: usize,
+    /// Of all sessions of a user.
+    pub(super) user_subscriptions_max: usize,
     /// What the subscriptions need of batches.
     pub(super) needs: Needs,
     /// What the subscriptions of patterns will need: counted before the symbol is listed.
@@ -152,6 +154,7 @@ impl Fanout {
             walked: 0,
             stale_nanos: u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX),
             subscriptions_max,
+            user_subscriptions_max: usize::MAX,
             needs: Needs::default(),
             pattern_needs: Needs::default(),
             bounds: Bounds { recent_ticks: 256, history_ticks: 128, stops_at_once: 32 },

@@ -36,7 +36,7 @@ pub struct Subscribed {
     pub state: State,
 }
 
-/// The session has as many subscriptions, or patterns, as it may have.
+/// The session, or its user, has as many subscriptions, or patterns, as it may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TooMany;
 
@@ -127,9 +127,10 @@ impl Fanout {
         if let Some(key) = held {
             // The topic may go with its last subscription.
             self.remove(key);
+            self.keep_share(session);
             return Ok(self.local_of(symbol));
         }
-        if self.session_subscriptions(session) >= self.subscriptions_max {
+        if self.session_subscriptions(session) >= self.subscriptions_max || !self.takes_share(session) {
             return Err(TooMany);
         }
         Ok(known.unwrap_or_else(|| self.local_of(symbol)))

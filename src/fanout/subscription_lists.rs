@@ -182,6 +182,9 @@ impl Fanout {
         self.views.release(sub.view);
         if let Some(entry) = self.schedule.sessions.get_mut(sub.session as usize) {
             entry.subs.remove(sub.topic, key);
+            if let Some(share) = &entry.share {
+                share.end_subscriptions(1);
+            }
         }
         self.unwatch(LocalId(sub.topic));
     }

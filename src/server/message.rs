@@ -13,6 +13,7 @@ use crate::{
         maintenance::{
             admin::{CloseTarget, ListedSession, SessionsQuery},
             slow::SlowSession,
+            top::Used,
         },
         stats::ShardReport,
     },
@@ -24,6 +25,8 @@ pub enum ToShard {
     Report(oneshot::Sender<ShardReport>),
     Slowest(usize, oneshot::Sender<Vec<SlowSession>>),
     Sessions(SessionsQuery, oneshot::Sender<Vec<ListedSession>>),
+    /// What users and addresses use.
+    Used(oneshot::Sender<Used>),
     /// Closes sessions, for an operator; answers how many.
     Close(CloseTarget, oneshot::Sender<u64>),
     /// Rights may have been taken back: sessions are looked at now, and not at the next turn or sweep.

@@ -12,7 +12,7 @@ pub const PROBE_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 pub const HEADERS_MAX: usize = 64;
 
 /// The routes: path and methods.
-pub const ROUTES: [(&str, &[Method]); 18] = [
+pub const ROUTES: [(&str, &[Method]); 19] = [
     ("/", &[Method::GET, Method::HEAD]),
     ("/assets/app.css", &[Method::GET, Method::HEAD]),
     ("/assets/app.js", &[Method::GET, Method::HEAD]),
@@ -31,14 +31,16 @@ pub const ROUTES: [(&str, &[Method]); 18] = [
     ("/v1/admin/close", &[Method::POST]),
     ("/v1/admin/usage", &[Method::GET, Method::HEAD]),
     ("/debug/slow", &[Method::GET, Method::HEAD]),
+    ("/debug/users", &[Method::GET, Method::HEAD]),
 ];
 
 /// Requests of operators. If operators have a listener of their own, these are served only there.
-pub const ADMIN_PATHS: [&str; 8] = [
+pub const ADMIN_PATHS: [&str; 9] = [
     "/healthz",
     "/readyz",
     "/metrics",
     "/debug/slow",
+    "/debug/users",
     "/v1/replay",
     "/v1/admin/sessions",
     "/v1/admin/close",

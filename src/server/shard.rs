@@ -90,6 +90,7 @@ impl<S: SessionSocket> Shard<S> {
             ToShard::Report(reply) => drop(reply.send(self.core.borrow_mut().report())),
             ToShard::Slowest(count, reply) => drop(reply.send(self.core.borrow().slowest(count))),
             ToShard::Sessions(query, reply) => drop(reply.send(self.core.borrow().listed(&query))),
+            ToShard::Used(reply) => drop(reply.send(self.core.borrow().used())),
             ToShard::Close(target, reply) => {
                 let _ = reply.send(self.core.borrow_mut().close_for_operator(&target));
             }

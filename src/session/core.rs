@@ -104,6 +104,7 @@ impl<S: SessionSocket> Core<S> {
         let mut framer = framer.with_origin(node.origin);
         framer.deflater.set_bytes_min(limits.deflate_bytes);
         let mut fanout = Fanout::new(node.market.at(now), limits.stale, limits.subscriptions);
+        fanout.set_user_subscriptions(limits.user_subscriptions);
         if node.audit.is_some() {
             fanout.keep_firsts();
         }
@@ -147,6 +148,7 @@ impl<S: SessionSocket> Core<S> {
         let limits: &Limits = &self.node.limits;
         let market = self.node.market.now();
         self.fanout.set_limits(market, limits.stale, limits.subscriptions);
+        self.fanout.set_user_subscriptions(limits.user_subscriptions);
         if !is_planted(Fault::ForgetsReload) {
             self.framer.set_frame_bytes(limits.frame_bytes);
         }

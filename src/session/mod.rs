@@ -14,6 +14,7 @@
 //! - data is encoded only when the bytes before it are out, so that what waits is a cursor and not a price;
 //! - a session ends for exactly one [`CloseReason`](crate::wire::CloseReason).
 
+pub mod user_shares;
 pub mod node;
 pub mod socket;
 pub mod peer;
@@ -22,6 +23,7 @@ pub mod users;
 pub mod audited;
 pub mod stats;
 pub mod state;
+mod user_limits;
 pub mod position;
 pub mod core;
 pub mod turn;

@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use super::{refusals::AccessRefusals, users::UserSessions};
+use super::{refusals::AccessRefusals, user_shares::UserShares, users::UserSessions};
 use crate::{
     access::Authority,
     audit::{AuditLog, Who},
@@ -48,6 +48,8 @@ pub struct NodeState {
     pub authority: Arc<Authority>,
     /// The sessions of each user whose token limits them.
     pub users: Arc<UserSessions>,
+    /// What the sessions of each user have together.
+    pub shares: UserShares,
     /// What was refused for want of a right.
     pub refused: AccessRefusals,
     /// Sessions that are open.
@@ -79,6 +81,7 @@ impl NodeState {
             fields: CustomFields::none(),
             authority: Arc::new(Authority::open()),
             users: Arc::default(),
+            shares: UserShares::default(),
             refused: AccessRefusals::default(),
             sessions: AtomicUsize::new(0),
             session_numbers: AtomicU64::new(1),

@@ -1,6 +1,6 @@
 //! A shard's state of one session. It is small, because most sessions are idle.
 
-use std::{rc::Rc, task::Waker};
+use std::{rc::Rc, sync::Arc, task::Waker};
 
 use flate2::Crc;
 
@@ -12,7 +12,7 @@ use super::{
     users::UserPermit,
 };
 use crate::{
-    access::{Rights, SharedRights},
+    access::{Rights, SharedRights, user_share::UserShare},
     fanout::FrameTally,
     planted::{Fault, is_planted},
     tick::Nanos,
@@ -90,6 +90,8 @@ pub struct Session<S> {
     pub rights: SharedRights,
     /// Its place among the sessions of its user, where the token limits those.
     pub user: Option<Box<UserPermit>>,
+    /// What it has together with the other sessions of its user; `None` for those without a name.
+    pub share: Option<Arc<UserShare>>,
     /// No token has come, and nobody may read without one.
     pub awaits_token: bool,
     /// It was told that its token ends soon.
@@ -174,6 +176,7 @@ impl<S> Session<S> {
             jobs: None,
             rights: Rights::nothing(),
             user: None,
+            share: None,
             awaits_token: false,
             is_warned: false,
             tells: false,

@@ -72,6 +72,11 @@ pub enum LimitHit {
     BulkRequests,
     /// A connection took no byte of an answer for too long, and was ended.
     Progress,
+    /// The limits of a user's sessions together.
+    UserSubscriptions,
+    UserCommands,
+    /// A session was sent nothing for a while, because its user had been sent as much as one may be.
+    UserBytes,
 }
 
 /// A shard's answer to a scrape. It shows one moment, so that the accounts balance exactly.
@@ -98,7 +103,7 @@ pub struct ShardReport {
 }
 
 impl LimitHit {
-    pub const ALL: [LimitHit; 9] = [
+    pub const ALL: [LimitHit; 12] = [
         LimitHit::Subscriptions,
         LimitHit::Globs,
         LimitHit::Commands,
@@ -108,6 +113,9 @@ impl LimitHit {
         LimitHit::ShardQueue,
         LimitHit::BulkRequests,
         LimitHit::Progress,
+        LimitHit::UserSubscriptions,
+        LimitHit::UserCommands,
+        LimitHit::UserBytes,
     ];
 
     pub const fn label(self) -> &'static str {
@@ -121,6 +129,9 @@ impl LimitHit {
             LimitHit::ShardQueue => "shard_queue",
             LimitHit::BulkRequests => "bulk_requests",
             LimitHit::Progress => "progress",
+            LimitHit::UserSubscriptions => "user_subscriptions",
+            LimitHit::UserCommands => "user_commands",
+            LimitHit::UserBytes => "user_bytes",
         }
     }
 }

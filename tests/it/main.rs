@@ -57,4 +57,5 @@ mod symbols;
 mod trades;
 mod trusted;
 mod upgrade;
+mod users;
 mod withdrawn;

@@ -162,7 +162,7 @@ impl Fanout {
             if self.find_on(session, local, name).is_some() {
                 continue;
             }
-            if count >= self.subscriptions_max {
+            if count >= self.subscriptions_max || !entry.takes_share(self.user_subscriptions_max) {
                 let symbol = new_topic.symbol.clone();
                 self.notices.push(Notice::Full { session, symbol, name: name.cloned() });
                 continue;

@@ -6,9 +6,12 @@
 use slab::Slab;
 
 use super::{Entitled, Subscription, SubscriptionMap, ViewId, index32};
-use crate::fanout::{
-    patterns::HeldGlob,
-    schedule::{EVERY_QUEUE, IntervalGroups, SendQueue},
+use crate::{
+    access::user_share::SharedUserShare,
+    fanout::{
+        patterns::HeldGlob,
+        schedule::{EVERY_QUEUE, IntervalGroups, SendQueue},
+    },
 };
 
 #[derive(Default)]
@@ -31,9 +34,17 @@ pub(in crate::fanout) struct LocalSession {
     pub globs: Vec<HeldGlob>,
     /// What it may read; `None` for everything.
     pub entitled: Option<Box<Entitled>>,
+    /// What it has together with the other sessions of its user, who has one.
+    pub share: Option<SharedUserShare>,
 }
 
 impl LocalSession {
+    /// Counts one more subscription of its user; `false` when the user has as many as one may have.
+    #[must_use]
+    pub fn takes_share(&self, most: usize) -> bool {
+        self.share.as_ref().is_none_or(|share| share.take_subscription(most))
+    }
+
     /// Its subscription to a topic with a view. Views of several have different names.
     pub fn find(&self, subs: &Slab<Subscription>, topic: u32, view: ViewId) -> Option<u32> {
         self.subs.of(topic).find(|&key| subs[key as usize].view == view)

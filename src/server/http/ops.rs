@@ -1,14 +1,17 @@
 //! Requests of operators: metrics, readiness, the slowest sessions.
 
 use std::{
+    net::IpAddr,
     rc::Rc,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
 use bytes::Bytes;
+use compact_str::CompactString;
 use futures_util::future::join_all;
 use hyper::StatusCode;
+use serde::Serialize;
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep_until, timeout_at},
@@ -24,7 +27,14 @@ use super::{
 };
 use crate::{
     server::{failure::Failure, message::ToShard, metrics::ScrapeInputs, shard::Shard, state::ServerState},
-    session::{inbound::query, maintenance::slow::SlowSession, stats::ShardReport},
+    session::{
+        inbound::query,
+        maintenance::{
+            slow::SlowSession,
+            top::{Used, UsedNow},
+        },
+        stats::ShardReport,
+    },
 };
 
 /// A shard answers between two turns, in milliseconds. One that does not is stuck, and the scrape reports it.
@@ -146,21 +156,7 @@ pub async fn slow(
     caller: &Caller,
     query: &str,
 ) -> Result<HttpResponse, Failure> {
-    let mut count = SLOWEST_DEFAULT;
-    for (key, value) in query::singles(query).map_err(|name| Failure::given_twice(&name))? {
-        if key != "k" {
-            return Err(Failure::bad_request(
-                "unknown_parameter",
-                format!("/debug/slow has no parameter {key:?}: it has k"),
-            ));
-        }
-        count = value.parse().ok().filter(|&count| count <= SLOWEST_MAX).ok_or_else(|| {
-            Failure::bad_request(
-                "bad_value",
-                format!("k must be a whole number from 0 to {SLOWEST_MAX}, this is {value:?}"),
-            )
-        })?;
-    }
+    let count = count_of("/debug/slow", query)?;
     let answers = ask_all(app, |reply| ToShard::Slowest(count, reply)).await;
     let mut slowest: Vec<_> = answers.into_iter().flatten().flatten().collect();
     slowest.sort_by_key(SlowSession::rank);
@@ -171,6 +167,61 @@ pub async fn slow(
     }
     let permit = bulk::permit(&app.bulk, shard, &caller.activity)?;
     Ok(response::walk(WalkBody::new(shard, Box::new(rows), permit)))
+}
+
+/// The users, and the addresses, whose open sessions were sent the most.
+pub async fn users(app: &App, query: &str) -> Result<HttpResponse, Failure> {
+    let count = count_of("/debug/users", query)?;
+    let answers = ask_all(app, ToShard::Used).await;
+    // There may be as many of each as sessions: not on a thread that has sessions.
+    let text = tokio::task::spawn_blocking(move || {
+        let mut used = Used::default();
+        answers.into_iter().flatten().for_each(|answer| used.add(answer));
+        let users = used.top_users(count).into_iter().map(|(user, used)| TopUser { user, used });
+        let addresses = used.top_addresses(count);
+        let addresses = addresses.into_iter().map(|(address, used)| TopAddress { address, used });
+        serde_json::to_string(&TopUsers { users: users.collect(), addresses: addresses.collect() })
+    });
+    let internal = |message: String| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message);
+    let text = text.await.map_err(|error| internal(error.to_string()))?;
+    text.map(response::json).map_err(|error| internal(error.to_string()))
+}
+
+/// The answer of `/debug/users`.
+#[derive(Serialize)]
+struct TopUsers {
+    users: Vec<TopUser>,
+    addresses: Vec<TopAddress>,
+}
+
+#[derive(Serialize)]
+struct TopUser {
+    user: CompactString,
+    #[serde(flatten)]
+    used: UsedNow,
+}
+
+#[derive(Serialize)]
+struct TopAddress {
+    address: IpAddr,
+    #[serde(flatten)]
+    used: UsedNow,
+}
+
+/// The one parameter that these paths have: how many are shown.
+fn count_of(path: &str, query: &str) -> Result<usize, Failure> {
+    let mut count = SLOWEST_DEFAULT;
+    for (key, value) in query::singles(query).map_err(|name| Failure::given_twice(&name))? {
+        if key != "k" {
+            let message = format!("{path} has no parameter {key:?}: it has k");
+            return Err(Failure::bad_request("unknown_parameter", message));
+        }
+        count = value.parse().ok().filter(|&count| count <= SLOWEST_MAX).ok_or_else(|| {
+            let message = format!("k must be a whole number from 0 to {SLOWEST_MAX}, this is {value:?}");
+            Failure::bad_request("bad_value", message)
+        })?;
+    }
+    Ok(count)
 }
 
 /// Asks every shard, and waits for all answers at once. A shard that has ended gives none.

@@ -105,6 +105,7 @@ async fn route(
         "/v1/admin/sessions" => admin::sessions(app, shard, caller, query).await,
         "/v1/admin/close" => admin::close(app, shard, caller, request, &access.rights).await,
         "/v1/admin/usage" => admin::usage(app, shard, query).await,
+        "/debug/users" => ops::users(app, query).await,
         "/debug/slow" => ops::slow(app, shard, caller, query).await,
         _ => {
             let asset = dashboard::asset(path).ok_or_else(|| Failure::not_found(path))?;

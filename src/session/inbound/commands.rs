@@ -166,7 +166,7 @@ impl<S: SessionSocket> Core<S> {
                         let known = (waits && !self.node.ingest.is_known(symbol)).then_some(false);
                         Entry { name, known, ..Entry::new(symbol.as_str(), status(subscribed.outcome)) }
                     }
-                    Err(TooMany) => self.too_many(symbol.as_str(), name),
+                    Err(TooMany) => self.too_many(key, symbol.as_str(), name),
                 };
             }
             SymbolsCommand::Unsubscribe => self.fanout.unsubscribe(key, symbol, name.as_ref()),
@@ -245,6 +245,7 @@ impl<S: SessionSocket> Core<S> {
         let Target::Glob(glob) = &job.targets[job.results.len()] else { return };
         let Step::Matching { at, found, new } = &mut job.step else { return };
         let free = self.node.limits.subscriptions.saturating_sub(self.fanout.session_subscriptions(key));
+        let free = free.min(self.fanout.user_room(key));
         let listed = self.fanout.listed_symbols();
         while *at < listed.len() && *new <= free {
             if units.is_spent() {
@@ -337,23 +338,6 @@ impl<S: SessionSocket> Core<S> {
         let result = matched(glob, job.name.as_ref(), *count, *held);
         job.results.push(result);
         job.step = Step::Next;
-    }
-
-    fn too_many(&mut self, symbol: &str, name: Option<Name>) -> Entry {
-        self.stats.limits[LimitHit::Subscriptions as usize] += 1;
-        let message = format!(
-            "a session has at most {} subscriptions: unsubscribe some, or open another session",
-            self.node.limits.subscriptions
-        );
-        Entry { name, ..Entry::error(symbol, ErrorCode::TooManySubscriptions, message) }
-    }
-
-    /// Reports that a glob matched a new topic and the session had no subscription left for it.
-    pub fn report_full(&mut self, key: SessionKey, symbol: &Symbol, name: Option<Name>) {
-        let Entry { message, .. } = self.too_many(symbol.as_str(), None);
-        let message =
-            &format!("{symbol} was listed and matches a glob of yours; {}", message.unwrap_or_default());
-        self.control(key, &Control::Error { name, id: None, code: ErrorCode::TooManySubscriptions, message });
     }
 }
 

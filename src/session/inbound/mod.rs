@@ -14,3 +14,4 @@ pub mod query;
 pub mod read;
 mod schedule;
 mod small;
+mod too_many;

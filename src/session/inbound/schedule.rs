@@ -19,12 +19,7 @@ use crate::{
     fanout::{SessionKey, Units},
     memory,
     publish::TickMessage,
-    session::{
-        core::Core,
-        outbound::window::BadAck,
-        socket::SessionSocket,
-        stats::{LimitHit, thread_nanos},
-    },
+    session::{core::Core, outbound::window::BadAck, socket::SessionSocket, stats::thread_nanos},
     tick::Nanos,
     wire::{Command, CommandError, Control, ErrorCode},
 };
@@ -77,12 +72,12 @@ impl<S: SessionSocket> Core<S> {
         let limits: &crate::limits::Limits = &Arc::clone(&self.node).limits;
         let is_free = self.may_be_free(key, text);
         let Some(session) = self.session(key) else { return };
-        let is_within_rate = is_free || session.budget.take_command(limits, now);
+        let taken = if is_free { Ok(()) } else { session.take_command(limits, now) };
         let waits = session.jobs.is_some();
-        if is_within_rate {
-            self.stats.commands += 1;
-        } else {
-            self.stats.limits[LimitHit::Commands as usize] += 1;
+        let is_within_rate = taken.is_ok();
+        match taken {
+            Ok(()) => self.stats.commands += 1,
+            Err(limit) => self.stats.limits[limit as usize] += 1,
         }
         if waits || (self.backlog.allowance.is_spent() && text.len() > at_once.bytes) {
             let waiting =
@@ -258,8 +253,12 @@ impl<S: SessionSocket> Core<S> {
 
     fn answer_rate_limited(&mut self, key: SessionKey) {
         let limits = &Arc::clone(&self.node).limits;
+        let of_user = match limits.user_commands_per_second {
+            0 => String::new(),
+            rate => format!(", or than {rate} in all sessions of a user"),
+        };
         let message = format!(
-            "more than {} commands a second (burst {}): this one was not carried out, slow down",
+            "more than {} commands a second (burst {}){of_user}: this one was not carried out, slow down",
             limits.commands_per_second, limits.commands_burst
         );
         let error = CommandError { id: None, code: ErrorCode::RateLimited, message };
@@ -278,8 +277,8 @@ impl<S: SessionSocket> Core<S> {
             // It has the word, and publishes nothing.
             None if self.may_be_free(key, text) => {
                 let session = self.session(key)?;
-                if !session.budget.take_command(&node.limits, now) {
-                    self.stats.limits[LimitHit::Commands as usize] += 1;
+                if let Err(limit) = session.take_command(&node.limits, now) {
+                    self.stats.limits[limit as usize] += 1;
                     self.answer_rate_limited(key);
                     return None;
                 }

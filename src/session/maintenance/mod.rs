@@ -10,3 +10,4 @@ mod log;
 mod report;
 pub(in crate::session) mod rights;
 pub mod slow;
+pub mod top;

@@ -31,9 +31,14 @@ impl<S: SessionSocket> Core<S> {
     pub fn entitle(&mut self, key: SessionKey, rights: &SharedRights, user: Option<Box<UserPermit>>) {
         let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return };
+        if session.rights.user != rights.user {
+            session.share = node.shares.of(rights);
+        }
         session.rights = SharedRights::clone(rights);
         session.user = user;
         (session.awaits_token, session.is_warned) = (false, false);
+        let share = session.share.clone();
+        self.fanout.share(key, share);
         self.fanout.entitle(key, rights, &node.fields);
         if let Some(expires) = rights.expires {
             self.expiring.push(Reverse((expires, key)));

@@ -94,6 +94,8 @@ impl<S: SessionSocket> Core<S> {
                 "its client has yet to read {under_way} bytes, {} may be under way",
                 size.unwrap_or_default()
             )
+        } else if session.hold == DataHold::Share {
+            "its user was sent as many bytes as one may be".to_owned()
         } else if window.is_some_and(ReadWindow::is_spaced) {
             "its client reads few frames a second".to_owned()
         } else if behind.dirty > 0 {

@@ -5,14 +5,14 @@
 //!
 //! Invariant: a session that is held is released by a proof, by the list of spaced sessions, or by the sweep.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, sync::Arc};
 
 use super::window::{BadAck, DataHold, Proved, ReadProof, ReadWindow, Sent, Verdict};
 use crate::{
     fanout::SessionKey,
     limits::Limits,
     planted::{Fault, is_planted},
-    session::{core::Core, socket::SessionSocket, state::Session},
+    session::{core::Core, socket::SessionSocket, state::Session, stats::LimitHit},
     tick::Nanos,
     wire::{FrameSize, TakenIn, control::millis, ping},
 };
@@ -114,6 +114,14 @@ impl<S: SessionSocket> Core<S> {
     #[cold]
     fn ask_window(&mut self, key: SessionKey, now: Nanos) -> bool {
         let is_drained = self.fanout.is_drained(key);
+        if let Some(session) = self.session(key).filter(|session| session.hold == DataHold::Share) {
+            // It waits for its time, which no proof of its client brings nearer.
+            if !is_drained {
+                session.behind_since.get_or_insert(now);
+                session.blocked_at = now;
+            }
+            return false;
+        }
         let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
             return true;
         };
@@ -159,11 +167,23 @@ impl<S: SessionSocket> Core<S> {
             && at <= now
         {
             self.spaced.pop();
-            let is_held = |session: &mut Session<S>| session.hold == DataHold::Spacing;
+            let is_held =
+                |session: &mut Session<S>| matches!(session.hold, DataHold::Spacing | DataHold::Share);
             if self.session(key).is_some_and(is_held) {
                 self.release(key);
             }
         }
+    }
+
+    /// Counts a frame of data that was given to a session's socket. When its user has been sent as much as one may be, the
+    /// session is held for as long as the bytes beyond that take to be earned.
+    pub(super) fn charge_user(&mut self, key: SessionKey, bytes: usize, now: Nanos) {
+        let node = Arc::clone(&self.node);
+        let Some(session) = self.session(key) else { return };
+        let Some(until) = session.charge_user(bytes, &node.limits, now) else { return };
+        session.hold = DataHold::Share;
+        self.spaced.push(Reverse((until, key)));
+        self.stats.limits[LimitHit::UserBytes as usize] += 1;
     }
 
     /// When the next spaced session may be sent a frame.
@@ -240,10 +260,12 @@ impl<S: SessionSocket> Core<S> {
 
     /// A session that nothing waits for is not held.
     pub(in crate::session) fn release_drained(&mut self, key: SessionKey) {
-        if self.session(key).is_some_and(|session| session.hold != DataHold::None)
-            && self.fanout.is_drained(key)
-        {
-            self.release(key);
+        let Some(hold) = self.session(key).map(|session| session.hold) else { return };
+        if hold != DataHold::None && self.fanout.is_drained(key) {
+            // What its user was sent stays counted, whether more waits for it or not.
+            if hold != DataHold::Share {
+                self.release(key);
+            }
             let now = self.node.clock.now();
             self.mark_caught_up(key, now);
         }
@@ -257,7 +279,8 @@ impl<S: SessionSocket> Core<S> {
         now: Nanos,
         limits: &Limits,
     ) -> bool {
-        let Some(session) = self.session(key).filter(|session| session.hold != DataHold::None) else {
+        let is_held = |session: &&mut Session<S>| !matches!(session.hold, DataHold::None | DataHold::Share);
+        let Some(session) = self.session(key).filter(is_held) else {
             return false;
         };
         let is_off = limits.target_delay.is_zero();

@@ -36,7 +36,11 @@ impl<S: SessionSocket> Core<S> {
             let newest_order = self.framer.get(&held).newest_order;
             self.write_position(key, newest_order, &mut line);
         }
+        let bytes = line.len() + self.framer.get(&held).bytes.len();
         let sent = self.try_send(key, &line, &held, &tally, now);
+        if self.session(key).is_some_and(|session| session.share.is_some()) {
+            self.charge_user(key, bytes, *now);
+        }
         self.position_line = line;
         self.framer.release(held);
         if matches!(sent, WriteOutcome::Broken) {

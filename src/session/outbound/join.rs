@@ -57,6 +57,7 @@ impl<S: SessionSocket> Core<S> {
         let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return };
         session.note_part(&plain);
+        let is_shared = session.share.is_some();
         session.rest.extend_from_slice(&position);
         session.rest.extend_from_slice(&bytes);
         session.rest_frames += 1;
@@ -67,6 +68,9 @@ impl<S: SessionSocket> Core<S> {
         }
         if !is_planted(Fault::JoinsUncounted) {
             session.in_flight = Some(Box::new(InFlight { tally, rx, taken_in }));
+        }
+        if is_shared {
+            self.charge_user(key, bytes.len(), now);
         }
     }
 }

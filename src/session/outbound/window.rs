@@ -62,6 +62,8 @@ pub enum DataHold {
     Window,
     /// Its client takes frames at intervals only.
     Spacing,
+    /// Its user was sent as much as one may be for now.
+    Share,
 }
 
 /// What a proof has told.

@@ -1,0 +1,34 @@
+//! The limits of what a user's sessions use together: commands and bytes. Subscriptions are counted by the fan-out.
+
+use super::{state::Session, stats::LimitHit};
+use crate::{access::user_share::BucketSize, limits::Limits, tick::Nanos};
+
+/// What may be used at once after a quiet time, as the time in which it is earned: of commands as for one session, of
+/// bytes so little that no second has many more than others.
+const COMMANDS_NANOS: i64 = 4_000_000_000;
+const BYTES_NANOS: i64 = 250_000_000;
+
+impl<S> Session<S> {
+    /// Counts a command.
+    ///
+    /// # Errors
+    /// With the limit that it exceeds: the session's, or its user's.
+    pub(super) fn take_command(&mut self, limits: &Limits, now: Nanos) -> Result<(), LimitHit> {
+        if !self.budget.take_command(limits, now) {
+            return Err(LimitHit::Commands);
+        }
+        let size = BucketSize { rate: limits.user_commands_per_second, nanos: COMMANDS_NANOS };
+        match &self.share {
+            Some(share) if size.rate > 0 && !share.commands.take(size, now) => Err(LimitHit::UserCommands),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts bytes of data that were given to the socket. When they are more than its user may have now: until when this
+    /// session waits.
+    pub(super) fn charge_user(&self, bytes: usize, limits: &Limits, now: Nanos) -> Option<Nanos> {
+        let share = self.share.as_ref()?;
+        let size = BucketSize { rate: limits.user_bytes_per_second, nanos: BYTES_NANOS };
+        if size.rate == 0 { None } else { share.bytes.charge(bytes, size, now) }
+    }
+}
