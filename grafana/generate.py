@@ -17,8 +17,9 @@ import conservation  # noqa: E402
 import feeds  # noqa: E402
 import overview  # noqa: E402
 import slow_clients  # noqa: E402
+import venues  # noqa: E402
 
-BOARDS = [overview.BOARD, conservation.BOARD, slow_clients.BOARD, feeds.BOARD, access.BOARD]
+BOARDS = [overview.BOARD, conservation.BOARD, slow_clients.BOARD, feeds.BOARD, access.BOARD, venues.BOARD]
 
 
 def main():

@@ -3,6 +3,7 @@
 //! [`Stop`] is the first phase, for threads that block. Invariant: once set it stays set.
 
 use std::{
+    fmt,
     sync::{Arc, Condvar, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -21,6 +22,16 @@ struct Inner {
     changed: Condvar,
     /// Wakeups of threads that also wait for other things.
     wakeups: Mutex<Vec<Wakeup>>,
+    /// Of threads that wait in a runtime.
+    calls: Mutex<Vec<StopCall>>,
+}
+
+struct StopCall(Box<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for StopCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StopCall")
+    }
 }
 
 impl Stop {
@@ -28,6 +39,16 @@ impl Stop {
         *self.inner.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.inner.changed.notify_all();
         self.inner.wakeups.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Wakeup::notify);
+        self.inner.calls.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|call| call.0());
+    }
+
+    /// Calls this when it is set, or at once if it already is. It must not block.
+    pub fn calls(&self, call: impl Fn() + Send + Sync + 'static) {
+        let mut calls = self.inner.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_set() {
+            call();
+        }
+        calls.push(StopCall(Box::new(call)));
     }
 
     /// Notifies this wakeup when it is set, or at once if it already is.

@@ -2,7 +2,10 @@
 //!
 //! Invariant: settings with a fault change nothing; what needs a restart keeps its value until then, and is named.
 
-use tickcast::server::service::Service;
+use tickcast::{
+    feed::{Source, source::SourceKind},
+    server::service::Service,
+};
 use tracing::Level;
 
 use super::{
@@ -33,6 +36,15 @@ impl Running {
                 return;
             }
         };
+        // Symbols of live feeds alone need no restart.
+        let others =
+            |feeds: &[String]| feeds.iter().filter(|feed| !is_live(feed)).cloned().collect::<Vec<_>>();
+        if self.config.feeds != new.feeds
+            && others(&self.config.feeds) == others(&new.feeds)
+            && self.service.reload_symbols(&new.feeds)
+        {
+            self.config.feeds.clone_from(&new.feeds);
+        }
         let Changes { config, applied, waiting } = Changes::between(&self.config, &new);
         // Before all others: settings whose files are faulty change nothing.
         if let Err(faults) = self.service.reload_auth(settings::auth(&config.auth)) {
@@ -60,6 +72,11 @@ impl Running {
         self.log.set_level(config.log_level);
         self.config = config;
     }
+}
+
+/// Whether a feed is from a venue.
+fn is_live(feed: &str) -> bool {
+    Source::parse(feed).is_ok_and(|source| matches!(source.kind, SourceKind::Upstream(_)))
 }
 
 fn most_talkative(one: Level, other: Level) -> Level {

@@ -125,6 +125,12 @@ pub enum Problem {
     NoFeed,
     #[error("the feed `{}` stands twice in the list; give it once", ShownText(.text))]
     FeedTwice { text: String },
+    #[error(
+        "the feeds `{}` and `{}` both name {symbol}; give one of them a `prefix`, such as prefix=BN:",
+        ShownText(.first),
+        ShownText(.second)
+    )]
+    FeedsShare { symbol: String, first: String, second: String },
     #[error("the feed `{}` cannot be used", ShownText(.text))]
     Feed { text: String, source: SourceError },
     /// Known only when feeds are opened: by `tickcast check`, and by the service when it starts.

@@ -14,6 +14,7 @@ mod change;
 mod environment;
 mod epoch_key;
 mod fault;
+mod feeds;
 mod fields;
 mod file;
 mod flags;

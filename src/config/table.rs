@@ -6,12 +6,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use tickcast::{feed::Source, limits::Limits, web::Allowed};
+use tickcast::{limits::Limits, web::Allowed};
 use tracing::Level;
 
 use super::{
     audit_keys, auth_keys, epoch_key,
     fault::Problem,
+    feeds,
     key::{Applies, ConfigKey, Kind},
     proxy_keys,
     settings::{Config, LogFormat},
@@ -95,7 +96,7 @@ keys! {
         ConfigKey {
             name: "feeds",
             applies: Applies::AtRestart,
-            kind: Kind::List { get: |config| &config.feeds, set: set_feeds },
+            kind: Kind::List { get: |config| &config.feeds, set: feeds::set },
             doc: "Where ticks come from: one or more sources.",
         },
         ConfigKey {
@@ -325,24 +326,6 @@ fn set_admin_listen(config: &mut Config, text: &str) -> Result<(), Problem> {
     let parsed = (!text.is_empty()).then(|| text.parse::<SocketAddr>()).transpose();
     config.admin_listen = parsed.map_err(|_| Problem::Address { found: text.to_owned() })?;
     Ok(())
-}
-
-/// Keeps the valid feeds: a check that opens them reports their faults too.
-fn set_feeds(config: &mut Config, feeds: Vec<String>, problems: &mut Vec<Problem>) {
-    if feeds.is_empty() {
-        problems.push(Problem::NoFeed);
-    }
-    config.feeds.clear();
-    for text in feeds {
-        if config.feeds.contains(&text) {
-            problems.push(Problem::FeedTwice { text });
-            continue;
-        }
-        match Source::parse(&text) {
-            Ok(_) => config.feeds.push(text),
-            Err(source) => problems.push(Problem::Feed { text, source }),
-        }
-    }
 }
 
 fn level_name(config: &Config) -> &'static str {

@@ -178,6 +178,17 @@ fn lists_are_flags_that_repeat_or_words_or_toml() {
 }
 
 #[test]
+fn two_feeds_of_venues_cannot_name_one_symbol() {
+    let faults = lines(from_file(
+        "feeds = [\"binance?symbols=BTCUSDT,ETHUSDT\", \"binance-usdm?symbols=ETHUSDT\", \"binance-usdm?symbols=BTCUSDT&prefix=F:\"]",
+    ));
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains("both name ETHUSDT; give one of them a `prefix`"), "{faults:?}");
+    let faults = lines(from_file("feeds = [\"binanc?symbols=A\", \"binance?symbols=btcusdt\"]"));
+    assert!(faults[0].contains("cannot be used") && faults[1].contains("BTCUSDT"), "{faults:?}");
+}
+
+#[test]
 fn feeds_are_judged_one_by_one() {
     check_file(
         "feeds = []",

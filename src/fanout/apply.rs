@@ -60,6 +60,11 @@ impl Fanout {
                 self.change_state(local, state);
             }
         }
+        for (symbol, told) in &batch.told {
+            if let Some(&local) = self.by_symbol.get(symbol) {
+                self.take_told(local, told);
+            }
+        }
         self.schedule.ready.reorder_from(ready);
     }
 
@@ -176,7 +181,7 @@ impl Fanout {
             topic.readers_behind += u32::from(sub.mode == Mode::Every);
             self.schedule.mark_behind(key, sub, rx, now);
         }
-        if topic.state != State::Live {
+        if topic.state != State::Live && topic.told.is_none() {
             let was_pending = topic.state == State::Pending;
             topic.state = State::Live;
             if !was_pending {

@@ -89,7 +89,7 @@ impl Fanout {
         let topic = &self.topics[local as usize];
         let Some(market) = topic.market else { return };
         let seen = topic.record.seq;
-        let Image { record, closed } = store.image(market);
+        let Image { record, closed, told } = store.image(market);
         let missed = record.seq.saturating_sub(seen);
         if missed > 0 {
             let rx = self.filter_missed(local, market, &record, store);
@@ -116,6 +116,8 @@ impl Fanout {
         }
         if closed {
             self.change_state(local, State::Closed);
+        } else if let Some(told) = &told {
+            self.take_told(local, told);
         }
     }
 

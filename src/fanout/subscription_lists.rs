@@ -49,12 +49,14 @@ impl Fanout {
         let Some(market) = topic.market else { return };
         if self.by_market[market.0 as usize] == UNWATCHED {
             self.by_market[market.0 as usize] = local;
-            let Image { record, closed } = store.image(market);
-            topic.state = match (closed, record.seq) {
-                (true, _) => State::Closed,
-                (false, 0) => State::Pending,
-                (false, _) => State::Live,
+            let Image { record, closed, told } = store.image(market);
+            topic.state = match (closed, &told, record.seq) {
+                (true, ..) => State::Closed,
+                (false, Some(told), _) => told.state,
+                (false, None, 0) => State::Pending,
+                (false, None, _) => State::Live,
             };
+            topic.told = told;
             topic.record = record;
             if self.is_silent(&self.topics[local as usize], now) {
                 self.topics[local as usize].state = State::Stale;

@@ -7,7 +7,10 @@ use super::{
     shard::Notice,
     state::{LocalTopic, index32},
 };
-use crate::tick::{Nanos, State};
+use crate::{
+    tick::{Nanos, State, Symbol},
+    topic::ToldState,
+};
 
 /// To look at a topic.
 const LOOK_UNITS: usize = 2;
@@ -18,7 +21,9 @@ impl Fanout {
         self.subscriptions_max = subscriptions_max;
         self.stale_nanos = u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX);
         let fresh = |topic: &LocalTopic| {
-            topic.state == State::Stale && now.since(topic.record.rx) <= self.stale_nanos
+            topic.state == State::Stale
+                && topic.told.is_none()
+                && now.since(topic.record.rx) <= self.stale_nanos
         };
         let live = self.topics.iter().filter(|(_, topic)| fresh(topic));
         let live: Vec<u32> = live.map(|(local, _)| index32(local)).collect();
@@ -46,7 +51,7 @@ impl Fanout {
     }
 
     pub(super) fn is_silent(&self, topic: &LocalTopic, now: Nanos) -> bool {
-        topic.state == State::Live && now.since(topic.record.rx) > self.stale_nanos
+        topic.state == State::Live && topic.told.is_none() && now.since(topic.record.rx) > self.stale_nanos
     }
 
     pub(super) fn change_state(&mut self, local: u32, state: State) {
@@ -55,6 +60,18 @@ impl Fanout {
             topic.state = state;
             self.report_state(local);
         }
+    }
+
+    /// The feed tells the state of a topic.
+    pub(super) fn take_told(&mut self, local: u32, told: &ToldState) {
+        self.topics[local as usize].told = Some(told.clone());
+        self.change_state(local, told.state);
+    }
+
+    /// Why a symbol is in its state, if its feed told.
+    pub fn told(&self, symbol: &Symbol, state: State) -> Option<ToldState> {
+        let topic = self.topics.get(*self.by_symbol.get(symbol)? as usize)?;
+        topic.told.clone().filter(|told| told.state == state && !told.reason.is_empty())
     }
 
     pub(super) fn report_state(&mut self, local: u32) {

@@ -15,6 +15,8 @@ pub enum FeedError {
     Empty { path: String, what: String },
     #[error("{path} holds no tick that from, to and symbols select: tickcast info tells what it holds")]
     NoneSelected { path: String },
+    #[error("{venue}: the connection's runtime cannot be set up")]
+    Runtime { venue: &'static str, source: io::Error },
     /// Only with `on_error=stop`.
     #[error("{path}, {place}: {message}")]
     Rejected { path: String, place: RecordPosition, message: String },
@@ -37,7 +39,8 @@ pub enum SourceError {
     Twice { source_name: &'static str, option: String },
 }
 
-const SOURCES: &str = "sim, replay:FILE, replay:bundled, - (standard input) and push";
+const SOURCES: &str = "sim, replay:FILE, replay:bundled, - (standard input), push, and the venues \
+                       of docs/EXCHANGES.md, such as binance?symbols=BTCUSDT";
 
 /// An error and its causes, in one line.
 pub fn with_sources(error: &dyn std::error::Error) -> String {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{error::FeedError, replay::ReplayControl, sink::Sink};
+use super::{error::FeedError, replay::ReplayControl, sink::Sink, upstream::UpstreamControl};
 use crate::{
     shutdown::Stop,
     tick::{Nanos, Symbol},
@@ -18,6 +18,11 @@ pub trait Feed: Send {
 
     /// The handle that controls it, if it is a replay.
     fn replay(&self) -> Option<Arc<ReplayControl>> {
+        None
+    }
+
+    /// The handle that changes its symbols, if it is from a venue.
+    fn upstream(&self) -> Option<Arc<UpstreamControl>> {
         None
     }
 

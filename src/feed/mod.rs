@@ -33,5 +33,6 @@ pub use error::{FeedError, SourceError, with_sources};
 pub use handler::{DeclaredSymbols, Feed};
 pub use pace::{ReplaySpeed, Timed};
 pub use reject::{RefusedTick, RejectCounts, RejectReason};
-pub use sink::{FeedActivity, Sink};
+pub use sink::{FeedActivity, FeedLinks, Sink, SymbolState};
 pub use source::{Opened, Source};
+pub use upstream::UpstreamControl;

@@ -2,12 +2,12 @@
 //!
 //! Invariant: a sink never waits for a client, so no client delays a feed.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::reject::{RefusedTick, RejectReason};
 use crate::{
     clock::Anchor,
-    tick::{Nanos, Tick},
+    tick::{Nanos, State, Symbol, Tick},
     wakeup::Wakeup,
 };
 
@@ -35,6 +35,15 @@ pub trait Sink: Send {
     /// Sets how the market's clock advances, if the feed [drives](super::Feed::begins) it.
     fn drive(&mut self, _anchor: Anchor) {}
 
+    /// States of symbols that the feed knows of by itself, at each change. The vector is left empty. Of these symbols
+    /// the feed alone says whether they are stale, and not the time since their last tick.
+    fn states(&mut self, states: &mut Vec<SymbolState>) {
+        states.clear();
+    }
+
+    /// The condition of a feed's connections, now and then.
+    fn links(&mut self, _links: &FeedLinks) {}
+
     /// The feed's activity, at each change; only feeds that can be held report it.
     fn activity(&mut self, _activity: FeedActivity) {}
 
@@ -60,6 +69,34 @@ pub trait Sink: Send {
 
     /// Notifies this wakeup when an answer of the sink may have changed.
     fn listen(&mut self, _wakeup: &Wakeup) {}
+}
+
+/// The state of a symbol, as its feed tells it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SymbolState {
+    pub symbol: Symbol,
+    pub state: State,
+    /// For a person; empty where the state says all.
+    pub reason: Arc<str>,
+}
+
+/// The connections of a feed to a venue: counts since the start, except where it says now.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct FeedLinks {
+    /// Connections that are open now, and how many there should be.
+    pub open: usize,
+    pub wanted: usize,
+    pub reconnects: u64,
+    pub messages: u64,
+    /// Ticks that came twice and were dropped.
+    pub duplicates: u64,
+    /// How often the venue's numbers had a hole, and how many ticks are missing.
+    pub gaps: u64,
+    pub missing: u64,
+    /// Streams that were silent though subscribed to, and were subscribed to anew.
+    pub resubscribed: u64,
+    /// From the venue's time of its last tick to its receipt.
+    pub lag: Duration,
 }
 
 /// The activity of a feed that can be held.

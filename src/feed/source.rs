@@ -1,7 +1,7 @@
 //! The argument of `--feed`: the name of a source, with its options as a query.
 //!
 //! ```text
-//! sim?symbols=500&rate=5000   replay:FILE?speed=10&loop=true   replay:bundled   -   push
+//! sim?symbols=500&rate=5000   replay:FILE?speed=10&loop=true   replay:bundled   -   push   binance?symbols=BTCUSDT
 //! ```
 //! All sources have the option `name`: the feed's name in metrics and log.
 //!
@@ -9,7 +9,13 @@
 
 use std::{fmt, io, str::FromStr, sync::Arc};
 
-use super::{Feed, FeedError, SourceError, options::Options, recording::RecordingInput, replay, sim, stdin};
+use super::{
+    Feed, FeedError, SourceError,
+    options::Options,
+    recording::RecordingInput,
+    replay, sim, stdin,
+    upstream::{self, UpstreamConfig},
+};
 use crate::{limits::Limits, tick::CustomFields};
 
 /// A source that was named and is not open yet.
@@ -30,6 +36,8 @@ pub enum SourceKind {
     Stdin,
     /// Ticks arrive by `POST /v1/publish`.
     Push,
+    /// A live market, of a venue.
+    Upstream(Box<UpstreamConfig>),
 }
 
 /// A source, opened.
@@ -51,8 +59,19 @@ impl Source {
     /// When the text names no source, or an option of it is wrong.
     pub fn parse(text: &str) -> Result<Self, SourceError> {
         let (source, query) = text.split_once('?').unwrap_or((text, ""));
+        // The URL of another server names the source, and its query has the options.
+        let is_url =
+            ["ws://", "wss://", "http://", "https://"].iter().any(|scheme| source.starts_with(scheme));
+        if is_url {
+            let base = source.trim_end_matches('/').trim_end_matches("/v1/stream");
+            let more = if query.is_empty() { String::new() } else { format!("&{query}") };
+            let same = Self::parse(&format!("tickcast?url={base}{more}"))?;
+            return Ok(Source { text: text.to_owned(), ..same });
+        }
         let file = source.strip_prefix("replay:");
+        let venue = upstream::venues::find(source);
         let label = match source {
+            _ if venue.is_some() => venue.map_or("", |venue| venue.name()),
             "sim" => "sim",
             "-" => "-",
             "push" => "push",
@@ -60,12 +79,15 @@ impl Source {
             _ => return Err(SourceError::Unknown { text: text.to_owned() }),
         };
         let mut options = Options::parse(label, query)?;
-        let kind = match (label, file) {
-            ("sim", _) => SourceKind::Sim(sim::SimConfig::from_options(&mut options)?),
-            ("-", _) => SourceKind::Stdin,
-            ("push", _) => SourceKind::Push,
-            (_, None | Some("")) => return Err(SourceError::NoFile),
-            (_, Some(file)) => SourceKind::Replay(replay::ReplayConfig::from_options(file, &mut options)?),
+        let kind = match (label, file, venue) {
+            (_, _, Some(venue)) => {
+                SourceKind::Upstream(Box::new(UpstreamConfig::from_options(venue, query, &mut options)?))
+            }
+            ("sim", ..) => SourceKind::Sim(sim::SimConfig::from_options(&mut options)?),
+            ("-", ..) => SourceKind::Stdin,
+            ("push", ..) => SourceKind::Push,
+            (_, None | Some(""), _) => return Err(SourceError::NoFile),
+            (_, Some(file), _) => SourceKind::Replay(replay::ReplayConfig::from_options(file, &mut options)?),
         };
         let expected = "1 to 32 of a-z A-Z 0-9 _ . -";
         let name = options.take("name", expected, |name| is_name(name).then(|| name.to_owned()))?;
@@ -104,6 +126,10 @@ impl Source {
                 let feed = stdin::LineFeed::new(&self.name, io::stdin(), limits.line_bytes);
                 Box::new(feed.with_fields(Arc::clone(fields)))
             }
+            SourceKind::Upstream(config) => {
+                let config = UpstreamConfig::clone(config);
+                Box::new(upstream::driver::UpstreamFeed::new(&self.name, config, Arc::clone(fields)))
+            }
             SourceKind::Push => return Ok(Opened::Push),
         };
         Ok(Opened::Feed(feed))
@@ -133,13 +159,22 @@ fn is_name(name: &str) -> bool {
 // === impl SourceKind ===
 
 impl SourceKind {
+    /// The symbols that its text names, as clients know them.
+    pub fn named(&self) -> Vec<String> {
+        match self {
+            SourceKind::Upstream(config) => config.named().collect(),
+            SourceKind::Sim(_) | SourceKind::Replay(_) | SourceKind::Stdin | SourceKind::Push => Vec::new(),
+        }
+    }
+
     /// The feed's name, unless it is given another.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             SourceKind::Sim(_) => "sim",
             SourceKind::Replay(_) => "replay",
             SourceKind::Stdin => "stdin",
             SourceKind::Push => "push",
+            SourceKind::Upstream(config) => config.venue,
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{cell::Cell, time::Duration};
 
-use super::{RefusedTick, RejectReason, Sink, ndjson::report::LineReport};
+use super::{
+    RefusedTick, RejectReason, Sink,
+    ndjson::{report::LineReport, write_line},
+};
 use crate::{
     shutdown::Stop,
     tick::{Affects, Decimal, Field, FieldSet, Fields, Nanos, Side, Symbol, Tick, TradeId},
@@ -86,4 +89,11 @@ pub fn report_some(fields: &mut Fields, seed: u64, id: TradeId) {
         }
         report.put(fields).unwrap();
     }
+}
+
+/// A tick as a line.
+pub fn line(tick: &Tick) -> String {
+    let mut line = Vec::new();
+    write_line(tick, None, &mut line);
+    String::from_utf8(line).unwrap().trim_end().to_owned()
 }

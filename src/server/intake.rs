@@ -10,11 +10,14 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::{
     clock::{Anchor, Clock, MarketClock},
-    feed::{FeedActivity, RefusedTick, RejectCounts, RejectReason, Sink, replay::ReplayControl},
+    feed::{
+        FeedActivity, FeedLinks, RefusedTick, RejectCounts, RejectReason, Sink, SymbolState, UpstreamControl,
+        replay::ReplayControl,
+    },
     publish::{PublishSink, Taking},
     tick::{Nanos, Tick},
     topic::{FeedId, Ingest},
@@ -29,6 +32,8 @@ pub struct FeedStatus {
     pub kind: FeedKind,
     /// Its handle, when it is a replay.
     pub replay: Option<Arc<ReplayControl>>,
+    /// Its handle, when it is from a venue.
+    pub upstream: Option<Arc<UpstreamControl>>,
     pub ingested: AtomicU64,
     rejected: [AtomicU64; RejectReason::ALL.len()],
     pub reconnects: AtomicU64,
@@ -36,6 +41,8 @@ pub struct FeedStatus {
     lag: AtomicU64,
     /// When it last gave a tick, by the market's clock; 0: never.
     last: AtomicI64,
+    /// Its connections, if it is from a venue; replaced whole, a few times a second.
+    links: ArcSwapOption<FeedLinks>,
     /// Seldom written, and read by every probe.
     condition: ArcSwap<Condition>,
 }
@@ -87,11 +94,13 @@ impl FeedStatus {
             id,
             kind,
             replay,
+            upstream: None,
             ingested: AtomicU64::new(0),
             rejected: Default::default(),
             reconnects: AtomicU64::new(0),
             lag: AtomicU64::new(0),
             last: AtomicI64::new(0),
+            links: ArcSwapOption::empty(),
             condition: ArcSwap::from_pointee(Condition::Running),
         }
     }
@@ -111,6 +120,11 @@ impl FeedStatus {
     /// When it last gave a tick, by the market's clock.
     pub fn last(&self) -> Option<Nanos> {
         Some(self.last.load(Ordering::Relaxed)).filter(|&last| last != 0).map(Nanos)
+    }
+
+    /// The condition of its connections.
+    pub fn links(&self) -> Option<Arc<FeedLinks>> {
+        self.links.load_full()
     }
 
     pub fn condition(&self) -> Arc<Condition> {
@@ -180,6 +194,15 @@ impl Sink for FeedSink {
 
     fn reject(&mut self, reason: RejectReason) {
         self.status.count_rejected(reason, 1);
+    }
+
+    fn states(&mut self, states: &mut Vec<SymbolState>) {
+        self.ingest.tell(self.status.id, states);
+    }
+
+    fn links(&mut self, links: &FeedLinks) {
+        self.status.links.store(Some(Arc::new(*links)));
+        self.status.reconnects.store(links.reconnects, Ordering::Relaxed);
     }
 
     fn lag(&mut self, behind: Duration) {

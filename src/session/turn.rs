@@ -119,7 +119,7 @@ impl<S: SessionSocket> Core<S> {
 
     /// Whether there is more to take in than ticks of known topics.
     fn has_bulk_work(&self) -> bool {
-        let has_bulk = |batch: &Arc<Batch>| !batch.new_topics.is_empty() || !batch.states.is_empty();
+        let has_bulk = |batch: &Arc<Batch>| !batch.new_topics.is_empty() || batch.has_states();
         self.fanout.is_resyncing() || self.batches.iter().any(has_bulk)
     }
 
@@ -152,7 +152,7 @@ impl<S: SessionSocket> Core<S> {
         }
         self.taken = self.taken.max(self.resync_to);
         while let Some(batch) = self.batches.get(self.batch_at) {
-            if !batch.new_topics.is_empty() || !batch.states.is_empty() {
+            if !batch.new_topics.is_empty() || batch.has_states() {
                 let before = units.spent();
                 let all = !units.is_spent() && self.fanout.list_some(&batch.new_topics, units);
                 self.stats.work_units += (units.spent() - before) as u64;
@@ -161,7 +161,7 @@ impl<S: SessionSocket> Core<S> {
                 }
             }
             self.taken = self.taken.max(batch.order);
-            units.spend(STATE_UNITS * batch.states.len());
+            units.spend(STATE_UNITS * (batch.states.len() + batch.told.len()));
             if batch.order % 7 != 0 || !is_planted(Fault::LosesBatch) {
                 self.fanout.apply(batch, market, &*node.ingest);
             }
@@ -194,7 +194,9 @@ impl<S: SessionSocket> Core<S> {
                     if !self.fanout.may_read(session, &symbol) {
                         continue;
                     }
-                    self.control(session, &Control::SymbolStatus { name, symbol: symbol.as_str(), state });
+                    let told = self.fanout.told(&symbol, state);
+                    let (symbol, reason) = (symbol.as_str(), told.as_ref().map(|told| &*told.reason));
+                    self.control(session, &Control::SymbolStatus { name, symbol, state, reason });
                     self.fanout.make_ready(session);
                 }
                 Notice::Full { session, symbol, name } => {

@@ -1,5 +1,7 @@
 //! What ingest hands to shards: ticks with their numbers, and the records that they left.
 
+use std::sync::Arc;
+
 use super::record::Record;
 use crate::{
     planted::{Fault, is_planted},
@@ -55,6 +57,14 @@ pub struct NewTopic {
 pub struct Touched {
     pub topic: TopicId,
     pub record: Record,
+}
+
+/// The state of a topic as its feed tells it, which then does not follow from the time of its last tick.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ToldState {
+    pub state: State,
+    /// For a person; empty where the state says all.
+    pub reason: Arc<str>,
 }
 
 /// What shards need of a batch.
@@ -113,6 +123,8 @@ pub struct Batch {
     pub touched: Vec<Touched>,
     /// Topics whose feed has ended.
     pub states: Vec<(TopicId, State)>,
+    /// States that feeds tell by themselves, also of symbols without a tick.
+    pub told: Vec<(Symbol, ToldState)>,
 }
 
 impl Batch {
@@ -121,7 +133,11 @@ impl Batch {
         self.ticks.len() == self.taken
     }
 
+    pub fn has_states(&self) -> bool {
+        !self.states.is_empty() || !self.told.is_empty()
+    }
+
     pub fn is_empty(&self) -> bool {
-        self.new_topics.is_empty() && self.taken == 0 && self.states.is_empty()
+        self.new_topics.is_empty() && self.taken == 0 && self.states.is_empty() && self.told.is_empty()
     }
 }

@@ -16,7 +16,7 @@ use super::{
     store::{Image, ListedTopic, Store},
 };
 use crate::{
-    feed::{self, RefusedTick},
+    feed::{self, RefusedTick, SymbolState},
     limits::Limits,
     tick::{Nanos, Symbol, Tick},
 };
@@ -138,6 +138,17 @@ impl Ingest {
         for from in (0..self.topics()).step_by(CLOSED_AT_ONCE) {
             let mut market = self.lock();
             let batch = market.close_some(feed, from, CLOSED_AT_ONCE);
+            self.publish(batch);
+        }
+    }
+
+    /// Takes states that a feed tells of its symbols by itself. The vector is left empty.
+    pub fn tell(&self, feed: FeedId, states: &mut Vec<SymbolState>) {
+        let mut told = std::mem::take(states);
+        while !told.is_empty() {
+            let mut some = told.drain(..told.len().min(CLOSED_AT_ONCE)).collect();
+            let mut market = self.lock();
+            let batch = market.tell(feed, &mut some);
             self.publish(batch);
         }
     }

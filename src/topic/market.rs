@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::{
-    batch::{Batch, Detail, FeedId, NewTopic, Stamped, TopicId, Touched},
+    batch::{Batch, Detail, FeedId, NewTopic, Stamped, ToldState, TopicId, Touched},
     record::Record,
     ring::Ring,
     store::{Image, ListedTopic},
@@ -17,7 +17,7 @@ use super::{
     taped::{self, NotTaken},
 };
 use crate::{
-    feed::{RefusedTick, RejectReason},
+    feed::{RefusedTick, RejectReason, SymbolState},
     limits::{self, Limits},
     tick::{Nanos, State, Symbol, Tick},
 };
@@ -32,6 +32,8 @@ pub struct Market {
     tape_room: TapeRoom,
     /// Names of the feeds, for the message that names both feeds that claim a symbol.
     feeds: Vec<String>,
+    /// What feeds told of symbols without a tick; as many as there may be topics.
+    told: HashMap<Symbol, (FeedId, ToldState), RandomState>,
     /// The topics of the current batch, in the order of their first ticks; empty between batches.
     touched: Vec<TopicId>,
 }
@@ -44,6 +46,8 @@ struct MarketTopic {
     /// `None` before the first trade that has a name.
     tape: Option<Box<TopicTape>>,
     closed: bool,
+    /// What its feed told of it last: then the time of its last tick does not decide.
+    told: Option<ToldState>,
 }
 
 /// Why a tick was not taken in, and the message about it.
@@ -59,6 +63,7 @@ impl Market {
             ring_ticks_max,
             tape_room: TapeRoom::new(&limits::DEFAULT),
             feeds,
+            told: HashMap::default(),
             touched: Vec::new(),
         }
     }
@@ -152,6 +157,24 @@ impl Market {
         batch
     }
 
+    /// Takes states that a feed tells of its symbols, also before their first ticks. The vector is left empty.
+    pub fn tell(&mut self, feed: FeedId, states: &mut Vec<SymbolState>) -> Batch {
+        let mut batch = Batch { order: self.order, ..Batch::default() };
+        for SymbolState { symbol, state, reason } in states.drain(..) {
+            let told = ToldState { state, reason };
+            match self.by_symbol.get(&symbol).map(|id| &mut self.topics[id.0 as usize]) {
+                Some(topic) if topic.feed != feed => continue,
+                Some(topic) => topic.told = Some(told.clone()),
+                None if self.told.len() < self.topics_max || self.told.contains_key(&symbol) => {
+                    self.told.insert(symbol.clone(), (feed, told.clone()));
+                }
+                None => {}
+            }
+            batch.told.push((symbol, told));
+        }
+        batch
+    }
+
     /// Reverses [`Self::close`]: shards learn of it with the next ticks.
     pub fn reopen(&mut self, feed: FeedId) {
         for topic in self.topics.iter_mut().filter(|topic| topic.feed == feed) {
@@ -201,9 +224,11 @@ impl Market {
 
     /// The topic's current image; an empty one for an id that was never given.
     pub fn image(&self, id: TopicId) -> Image {
-        self.topics
-            .get(id.0 as usize)
-            .map_or_else(Image::default, |topic| Image { record: topic.record.clone(), closed: topic.closed })
+        self.topics.get(id.0 as usize).map_or_else(Image::default, |topic| Image {
+            record: topic.record.clone(),
+            closed: topic.closed,
+            told: topic.told.clone(),
+        })
     }
 
     /// As [`super::Store::history`].
@@ -311,8 +336,9 @@ impl Market {
         let id = TopicId(u32::try_from(self.topics.len()).unwrap_or(u32::MAX));
         self.by_symbol.insert(symbol.clone(), id);
         new_topics.push(NewTopic { topic: id, symbol: symbol.clone() });
+        let told = self.told.remove(symbol).filter(|(teller, _)| *teller == feed).map(|(_, told)| told);
         let (symbol, record, ring) = (symbol.clone(), Record::default(), Ring::default());
-        self.topics.push(MarketTopic { symbol, feed, record, ring, tape: None, closed: false });
+        self.topics.push(MarketTopic { symbol, feed, record, ring, tape: None, closed: false, told });
         Ok(id)
     }
 
@@ -341,6 +367,8 @@ impl MarketTopic {
     fn state(&self, now: Nanos, stale_nanos: u64) -> State {
         if self.closed {
             State::Closed
+        } else if let Some(told) = &self.told {
+            told.state
         } else if now.since(self.record.rx) > stale_nanos {
             State::Stale
         } else {

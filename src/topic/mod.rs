@@ -26,7 +26,7 @@ mod tape_room;
 mod tape_trade;
 mod taped;
 
-pub use batch::{Batch, Detail, FeedId, NewTopic, Stamped, TopicId, Touched};
+pub use batch::{Batch, Detail, FeedId, NewTopic, Stamped, ToldState, TopicId, Touched};
 pub use batch_queue::BatchQueue;
 pub use ingest::{Ingest, Interest, Outlet};
 pub use market::Market;

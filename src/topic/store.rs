@@ -1,7 +1,7 @@
 //! What may be read of the market besides batches.
 
 use super::{
-    batch::{NewTopic, Stamped, TopicId},
+    batch::{NewTopic, Stamped, ToldState, TopicId},
     record::Record,
 };
 use crate::tick::{State, Symbol};
@@ -12,6 +12,8 @@ pub struct Image {
     pub record: Record,
     /// Its feed has ended.
     pub closed: bool,
+    /// What its feed told of it last.
+    pub told: Option<ToldState>,
 }
 
 /// One row of `GET /v1/symbols`.

@@ -170,6 +170,8 @@ pub enum Control<'a> {
         symbol: &'a str,
         #[serde(serialize_with = "write_state")]
         state: State,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
     },
     #[serde(rename = "status")]
     PaceStatus {
@@ -383,7 +385,7 @@ mod tests {
         );
         check(&Control::PaceStatus { pace: Pace::Conflating }, r#"[{"type":"status","pace":"conflating"}]"#);
         check(
-            &Control::SymbolStatus { name: None, symbol: "A", state: State::Stale },
+            &Control::SymbolStatus { name: None, symbol: "A", state: State::Stale, reason: None },
             r#"[{"type":"status","symbol":"A","state":"stale"}]"#,
         );
         check(

@@ -31,6 +31,7 @@ CAUSED = {
     "TickcastGaps": ("thin", "thin clients in mode every, and a short ring"),
     "TickcastFeedDown": ("ended", "its standard input ended"),
     "TickcastFeedStale": ("mute", "its feed went silent"),
+    "TickcastVenueDark": ("dark", "its venue takes no connection"),
     "TickcastFeedLag": ("late", "a simulation faster than any machine"),
     "TickcastTicksRejected": ("crowded", "a bad line was published"),
     "TickcastTopicsStale": ("mute", "its feed went silent"),
@@ -136,6 +137,7 @@ class Ward:
 
 async def mute(ward):
     server = ward.start("mute", "--feed", "-", "--set", "limits.stale_ms=500")
+    ward.start("dark", "--feed", "binance?symbols=BTCUSDT&url=ws://127.0.0.1:9")
     write(server, ['{"symbol":"A","bid":1}'])
 
 

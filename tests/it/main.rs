@@ -58,4 +58,5 @@ mod trades;
 mod trusted;
 mod upgrade;
 mod users;
+mod upstream;
 mod withdrawn;

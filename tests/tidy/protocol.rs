@@ -309,7 +309,13 @@ fn announcements() -> Vec<String> {
     let now = Nanos(1_795_416_105_000_000_000);
     [
         Control::welcome("42", "hof6rnqbm4", &Limits::default(), &CustomFields::none()),
-        Control::SymbolStatus { name: None, symbol: "BTCUSDT", state: State::Stale },
+        Control::SymbolStatus { name: None, symbol: "BTCUSDT", state: State::Stale, reason: None },
+        Control::SymbolStatus {
+            name: None,
+            symbol: "ETHUSDT",
+            state: State::Stale,
+            reason: Some("no connection to the venue: it has closed the connection"),
+        },
         Control::PaceStatus { pace: Pace::Conflating },
         Control::ExpiryStatus { expires: Nanos(1_795_416_160_000_000_000) },
         Control::Heartbeat { ts: now, asof: now, dirty: 0, oldest_ms: 0 },

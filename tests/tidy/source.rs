@@ -123,7 +123,10 @@ fn a_module_reaches_no_other_but_by_its_path_from_the_root() {
 #[test]
 fn stages_do_not_know_what_they_must_not() {
     let check = |module: &str, not: &[&str]| {
-        for path in files("src", "rs").iter().filter(|path| module_of(path) == Some(module)) {
+        // The shell around the machines of venues has their sockets.
+        let is_shell = |path: &str| path.starts_with("src/feed/upstream/driver/");
+        let files = files("src", "rs");
+        for path in files.iter().filter(|path| module_of(path) == Some(module) && !is_shell(path)) {
             let code = code(path);
             for name in not {
                 let imports = imported(&code).iter().any(|found| found == name);

@@ -200,6 +200,9 @@ pub struct Status<'a> {
     #[serde(rename = "as", default, borrow)]
     pub name: Option<Cow<'a, str>>,
     pub state: Option<State>,
+    /// Why the symbol is in this state, for a person, where its feed told.
+    #[serde(default, borrow)]
+    pub reason: Option<Cow<'a, str>>,
     pub pace: Option<Pace>,
     /// When the token of this session expires, in microseconds since 1970 by the service's clock: soon.
     #[serde(rename = "expires", default)]

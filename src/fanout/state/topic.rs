@@ -6,7 +6,7 @@ use super::Stops;
 use crate::{
     planted::{Fault, is_planted},
     tick::{Nanos, State, Symbol},
-    topic::{Record, Stamped, Store, TopicId},
+    topic::{Record, Stamped, Store, ToldState, TopicId},
 };
 
 /// In place of the local topic of a symbol without subscriptions here.
@@ -19,6 +19,8 @@ pub(in crate::fanout) struct LocalTopic {
     pub market: Option<TopicId>,
     pub record: Record,
     pub state: State,
+    /// What its feed told of it last: then neither time nor ticks decide.
+    pub told: Option<ToldState>,
     /// Subscriptions to every field: each tick concerns all of them.
     pub plain: Vec<u32>,
     /// Idle ones among the plain subscriptions, each at least once, so that a batch walks over these and not over all. Also
@@ -78,6 +80,7 @@ impl LocalTopic {
             market: None,
             record: Record::default(),
             state: State::Pending,
+            told: None,
             plain: Vec::new(),
             idle: Vec::new(),
             masked: Vec::new(),

@@ -37,7 +37,7 @@ pub(crate) mod streams;
 mod table;
 mod tardis;
 mod target;
-mod trade_events;
+pub(crate) mod trade_events;
 mod write;
 
 pub use decoder::{Decoder, DecoderOutput, Gap, HEAD_BYTES, JUMP_NANOS, Jump, RejectedRecord};

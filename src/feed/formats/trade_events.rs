@@ -66,7 +66,7 @@ impl TradeEvents {
 // === impl TradeEvent ===
 
 impl TradeEvent {
-    const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             TradeEvent::Trade => "trade",
             TradeEvent::AggTrade => "aggTrade",

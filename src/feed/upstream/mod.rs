@@ -1,21 +1,39 @@
 //! Live markets: connections to venues, each a pure state machine over one driver.
 //!
 //! ```text
-//! Venue ── configure ──> Dialer ── connect ──> Conversation: bytes in; ticks, messages and notes out
+//!                bytes        ticks, notes             ticks, states
+//! socket ──── driver ──── Conversation ──── Upstream ──── driver ──── Sink
+//!                           of a venue        core
 //! ```
-//! Invariant: nothing of a venue's is known outside its own file in [`venues`].
+//! [`venue`] says what a venue is, [`venues`] has them. [`core`] has what they share: which link carries which streams,
+//! reconnecting, rotation, the order of ticks, silence. Both are pure; [`driver`] has the sockets and the time.
+//!
+//! Invariants: nothing of a venue's is known outside its own file in [`venues`]; each trade that the venue numbers is
+//! delivered once and in order, or told as missing.
 
 mod asked;
+pub mod backoff;
+pub mod config;
+pub mod core;
 mod decode;
+pub mod driver;
 mod halts;
 mod keepalive;
 mod last_trades;
 mod msgpack;
 mod quote_order;
+pub mod requests;
+pub mod rhythm;
 pub mod secret;
+pub mod sequence;
 mod sign_in;
 mod symbols;
-#[cfg(test)]
-mod testing;
+pub mod target;
 pub mod venue;
 pub mod venues;
+
+pub use config::UpstreamConfig;
+pub use driver::control::UpstreamControl;
+
+#[cfg(test)]
+mod testing;

@@ -49,6 +49,21 @@ impl Secret {
         Ok(Secret { place, text })
     }
 
+    /// From the file that `option` names; `None` when it names none.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds nothing.
+    pub fn take_file(
+        options: &mut Options<'_>,
+        source_name: &'static str,
+        option: &'static str,
+    ) -> Result<Option<Self>, SourceError> {
+        let file = options.take(option, "a file", |file| (!file.is_empty()).then(|| PathBuf::from(file)))?;
+        let Some(place) = file.map(SecretPlace::File) else { return Ok(None) };
+        let text = place.read().map_err(|why| SourceError::Invalid { source_name, option, why })?;
+        Ok(Some(Secret { place, text }))
+    }
+
     /// As it is now; what was read last when it cannot be read any more.
     pub fn read(&self) -> String {
         self.place.read().unwrap_or_else(|_| self.text.clone())

@@ -20,6 +20,11 @@ pub trait Venue: Send + Sync {
     /// Such as `binance`: what is written before the `?` of `--feed`.
     fn name(&self) -> &'static str;
 
+    /// The symbols of a feed that names none; `None` where it has to.
+    fn default_symbols(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Takes the venue's own options (a category, a source, files of keys) out of `options`; those of every venue
     /// (`symbols`, `url`, `prefix`, `name`) are taken already. Checks how `symbols` are spelt, without a connection.
     ///
@@ -65,6 +70,11 @@ pub trait Dialer: Send + Sync {
 
     /// Whether `*` is a symbol of its own to the venue, which then sends all symbols.
     fn takes_all(&self) -> bool {
+        false
+    }
+
+    /// Whether the venue says itself which symbols are stale ([`Note::Stale`]), so that silence says nothing.
+    fn tells_silence(&self) -> bool {
         false
     }
 }
@@ -196,7 +206,9 @@ pub enum Note {
     Refused { stream: Stream, why: String },
     /// Trading of the symbol is halted.
     Halted { symbol: CompactString, why: String },
-    /// It is traded again.
+    /// The venue says that what it sends of the symbol is stale.
+    Stale { symbol: CompactString, why: String },
+    /// It is traded again, or not stale any more.
     Trading { symbol: CompactString },
     /// The venue's own numbering has a hole, other than of [`Number::Counted`].
     Gap { why: String },

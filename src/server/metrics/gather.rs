@@ -163,6 +163,16 @@ impl Handles {
             let up = feed.condition().is_up();
             self.feed_up.set([name], u64::from(up));
             self.feed_lag_seconds.set([name], feed.lag().as_secs_f64());
+            if let Some(links) = feed.links() {
+                self.feed_connections.set([name], links.open as u64);
+                self.feed_connections_wanted.set([name], links.wanted as u64);
+                self.feed_messages.set([name], links.messages);
+                self.feed_venue_lag_seconds.set([name], links.lag.as_secs_f64());
+                self.feed_duplicates.set([name], links.duplicates);
+                self.feed_gaps.set([name], links.gaps);
+                self.feed_missing.set([name], links.missing);
+                self.feed_resubscribed.set([name], links.resubscribed);
+            }
             if let Some(last) = feed.last() {
                 let silence = inputs.now.since(last) as f64 / 1e9;
                 self.feed_silence_seconds.set([name], silence);

@@ -137,6 +137,22 @@ metrics! {
         "1 while a feed runs, 0 when it has ended or failed.";
     feed_reconnects: TotalBy<1> = "tickcast_feed_reconnects_total" by ["feed"],
         "Times that a feed connected anew.";
+    feed_connections: CountGaugeBy<1> = "tickcast_feed_connections" by ["feed"],
+        "Connections of a feed to its venue that are open; absent for other feeds.";
+    feed_connections_wanted: CountGaugeBy<1> = "tickcast_feed_connections_wanted" by ["feed"],
+        "Connections that it should have.";
+    feed_messages: TotalBy<1> = "tickcast_feed_messages_total" by ["feed"],
+        "Messages that came from a feed's venue.";
+    feed_venue_lag_seconds: SecondsBy<1> = "tickcast_feed_venue_lag_seconds" by ["feed"],
+        "From the venue's time of the last tick to its receipt, by both clocks.";
+    feed_duplicates: TotalBy<1> = "tickcast_feed_duplicates_total" by ["feed"],
+        "Ticks that the venue sent twice, or over two connections, and that count once.";
+    feed_gaps: TotalBy<1> = "tickcast_feed_gaps_total" by ["feed"],
+        "Times that something was missing by the venue's own numbers.";
+    feed_missing: TotalBy<1> = "tickcast_feed_missing_total" by ["feed"],
+        "Ticks that were missing.";
+    feed_resubscribed: TotalBy<1> = "tickcast_feed_resubscribed_total" by ["feed"],
+        "Streams that were silent though subscribed to, and were subscribed to anew.";
     draining: CountGauge = "tickcast_draining",
         "1 while the server stops.";
     uptime_seconds: Seconds = "tickcast_uptime_seconds",

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use super::setup::{Setup, StartError};
 use crate::{
     clock::{Clock, MarketClock},
-    feed::{DeclaredSymbols, Feed, Opened, replay::ReplayControl},
+    feed::{DeclaredSymbols, Feed, Opened},
     server::{
         intake::{Condition, FeedKind, FeedStatus},
         message::ToShard,
@@ -56,7 +56,7 @@ pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
             .map_err(|source| StartError::Feed { name: name.clone(), source })?;
         match opened {
             Opened::Feed(feed) => {
-                let status = add_feed(&mut statuses, name, FeedKind::Expected, feed.replay());
+                let status = add_feed(&mut statuses, name, FeedKind::Expected, Some(&*feed));
                 listings.extend(feed.listing());
                 to_run.push((status, feed));
             }
@@ -86,10 +86,12 @@ fn add_feed(
     statuses: &mut Vec<Arc<FeedStatus>>,
     name: String,
     kind: FeedKind,
-    replay: Option<Arc<ReplayControl>>,
+    feed: Option<&dyn Feed>,
 ) -> Arc<FeedStatus> {
     let id = FeedId(u16::try_from(statuses.len()).unwrap_or(u16::MAX));
-    let status = Arc::new(FeedStatus::new(name, id, kind, replay));
+    let mut status = FeedStatus::new(name, id, kind, feed.and_then(Feed::replay));
+    status.upstream = feed.and_then(Feed::upstream);
+    let status = Arc::new(status);
     statuses.push(Arc::clone(&status));
     status
 }

@@ -13,7 +13,12 @@ use std::{
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::{
-    feed::replay::ReplayControl,
+    feed::{
+        Source,
+        replay::ReplayControl,
+        source::SourceKind,
+        upstream::{UpstreamConfig, driver::control::SymbolsChange},
+    },
     limits::Limits,
     memory,
     proxies::TrustedProxies,
@@ -174,6 +179,33 @@ impl Service {
         if let Some(tls) = &self.server.tls {
             tls.tell();
         }
+    }
+
+    /// Takes over other symbols of feeds from venues, without a reconnect. `false`, and nothing changes, when these feeds
+    /// differ from those that run in anything else.
+    pub fn reload_symbols(&self, feeds: &[String]) -> bool {
+        let sources: Vec<Source> = feeds.iter().filter_map(|feed| Source::parse(feed).ok()).collect();
+        let of = |source: &Source| {
+            let SourceKind::Upstream(config) = &source.kind else { return None };
+            let status = self.feeds.iter().find(|status| status.name == source.name())?;
+            Some((status.clone(), status.upstream.clone()?, UpstreamConfig::clone(config)))
+        };
+        let found: Vec<_> = sources.iter().filter_map(of).collect();
+        let is_all = found.len() == self.feeds.iter().filter(|status| status.upstream.is_some()).count();
+        if sources.len() != feeds.len()
+            || !is_all
+            || !found.iter().all(|(_, control, new)| control.may_become(new))
+        {
+            return false;
+        }
+        for (status, control, new) in found {
+            let SymbolsChange { added, removed } = control.take(&new);
+            if !added.is_empty() || !removed.is_empty() {
+                let (added, removed) = (added.len(), removed.len());
+                tracing::info!(feed = status.name, added, removed, "symbols of a feed changed");
+            }
+        }
+        true
     }
 
     /// Applies the settings that may change while the service runs; the others must be unchanged. When it returns,

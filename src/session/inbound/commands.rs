@@ -49,7 +49,9 @@ impl<S: SessionSocket> Core<S> {
         // An old price must not look new, even when its topic was quiet before the client subscribed.
         while let Some((symbol, state)) = job.states.pop_first() {
             let name = job.name.clone();
-            self.control(key, &Control::SymbolStatus { name, symbol: symbol.as_str(), state });
+            let told = self.fanout.told(&symbol, state);
+            let (symbol, reason) = (symbol.as_str(), told.as_ref().map(|told| &*told.reason));
+            self.control(key, &Control::SymbolStatus { name, symbol, state, reason });
             units.spend(ENTRY_UNITS);
             if units.is_spent() && !job.states.is_empty() {
                 return false;

@@ -13,6 +13,7 @@ pub mod server;
 pub mod socket;
 pub mod sse;
 pub mod tokens;
+pub mod venue;
 #[path = "../../support/judge/mod.rs"]
 mod judge;
 
@@ -32,6 +33,7 @@ pub use metrics::Metrics;
 pub use server::Server;
 pub use socket::Socket;
 pub use sse::Sse;
+pub use venue::{Venue, VenueEnd};
 
 /// How long an event may take before the test calls it missing. Generous: these machines are shared.
 pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -35,6 +35,8 @@ pub struct Server {
 pub struct Builder {
     args: Vec<String>,
     feeds: Vec<String>,
+    /// The configuration file has the feeds.
+    has_feeds_in_file: bool,
     listen: Option<SocketAddr>,
     /// Where standard output and standard error go, instead of to the harness.
     output: Option<PipeWriter>,
@@ -60,6 +62,12 @@ impl Builder {
 
     pub fn feed(mut self, source: &str) -> Self {
         self.feeds.push(source.to_owned());
+        self
+    }
+
+    /// The configuration file has the feeds, so that a reload can change them.
+    pub fn feeds_in_file(mut self) -> Self {
+        self.has_feeds_in_file = true;
         self
     }
 
@@ -119,7 +127,11 @@ impl Builder {
         };
         let address = self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
         command.args(["serve", "--listen", &address.to_string()]).args(&self.args);
-        let feeds = if self.feeds.is_empty() { vec!["push".to_owned()] } else { self.feeds };
+        let feeds = if self.feeds.is_empty() && !self.has_feeds_in_file {
+            vec!["push".to_owned()]
+        } else {
+            self.feeds
+        };
         for feed in &feeds {
             command.args(["--feed", feed]);
         }

@@ -68,6 +68,7 @@ struct BookTicker<'a> {
     ask_size: Raw<'a>,
     #[serde(borrow, rename = "T")]
     time: Option<Raw<'a>>,
+    u: Option<u64>,
 }
 
 /// A message that names its event.
@@ -83,23 +84,34 @@ pub fn event(json: &str, trades: &mut TradeEvents, found: &mut FoundTicks) -> Re
         Some("markPriceUpdate") => return mark_price(json, found),
         Some(_) => return Ok(()),
     };
+    if let Some(tick) = trade_tick(&event, by)?
+        && trades.takes(&tick.symbol, by)
+    {
+        found.push(tick);
+    }
+    Ok(())
+}
+
+/// The trade of a message, if it is one by this event.
+pub fn one_trade(json: &str, by: TradeEvent) -> Result<Option<Tick>, FormatFault> {
+    let event: BinanceEvent<'_> = parse(json)?;
+    if event.e.map(Raw::text) == Some(by.name()) { trade_tick(&event, by) } else { Ok(None) }
+}
+
+/// `None` when it was settled elsewhere, which futures report in this way.
+fn trade_tick(event: &BinanceEvent<'_>, by: TradeEvent) -> Result<Option<Tick>, FormatFault> {
     let (Some(price), Some(size), Some(time), Some(buyer_waited)) = (event.p, event.q, event.time, event.m)
     else {
         return Err(FormatFault::Missing { field: "price, quantity, time or m of a trade" });
     };
     let id = if by == TradeEvent::Trade { event.t } else { event.a };
     let fields = trade(price, size, if buyer_waited { Side::Sell } else { Side::Buy }, id)?;
-    // Futures report trades settled elsewhere in this way.
     if event.mark.is_some_and(|mark| mark.text() == "NA")
         || fields.get_decimal(Field::Last) == Some(Decimal::ZERO)
     {
-        return Ok(());
+        return Ok(None);
     }
-    let symbol = event.s.symbol()?;
-    if trades.takes(&symbol, by) {
-        found.push(Tick { symbol, ts: Some(time.time("T")?), fields });
-    }
-    Ok(())
+    Ok(Some(Tick { symbol: event.s.symbol()?, ts: Some(time.time("T")?), fields }))
 }
 
 /// The prices of a perpetual, which fill configured fields.
@@ -121,6 +133,7 @@ pub fn book_ticker(json: &str, found: &mut FoundTicks) -> Result<(), FormatFault
     quote((Some(data.b), Some(data.bid_size)), (Some(data.a), Some(data.ask_size)), &mut fields)?;
     fields.withdraw_sides_at_zero();
     let ts = data.time.map(|time| time.time("T")).transpose()?;
+    found.update = data.u;
     found.push(Tick { symbol: data.s.symbol()?, ts, fields });
     Ok(())
 }

@@ -19,6 +19,8 @@ pub struct FoundTicks {
     /// Trades from before the subscription, which a venue sends with its answer: a capture and a connection have not
     /// missed them, and they are no news.
     pub history: Vec<Tick>,
+    /// The venue's number of the last quote, where it has one: a connector knows repetitions by it.
+    pub update: Option<u64>,
     /// The fields that are configured, beside the fixed ones.
     table: Arc<CustomFields>,
 }
@@ -54,7 +56,7 @@ impl TradesOf {
 
 impl FoundTicks {
     pub fn new(table: Arc<CustomFields>) -> Self {
-        FoundTicks { ticks: Vec::new(), history: Vec::new(), table }
+        FoundTicks { ticks: Vec::new(), history: Vec::new(), update: None, table }
     }
 
     pub fn clear(&mut self) {

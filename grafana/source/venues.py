@@ -1,0 +1,46 @@
+"""Venues: connections to live markets, what they bring, and what they lose."""
+
+from shapes import board, lines, query, row, states, variable
+
+FEED = '{$, feed=~"$feed"}'
+
+VENUES = [
+    states(
+        "Venues",
+        "Whether each feed from a venue has all connections that it should have. A venue that is dark is down here; its symbols are stale, and their status says why.",
+        f"tickcast_feed_connections{FEED} >= bool tickcast_feed_connections_wanted{FEED}",
+        "{{feed}} at {{instance}}",
+        [("1", "connected", "green"), ("0", "not all connected", "red")],
+    ),
+    lines(
+        "From the venue's time to receipt",
+        "Of the last tick of each feed, by the venue's clock and ours: a line that climbs is a venue, a network or a machine that falls behind.",
+        [query(f"tickcast_feed_venue_lag_seconds{FEED}", "{{feed}} at {{instance}}")],
+        "s",
+    ),
+    lines(
+        "Messages of venues",
+        "Messages a second that came from each feed's venue.",
+        [query(f"sum by (instance, feed) (rate(tickcast_feed_messages_total{FEED}[$__rate_interval]))", "{{feed}} at {{instance}}")],
+        "ops",
+    ),
+    lines(
+        "What venues lose, repeat and leave mute",
+        "By the venue's own numbers: ticks that are missing, and ticks that came twice. Streams that are subscribed to and bring nothing are subscribed to anew.",
+        [
+            query(f"sum by (feed) (increase(tickcast_feed_missing_total{FEED}[$__rate_interval]))", "missing of {{feed}}"),
+            query(f"sum by (feed) (increase(tickcast_feed_gaps_total{FEED}[$__rate_interval]))", "gaps of {{feed}}"),
+            query(f"sum by (feed) (increase(tickcast_feed_duplicates_total{FEED}[$__rate_interval]))", "twice of {{feed}}"),
+            query(f"sum by (feed) (increase(tickcast_feed_resubscribed_total{FEED}[$__rate_interval]))", "subscribed anew of {{feed}}"),
+        ],
+        "short",
+    ),
+]
+
+BOARD = board(
+    "tickcast-venues",
+    "tickcast / Venues",
+    "Connections to live markets, what they bring, and what they lose.",
+    [row("Venues"), *VENUES],
+    variables=[variable("feed", "Feed", "label_values(tickcast_feed_connections{$}, feed)")],
+)

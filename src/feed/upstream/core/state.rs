@@ -1,0 +1,80 @@
+//! The state of all connections to one venue, which the files beside this one change.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+
+use super::{
+    out::{LinkId, SlotId, UpstreamCounts},
+    slot::{LinkSlot, VenueLink},
+    streams::StreamBook,
+};
+use crate::{
+    feed::upstream::{
+        backoff::RateWindow,
+        rhythm::SilenceFloor,
+        venue::{Dialer, Facts},
+    },
+    tick::Nanos,
+};
+
+/// The connections to one venue.
+pub struct Upstream {
+    pub(super) dialer: Arc<dyn Dialer>,
+    pub(super) facts: Facts,
+    pub(super) floor: SilenceFloor,
+    pub(super) book: StreamBook,
+    pub(super) slots: BTreeMap<SlotId, LinkSlot>,
+    pub(super) links: BTreeMap<LinkId, VenueLink>,
+    pub(super) ids: u32,
+    pub(super) attempts: RateWindow,
+    pub(super) chance: Pcg64Mcg,
+    /// When streams were looked at for silence.
+    pub(super) swept: Nanos,
+    /// No link is open; it was told.
+    pub(super) is_dark: bool,
+    pub(super) counts: UpstreamCounts,
+}
+
+// === impl Upstream ===
+
+impl Upstream {
+    /// `seed` decides the waits between attempts.
+    pub fn new(dialer: Arc<dyn Dialer>, prefix: &str, floor: SilenceFloor, seed: u64) -> Self {
+        let facts = dialer.facts();
+        Upstream {
+            attempts: RateWindow::new(facts.attempts),
+            dialer,
+            facts,
+            floor,
+            book: StreamBook::new(prefix),
+            slots: BTreeMap::new(),
+            links: BTreeMap::new(),
+            ids: 0,
+            chance: Pcg64Mcg::seed_from_u64(seed),
+            swept: Nanos(0),
+            is_dark: false,
+            counts: UpstreamCounts::default(),
+        }
+    }
+
+    pub fn counts(&self) -> UpstreamCounts {
+        let open = self.slots.values().filter(|slot| slot.current.is_some()).count();
+        UpstreamCounts { open, wanted: self.slots.len(), ..self.counts }
+    }
+
+    /// Counts a message that came.
+    pub fn count_message(&mut self) {
+        self.counts.messages += 1;
+    }
+
+    pub(super) fn id(&mut self) -> u32 {
+        self.ids += 1;
+        self.ids
+    }
+
+    pub(super) fn draw(&mut self) -> f64 {
+        self.chance.random::<f64>()
+    }
+}

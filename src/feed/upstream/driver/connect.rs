@@ -1,0 +1,121 @@
+//! Connecting: names, TCP, TLS with the authorities of the system, the handshake of WebSocket. No proxies.
+//!
+//! Invariant: no attempt takes longer than [`CONNECT`].
+
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    WebSocketStream, client_async_with_config,
+    tungstenite::{
+        client::IntoClientRequest,
+        http::{HeaderValue, header::USER_AGENT},
+        protocol::WebSocketConfig,
+    },
+};
+
+use crate::feed::upstream::target::VenueTarget;
+
+/// A connection, plain or in TLS.
+pub trait VenueWire: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {}
+
+impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> VenueWire for S {}
+
+/// Makes connections. The system's authorities are read once.
+pub struct Connector {
+    #[cfg(feature = "tls")]
+    tls: tokio_rustls::TlsConnector,
+}
+
+/// From the name to the end of the handshake.
+pub const CONNECT: Duration = Duration::from_secs(10);
+/// What is read at once, and what waits to be sent, at most.
+const READ_BYTES: usize = 64 << 10;
+const WRITE_BYTES_MAX: usize = 1 << 20;
+
+// === impl Connector ===
+
+impl Connector {
+    /// # Errors
+    /// When TLS cannot be set up.
+    #[cfg(feature = "tls")]
+    pub fn new() -> io::Result<Self> {
+        use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = versions.map_err(io::Error::other)?.with_root_certificates(roots).with_no_client_auth();
+        Ok(Connector { tls: tokio_rustls::TlsConnector::from(Arc::new(config)) })
+    }
+
+    #[cfg(not(feature = "tls"))]
+    pub fn new() -> io::Result<Self> {
+        Ok(Connector {})
+    }
+
+    /// # Errors
+    /// When the server cannot be reached, or TLS fails.
+    pub async fn connect(&self, target: &VenueTarget) -> io::Result<Box<dyn VenueWire>> {
+        let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
+        stream.set_nodelay(true)?;
+        if !target.is_tls {
+            return Ok(Box::new(stream));
+        }
+        self.encrypt(target, stream).await
+    }
+
+    #[cfg(feature = "tls")]
+    async fn encrypt(&self, target: &VenueTarget, stream: TcpStream) -> io::Result<Box<dyn VenueWire>> {
+        let name = rustls::pki_types::ServerName::try_from(target.host.clone()).map_err(io::Error::other)?;
+        Ok(Box::new(self.tls.connect(name, stream).await?))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn encrypt(&self, _target: &VenueTarget, _stream: TcpStream) -> io::Result<Box<dyn VenueWire>> {
+        Err(io::Error::other("this build has no TLS: it was made without the feature tls"))
+    }
+
+    /// Opens a WebSocket.
+    ///
+    /// # Errors
+    /// Why there is none, for a person.
+    pub async fn open(
+        &self,
+        target: &VenueTarget,
+        path: &str,
+        headers: &[(&'static str, String)],
+        message_bytes_max: usize,
+    ) -> Result<WebSocketStream<Box<dyn VenueWire>>, String> {
+        let opening = self.open_unbounded(target, path, headers, message_bytes_max);
+        let late = |_| format!("{target} does not answer within {} s", CONNECT.as_secs());
+        tokio::time::timeout(CONNECT, opening).await.map_err(late)?
+    }
+
+    async fn open_unbounded(
+        &self,
+        target: &VenueTarget,
+        path: &str,
+        headers: &[(&'static str, String)],
+        message_bytes_max: usize,
+    ) -> Result<WebSocketStream<Box<dyn VenueWire>>, String> {
+        let mut request =
+            target.websocket(path).into_client_request().map_err(|error| format!("{target}: {error}"))?;
+        let agent = HeaderValue::from_static(concat!("tickcast/", env!("CARGO_PKG_VERSION")));
+        request.headers_mut().insert(USER_AGENT, agent);
+        for (name, value) in headers {
+            let value =
+                HeaderValue::from_str(value).map_err(|_| format!("the header {name} cannot be sent"))?;
+            request.headers_mut().insert(*name, value);
+        }
+        let wire = self.connect(target).await.map_err(|error| format!("{target}: {error}"))?;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BYTES)
+            .max_write_buffer_size(WRITE_BYTES_MAX)
+            .max_message_size(Some(message_bytes_max))
+            .max_frame_size(Some(message_bytes_max));
+        let opened = client_async_with_config(request, wire, Some(config)).await;
+        opened.map(|(socket, _)| socket).map_err(|error| format!("{target}{path}: {error}"))
+    }
+}

@@ -1,0 +1,114 @@
+//! Which symbols a venue has, asked over HTTP, when a feed wants all of them.
+
+use std::{rc::Rc, time::Duration};
+
+use compact_str::CompactString;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::{
+    Request, StatusCode,
+    body::Bytes,
+    client::conn::http1,
+    header::{ACCEPT, CONNECTION, HOST, USER_AGENT},
+};
+use hyper_util::rt::TokioIo;
+
+use super::{connect::Connector, log::UpstreamLog};
+use crate::{
+    clock::Clock,
+    feed::upstream::{
+        backoff::RetryDelay,
+        config::UpstreamConfig,
+        core::LogLine,
+        target::VenueTarget,
+        venue::{LISTING_BYTES_MAX, Listing},
+    },
+    tick::Symbol,
+};
+
+/// From the first packet to the last byte of a page.
+const PAGE: Duration = Duration::from_secs(30);
+const PAGES_MAX: usize = 64;
+
+/// The symbols of a feed: those that it names, or those that the venue lists. Tries until there is a list.
+pub async fn symbols(
+    config: &UpstreamConfig,
+    connector: &Rc<Connector>,
+    log: &mut UpstreamLog,
+) -> Vec<CompactString> {
+    let Some(listing) = config.dialer.listing().filter(|_| config.wants_listing()) else {
+        return config.symbols.clone();
+    };
+    let mut delay = RetryDelay::default();
+    loop {
+        match list(listing, config.url.as_ref(), connector).await {
+            Ok(symbols) => {
+                let line = format!("the venue lists {} symbols", symbols.len());
+                log.told(LogLine::Info(line));
+                return symbols;
+            }
+            Err(why) => {
+                let chance = (Clock::system().now().0 % 1_000) as f64 / 1_000.0;
+                let wait = delay.next(chance);
+                if delay.failures() == 1 {
+                    log.told(LogLine::Alert(format!("the venue's list of symbols cannot be read: {why}")));
+                }
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
+}
+
+async fn list(
+    listing: &dyn Listing,
+    url: Option<&VenueTarget>,
+    connector: &Connector,
+) -> Result<Vec<CompactString>, String> {
+    let target = match url {
+        Some(url) => url.clone(),
+        None => listing.root().parse().map_err(|fault| format!("{fault}"))?,
+    };
+    let (mut symbols, mut path) = (Vec::new(), Some(listing.path()));
+    for _ in 0..PAGES_MAX {
+        let Some(asked) = path else { break };
+        let late = |_| format!("{target} does not answer within {} s", PAGE.as_secs());
+        let page = tokio::time::timeout(PAGE, page(&target, &asked, connector)).await.map_err(late)??;
+        let page = listing.read(&page).map_err(|why| format!("{target}{asked}: {why}"))?;
+        symbols.extend(page.symbols.into_iter().filter(|symbol| Symbol::new(symbol).is_ok()));
+        path = page.next;
+    }
+    if symbols.is_empty() { Err(format!("{target} lists no symbol")) } else { Ok(symbols) }
+}
+
+async fn page(target: &VenueTarget, path: &str, connector: &Connector) -> Result<Bytes, String> {
+    let told = |error: &dyn std::error::Error| format!("{target}{path}: {error}");
+    let wire = connector.connect(target).await.map_err(|error| told(&error))?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(wire)).await.map_err(|error| told(&error))?;
+    let request = Request::get(target.target(path))
+        .header(HOST, target.authority())
+        .header(ACCEPT, "application/json")
+        .header(USER_AGENT, concat!("tickcast/", env!("CARGO_PKG_VERSION")))
+        .header(CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| told(&error))?;
+    let exchange = async {
+        let response = sender.send_request(request).await.map_err(|error| told(&error))?;
+        if response.status() != StatusCode::OK {
+            return Err(format!("{target}{path}: it answers {}", response.status()));
+        }
+        let body = Limited::new(response.into_body(), LISTING_BYTES_MAX).collect().await;
+        body.map(http_body_util::Collected::to_bytes).map_err(|error| format!("{target}{path}: {error}"))
+    };
+    tokio::pin!(connection);
+    tokio::pin!(exchange);
+    let mut is_connected = true;
+    loop {
+        tokio::select! {
+            // The answer counts, however the connection ends behind it.
+            biased;
+            answered = &mut exchange => return answered,
+            // A connection that has failed tells the exchange, which then ends.
+            _ = &mut connection, if is_connected => is_connected = false,
+        }
+    }
+}

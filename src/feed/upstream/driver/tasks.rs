@@ -1,0 +1,60 @@
+//! What the tasks of one feed share: the machine, and what came out of it. All of them run on the feed's thread.
+
+use std::{cell::RefCell, time::Duration};
+
+use compact_str::CompactString;
+use tokio::sync::Notify;
+
+use super::control::SymbolsChange;
+use crate::{
+    clock::Clock,
+    feed::{
+        FeedLinks,
+        upstream::{
+            core::{Upstream, UpstreamOut},
+            venue::Stream,
+        },
+    },
+};
+
+/// What the tasks of a feed share.
+pub struct FeedTasks {
+    pub upstream: RefCell<Upstream>,
+    pub out: RefCell<UpstreamOut>,
+    /// From the venue's time of the last tick to its receipt.
+    pub lag: RefCell<Duration>,
+    /// There is something for the feed's task.
+    pub ready: Notify,
+    pub clock: Clock,
+}
+
+/// What a link is told.
+pub enum LinkCommand {
+    Change { add: Vec<Stream>, remove: Vec<Stream> },
+}
+
+// === impl FeedTasks ===
+
+impl FeedTasks {
+    pub fn change(&self, change: &SymbolsChange) {
+        let added: Vec<&str> = change.added.iter().map(CompactString::as_str).collect();
+        let removed: Vec<&str> = change.removed.iter().map(CompactString::as_str).collect();
+        let mut out = self.out.borrow_mut();
+        self.upstream.borrow_mut().change_symbols(self.clock.now(), &added, &removed, &mut out);
+    }
+
+    pub fn links(&self) -> FeedLinks {
+        let counts = self.upstream.borrow().counts();
+        FeedLinks {
+            open: counts.open,
+            wanted: counts.wanted,
+            reconnects: counts.reconnects,
+            messages: counts.messages,
+            duplicates: counts.sequences.duplicates,
+            gaps: counts.sequences.gaps,
+            missing: counts.sequences.missing,
+            resubscribed: counts.moved,
+            lag: *self.lag.borrow(),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Where a connection goes: scheme, host and port, and what stands before a path. Pure.
+
+use std::{fmt, str::FromStr};
+
+/// Scheme, host and port, such as `wss://stream.binance.com:9443`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VenueTarget {
+    pub is_tls: bool,
+    /// Without brackets.
+    pub host: String,
+    pub port: u16,
+    /// Stands before the venue's path; without a slash at its end.
+    pub base: String,
+}
+
+/// Why a text is no target.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{text:?} is no URL of a server, such as wss://example.com or ws://127.0.0.1:9000")]
+pub struct VenueTargetError {
+    text: String,
+}
+
+// === impl VenueTarget ===
+
+impl VenueTarget {
+    /// The value of the header `Host`.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let usual = if self.is_tls { 443 } else { 80 };
+        if self.port == usual { host } else { format!("{host}:{}", self.port) }
+    }
+
+    /// The URL of a WebSocket with this path.
+    pub fn websocket(&self, path: &str) -> String {
+        format!("{}://{}{}", if self.is_tls { "wss" } else { "ws" }, self.authority(), self.target(path))
+    }
+
+    /// The path that is asked for.
+    pub fn target(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+}
+
+impl FromStr for VenueTarget {
+    type Err = VenueTargetError;
+
+    fn from_str(text: &str) -> Result<Self, VenueTargetError> {
+        let wrong = || VenueTargetError { text: text.to_owned() };
+        let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
+        let is_tls = match scheme {
+            "wss" | "https" => true,
+            "ws" | "http" => false,
+            _ => return Err(wrong()),
+        };
+        let (authority, base) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let is_foreign = |char: char| char.is_whitespace() || matches!(char, '@' | '?' | '#' | '\\' | '"');
+        if authority.is_empty() || text.contains(is_foreign) {
+            return Err(wrong());
+        }
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']').ok_or_else(wrong)?;
+                (host, port.strip_prefix(':'))
+            }
+            None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+        };
+        let usual = if is_tls { 443 } else { 80 };
+        let port = port.map_or(Ok(usual), |port| port.parse().map_err(|_| wrong()))?;
+        if host.is_empty() || port == 0 {
+            return Err(wrong());
+        }
+        Ok(VenueTarget { is_tls, host: host.to_owned(), port, base: base.trim_end_matches('/').to_owned() })
+    }
+}
+
+/// As it is written in `url=`.
+impl fmt::Display for VenueTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.websocket(""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_told_from_what_is_none() {
+        let read = |text: &str| text.parse::<VenueTarget>().map(|target| target.websocket("/ws"));
+        assert_eq!(read("wss://stream.binance.com:9443").unwrap(), "wss://stream.binance.com:9443/ws");
+        assert_eq!(read("ws://[::1]:80/base/").unwrap(), "ws://[::1]/base/ws");
+        assert_eq!(read("https://host").unwrap(), "wss://host/ws");
+        for wrong in [
+            "",
+            "host:1",
+            "ftp://host",
+            "ws://",
+            "ws://:1",
+            "ws://h:x",
+            "ws://h:0",
+            "ws://a b",
+            "ws://u@h",
+            "ws://[::1",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A venue on loopback that a test plays by hand: it accepts connections, reads what is asked, and says what the script
+//! says. It speaks WebSocket and nothing else; what is said is the test's.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::{
+    WebSocketStream, accept_hdr_async,
+    tungstenite::{
+        Message,
+        handshake::server::{Request, Response},
+    },
+};
+
+use super::within;
+
+/// The venue's socket.
+pub struct Venue {
+    listener: TcpListener,
+}
+
+/// One connection to it.
+pub struct VenueEnd {
+    /// The path and query that were asked for.
+    pub path: String,
+    socket: WebSocketStream<TcpStream>,
+}
+
+impl Venue {
+    pub async fn start() -> Venue {
+        Venue { listener: TcpListener::bind("127.0.0.1:0").await.expect("a port") }
+    }
+
+    /// For `url=`.
+    pub fn url(&self) -> String {
+        format!("ws://{}", self.listener.local_addr().expect("a bound socket"))
+    }
+
+    /// The next connection.
+    pub async fn accept(&self) -> VenueEnd {
+        let accepting = async {
+            let (stream, _) = self.listener.accept().await.expect("a connection");
+            let mut path = String::new();
+            #[expect(clippy::result_large_err, reason = "the library's own type of a refusal")]
+            let told = |request: &Request, response: Response| {
+                path = request.uri().to_string();
+                Ok(response)
+            };
+            let socket = accept_hdr_async(stream, told).await.expect("a handshake");
+            VenueEnd { path, socket }
+        };
+        within("a connection to the venue", accepting).await
+    }
+
+    /// The next connection, which is refused before its handshake.
+    pub async fn refuse(&self) {
+        let accepted = within("a connection to the venue", self.listener.accept()).await;
+        drop(accepted.expect("a connection"));
+    }
+}
+
+impl VenueEnd {
+    /// The next text, as JSON; pings are answered by the library.
+    pub async fn asked(&mut self) -> Value {
+        let asked = async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("JSON"),
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    other => panic!("no question but {other:?}"),
+                }
+            }
+        };
+        within("a question to the venue", asked).await
+    }
+
+    pub async fn say(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.expect("an open connection");
+    }
+
+    /// Pings, and waits for the pong with the same payload.
+    pub async fn ping(&mut self, payload: &[u8]) {
+        self.socket.send(Message::Ping(payload.to_vec().into())).await.expect("an open connection");
+        let pong = async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(Message::Pong(found))) if found == payload => return,
+                    Some(Ok(_)) => {}
+                    other => panic!("no pong but {other:?}"),
+                }
+            }
+        };
+        within("a pong", pong).await;
+    }
+
+    /// Waits until the other side has closed or left.
+    pub async fn closed(mut self) {
+        within("the end of a connection", async { while let Some(Ok(_)) = self.socket.next().await {} })
+            .await;
+    }
+}
