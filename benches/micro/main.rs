@@ -14,6 +14,7 @@ mod fanout;
 mod handover;
 mod ingest;
 mod inputs;
+mod session;
 mod work;
 
 use std::{cell::RefCell, process::ExitCode};
@@ -24,12 +25,13 @@ use libtest_mimic::{Arguments, Trial};
 use work::{Case, Scale, WARM_UP};
 
 /// The groups, in the order in which a tick meets them.
-const GROUPS: [(&str, &[Case]); 5] = [
+const GROUPS: [(&str, &[Case]); 6] = [
     ("decode", &decode::CASES),
     ("ingest", &ingest::CASES),
     ("handover", &handover::CASES),
     ("fanout", &fanout::CASES),
     ("encode", &encode::CASES),
+    ("session", &session::CASES),
 ];
 
 fn main() -> ExitCode {
@@ -96,5 +98,10 @@ fn fanout(bencher: Bencher<'_, '_>, case: &Case) {
 
 #[divan::bench(args = &encode::CASES, max_time = 1)]
 fn encode(bencher: Bencher<'_, '_>, case: &Case) {
+    measure(bencher, case);
+}
+
+#[divan::bench(args = &session::CASES, max_time = 1)]
+fn session(bencher: Bencher<'_, '_>, case: &Case) {
     measure(bencher, case);
 }
