@@ -361,7 +361,9 @@ impl Node {
                 let is_held = session.hold == DataHold::Window;
                 let took_at = if is_held { path.proved_at } else { path.down.progress_at };
                 let stalled = closing.since.since(took_at);
-                if stalled < progress {
+                // What it has sent or taken a moment ago has not come to the server.
+                let is_unheard = stalled <= path.plan.delay_us * 1_000;
+                if stalled < progress && !is_unheard {
                     let (client, ms) = (net.links[link].client, stalled / 1_000_000);
                     return Err((
                         Law::Cause,
