@@ -2,7 +2,10 @@
 
 use std::{rc::Rc, time::Duration};
 
-use tokio::{sync::mpsc, time::MissedTickBehavior};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::MissedTickBehavior,
+};
 
 use super::{
     admission::balancer::Role,
@@ -15,9 +18,9 @@ use super::{
 
 /// Turns that a feed may cause in a row before the runtime gets its share.
 const TURNS_IN_A_ROW: u32 = 8;
-/// How often the runtime gets its share. Each time it polls up to 61 tasks, while a turn may write to 128 sessions, of which
-/// each may be answered by a pong.
-const YIELDS: u32 = 4;
+/// How often the runtime gets its share, at most. Each time it polls up to 61 tasks, while a turn may write to 128 sessions,
+/// of which each may be answered by a pong.
+const YIELDS_MAX: u32 = 4;
 
 impl Shard {
     /// Accepts and serves until drained.
@@ -38,17 +41,18 @@ impl Shard {
         };
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let asked = Rc::new(Notify::new());
+        tokio::task::spawn_local(answer(Rc::clone(&self), Rc::clone(&asked)));
         let mut in_a_row = 0;
         loop {
             let Some(due) = self.turn() else { return };
             // With work left, only check whether anything else has come, and give the runtime its share.
             let wait = self.wait(&due);
+            self.ask(wait, &asked);
             // Not a branch of the `select!`: a feed that keeps waking the shard would be ready first each time, and
             // sessions would not be read while there is work.
             if wait.is_zero() || in_a_row >= TURNS_IN_A_ROW {
-                for _ in 0..YIELDS {
-                    tokio::task::yield_now().await;
-                }
+                self.yield_to_sessions().await;
                 in_a_row = 0;
             }
             tokio::select! {
@@ -64,6 +68,38 @@ impl Shard {
                 () = pause(timer.as_ref(), wait) => in_a_row = 0,
             }
         }
+    }
+}
+
+impl Shard {
+    /// Asks how long input waits while there is work.
+    fn ask(&self, wait: Duration, asked: &Notify) {
+        let mut core = self.core.borrow_mut();
+        if !wait.is_zero() {
+            core.lag.rest();
+        } else if core.lag.ask(self.node.clock.now()) {
+            asked.notify_one();
+        }
+    }
+
+    /// Gives the runtime its share: again for as long as sessions have something to read, since each time costs a look at
+    /// all sockets.
+    async fn yield_to_sessions(&self) {
+        for _ in 0..YIELDS_MAX {
+            let polled = self.core.borrow().polled;
+            tokio::task::yield_now().await;
+            if self.core.borrow().polled == polled {
+                return;
+            }
+        }
+    }
+}
+
+/// The runtime polls the tasks of sessions in the order in which their input was seen, and this one behind them.
+async fn answer(shard: Rc<Shard>, asked: Rc<Notify>) {
+    loop {
+        asked.notified().await;
+        shard.core.borrow_mut().lag.answer(shard.node.clock.now());
     }
 }
 

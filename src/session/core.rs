@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     audited::AuditState,
-    inbound::backlog::Backlog,
+    inbound::{backlog::Backlog, lag::ReadLag},
     node::NodeState,
     outbound::{pacing::WritePacing, prepared::PreparedFrame},
     peer::Agents,
@@ -42,6 +42,10 @@ pub struct Core<S> {
     /// By their index in the fan-out.
     pub sessions: Vec<Option<Box<Session<S>>>>,
     pub stats: ShardStats,
+    /// How often a session was polled: whether the last ones had something to read, the driver learns from it.
+    pub polled: u64,
+    /// How long input may have waited.
+    pub lag: ReadLag,
     pub reader: CommandReader,
     pub(super) audit_state: AuditState,
     /// Of published ticks; `None` until there are some.
@@ -118,6 +122,8 @@ impl<S: SessionSocket> Core<S> {
             inflater: Inflater::default(),
             sessions: Vec::new(),
             stats: ShardStats::default(),
+            polled: 0,
+            lag: ReadLag::default(),
             reader: CommandReader::with_fields(Arc::clone(&node.fields)),
             audit_state: AuditState::default(),
             decoder: None,

@@ -80,6 +80,15 @@ impl Budget {
         (!is_within).then_some(LimitHit::Frames)
     }
 
+    /// Counts a frame that has arrived whole. Returns the budget that it exceeds.
+    pub fn take_frame(&mut self, bytes: usize, limits: &Limits, now: Nanos) -> Option<LimitHit> {
+        if !self.take_bytes(bytes, limits, now) {
+            return Some(LimitHit::InboundBytes);
+        }
+        let is_within = self.take_frames(1, limits, now) || is_planted(Fault::CountsNoFrames);
+        (!is_within).then_some(LimitHit::Frames)
+    }
+
     /// Gives back what a message cost that is not to be counted.
     pub fn give_back(&mut self, bytes: usize, limits: &Limits, now: Nanos) {
         self.bytes.give(bytes as f32, limits.inbound_bytes_per_second, limits.inbound_bytes_burst, now);

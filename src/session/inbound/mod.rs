@@ -8,6 +8,7 @@ mod commands;
 mod discard;
 mod entitled;
 pub mod job;
+pub mod lag;
 mod list;
 mod publish;
 pub mod query;

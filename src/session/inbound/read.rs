@@ -94,6 +94,7 @@ impl<S: SessionSocket> Core<S> {
         inbound: &mut Inbound,
         context: &mut Context<'_>,
     ) -> Poll<()> {
+        self.polled = self.polled.wrapping_add(1);
         self.resume_writing(key, stream, context);
         let mut bytes = 0;
         for _ in 0..MESSAGES_A_TURN {
@@ -113,12 +114,11 @@ impl<S: SessionSocket> Core<S> {
                 continue;
             }
             // A session that has nothing to read gets no decoder.
-            let progress = if inbound.decoder.is_some() || stream.poll_readable(context).is_ready() {
-                self.read_message(key, stream, inbound)
-            } else {
-                Progress::WouldBlock
-            };
-            match progress {
+            if inbound.decoder.is_none() && stream.poll_readable(context).is_pending() {
+                self.flush_own(key);
+                return if self.session(key).is_some() { Poll::Pending } else { Poll::Ready(()) };
+            }
+            match self.read_message(key, stream, inbound) {
                 Progress::Message(more) => {
                     bytes += more;
                     if bytes > BYTES_A_TURN {
@@ -180,9 +180,7 @@ impl<S: SessionSocket> Core<S> {
         };
         let message = context.read(&mut counted);
         if let Some(limit) = counted.spent {
-            self.stats.limits[limit as usize] += 1;
-            self.close(key, CloseReason::Policy);
-            return Progress::Ended;
+            return self.end_by_budget(key, limit);
         }
         match message {
             Ok(message) => {
@@ -211,8 +209,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Reads between two messages, and takes the proofs of reading that come first. What is behind them is left to a
-    /// decoder; `None` when there is some.
+    /// Reads between two messages, and takes the proofs of reading that come first: whole frames, which neither the
+    /// boundary nor a decoder has to follow. What is behind them is left to a decoder; `None` when there is some.
     fn read_small(
         &mut self,
         key: SessionKey,
@@ -220,9 +218,8 @@ impl<S: SessionSocket> Core<S> {
         inbound: &mut Inbound,
         now: Nanos,
     ) -> Option<Progress> {
-        let node = Arc::clone(&self.node);
         let mut buffer = [0; READ_BUFFER_BYTES];
-        let bytes = match stream.receive(&mut buffer) {
+        let mut rest = match stream.receive(&mut buffer) {
             Ok(bytes @ 1..) => &mut buffer[..bytes],
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(Progress::WouldBlock),
             Ok(0) | Err(_) => {
@@ -230,33 +227,40 @@ impl<S: SessionSocket> Core<S> {
                 return Some(Progress::Ended);
             }
         };
+        let bytes = rest.len();
+        while let Some((small, length)) = Small::read(rest) {
+            match small {
+                Small::Pong(position) => self.take_pong(key, position, now),
+                // The decoder's, which reports the fault.
+                Small::Ack(seen) if self.take_ack(key, seen, now).is_err() => break,
+                Small::Ack(_) => {}
+            }
+            let session = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut);
+            let Some(session) = session else { return Some(Progress::Ended) };
+            if let Some(limit) = session.budget.take_frame(length, &self.node.limits, now) {
+                return Some(self.end_by_budget(key, limit));
+            }
+            self.note_heard(key, now);
+            rest = &mut rest[length..];
+        }
+        if rest.is_empty() {
+            return Some(Progress::Message(bytes));
+        }
+        let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return Some(Progress::Ended) };
         let mut arrivals = VecDeque::new();
         let note = |arrival| arrivals.push_back(arrival);
-        if let Some(limit) = session.budget.take_input(&mut inbound.boundary, bytes, note, &node.limits, now)
-        {
-            self.stats.limits[limit as usize] += 1;
-            self.close(key, CloseReason::Policy);
-            return Some(Progress::Ended);
-        }
-        let mut rest = &*bytes;
-        while let Some((small, length)) = Small::read(rest) {
-            match small {
-                Small::Pong { payload, bytes } => self.take_pong(key, &payload[..bytes], now),
-                Small::Ack(seen) if self.take_ack(key, seen, now).is_ok() => {
-                    // It was a message of data.
-                    arrivals.pop_front();
-                }
-                Small::Ack(_) => break,
-            }
-            self.note_heard(key, now);
-            rest = &rest[length..];
-        }
-        if rest.is_empty() {
-            return Some(Progress::Message(bytes.len()));
+        if let Some(limit) = session.budget.take_input(&mut inbound.boundary, rest, note, &node.limits, now) {
+            return Some(self.end_by_budget(key, limit));
         }
         inbound.decoder = Some(decoder(rest.to_vec(), arrivals, &node.limits));
         None
+    }
+
+    fn end_by_budget(&mut self, key: SessionKey, limit: LimitHit) -> Progress {
+        self.stats.limits[limit as usize] += 1;
+        self.close(key, CloseReason::Policy);
+        Progress::Ended
     }
 
     fn note_heard(&mut self, key: SessionKey, now: Nanos) {
@@ -281,7 +285,10 @@ impl<S: SessionSocket> Core<S> {
             }
             Message::Binary(_) => self.close(key, CloseReason::UnsupportedData),
             Message::Close(_) => self.closed_by_client(key),
-            Message::Pong(payload) => self.take_pong(key, &payload, now),
+            Message::Pong(payload) => {
+                let position = <[u8; 8]>::try_from(&payload[..]).ok();
+                self.take_pong(key, position.map(u64::from_be_bytes), now);
+            }
             Message::Ping(_) | Message::Frame(_) => {}
         }
         Progress::Message(bytes)

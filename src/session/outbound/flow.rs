@@ -7,7 +7,7 @@
 
 use std::{cmp::Reverse, sync::Arc};
 
-use super::window::{BadAck, DataHold, Proved, ReadProof, ReadWindow, Sent, Verdict};
+use super::window::{BadAck, DataHold, HeardAt, Proved, ReadProof, ReadWindow, Sent, Verdict};
 use crate::{
     fanout::SessionKey,
     limits::Limits,
@@ -200,17 +200,18 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// A pong with this payload has come.
-    pub(in crate::session) fn take_pong(&mut self, key: SessionKey, payload: &[u8], now: Nanos) {
+    /// A pong has come: with a position, or with a payload of another length.
+    pub(in crate::session) fn take_pong(&mut self, key: SessionKey, position: Option<u64>, now: Nanos) {
         let node = &self.node;
         let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
             return;
         };
         session.answers_pings = true;
         session.progress_at = now;
-        let Ok(position) = <[u8; 8]>::try_from(payload) else { return };
+        let Some(position) = position else { return };
         let Some(window) = session.window.as_deref_mut() else { return };
-        let proved = window.pong(u64::from_be_bytes(position), now, target_nanos(&node.limits));
+        let heard = HeardAt { at: now, late_nanos: self.lag.nanos(now) };
+        let proved = window.pong(position, heard, target_nanos(&node.limits));
         if let Some(proved) = proved {
             self.proved(key, proved, now);
         }
@@ -237,7 +238,8 @@ impl<S: SessionSocket> Core<S> {
             return if seen > most { Err(BadAck { least: 0, most }) } else { Ok(()) };
         }
         let Some(window) = session.window.as_deref_mut() else { return Ok(()) };
-        let proved = window.ack(seen, sent, now, target_nanos(limits))?;
+        let heard = HeardAt { at: now, late_nanos: self.lag.nanos(now) };
+        let proved = window.ack(seen, sent, heard, target_nanos(limits))?;
         session.progress_at = now;
         self.proved(key, proved.unwrap_or(Proved { rx: None }), now);
         Ok(())

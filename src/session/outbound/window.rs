@@ -11,6 +11,8 @@
 //! read; one beyond [`UNPROVEN`] grows only while what is under way is read within the least delay and the target. A session
 //! that was refused has a mark to wait for.
 
+mod adapt;
+mod pace;
 mod proof;
 mod spacing;
 #[cfg(test)]
@@ -19,7 +21,7 @@ mod tests;
 use std::collections::VecDeque;
 
 pub use self::proof::ReadProof;
-use self::spacing::Spacing;
+use self::{pace::RecentReading, spacing::Spacing};
 use crate::tick::Nanos;
 
 /// How much a session was sent.
@@ -40,6 +42,14 @@ struct Mark {
     rx: Option<Nanos>,
     /// What was under way when it was made, itself included.
     flight: u64,
+}
+
+/// When a proof was heard.
+#[derive(Clone, Copy, Debug)]
+pub struct HeardAt {
+    pub at: Nanos,
+    /// It may have waited as long in the server, which had other things to do. That is no delay of the client.
+    pub late_nanos: u64,
 }
 
 /// Whether a frame may be sent.
@@ -90,6 +100,8 @@ pub struct ReadWindow {
     mark_at: u64,
     /// In [`Sent::cost`].
     size: u64,
+    /// Frames that may be under way.
+    frames_max: u64,
     /// When the session was last refused.
     full_at: Option<Nanos>,
     /// Since when it has been refused without a break.
@@ -98,8 +110,13 @@ pub struct ReadWindow {
     /// From a mark to its proof, the last one and the least so far.
     delay_nanos: u64,
     least_nanos: u64,
+    /// When the last proof came.
+    proved_at: Nanos,
+    pace: RecentReading,
     /// What the client reads in a small part of the target, by the last proof.
     brief_bytes: u64,
+    /// What is left of the window when the next mark is due: with a client in step, what it is sent until the proof comes.
+    reserve: u64,
     /// Marks before this were sent under a larger window.
     shrunk_at: Nanos,
     spacing: Spacing,
@@ -115,8 +132,6 @@ pub const UNPROVEN: u64 = 48 * 1024;
 const INITIAL: u64 = UNPROVEN;
 /// A window below this is of a slow client: all its frames are small.
 const SLOW: u64 = 16 * 1024;
-/// While answers are that prompt, a frame that is read within this part of the target is no reason for smaller ones.
-const BRIEF_SHARE: u64 = 4;
 /// The least window: one small frame.
 const FLOOR: u64 = 2 * 1024;
 /// Where the first ping goes.
@@ -151,13 +166,17 @@ impl ReadWindow {
             marks: VecDeque::new(),
             mark_at: sent.cost().max(FIRST_MARK),
             size: INITIAL,
+            frames_max: u64::MAX,
             full_at: None,
             full_since: None,
             proof: ReadProof::Awaited,
             delay_nanos: 0,
             least_nanos: u64::MAX,
+            proved_at: now,
+            pace: RecentReading::new(now),
             brief_bytes: 0,
-            shrunk_at: now,
+            reserve: INITIAL / 2,
+            shrunk_at: Nanos(i64::MIN),
             spacing: Spacing::new(now),
             probed_at: now,
         }
@@ -169,7 +188,7 @@ impl ReadWindow {
             return Verdict::Send;
         }
         let frames = sent.frames.saturating_sub(self.read.frames);
-        let is_full = self.flight(sent) >= self.size || frames >= self.spacing.frames_max(self.least_nanos);
+        let is_full = self.flight(sent) >= self.size || frames >= self.frames_max;
         // Acknowledgements are of frames: when all are, only answers are under way, and no proof of those would come.
         let is_all_seen = self.proof == ReadProof::Acks && self.seen >= sent.frames;
         if is_full && !is_all_seen {
@@ -189,7 +208,11 @@ impl ReadWindow {
         match self.proof {
             ReadProof::Missing => self.mark_at,
             _ if self.spacing.is_on() => 0,
-            _ => self.mark_at.min(self.read.cost() + self.size),
+            // No more frames than that are under way at this cost.
+            _ => {
+                let frames = self.frames_max.saturating_mul(FRAME_COST);
+                self.mark_at.min(self.read.cost().saturating_add(self.size.min(frames)))
+            }
         }
     }
 
@@ -224,28 +247,33 @@ impl ReadWindow {
                 index % 2 == 1
             });
         }
-        let flight = self.flight(sent);
-        self.marks.push_back(Mark { sent, at: now, rx, flight });
-        let step = match self.proof {
+        self.marks.push_back(Mark { sent, at: now, rx, flight: self.flight(sent) });
+        self.mark_at = sent.cost() + self.mark_step();
+        self.proof != ReadProof::Acks
+    }
+
+    /// From a mark, or from what is read when there is none, to the next mark.
+    fn mark_step(&self) -> u64 {
+        match self.proof {
             ReadProof::Missing => BETWEEN_UNANSWERED,
             ReadProof::Acks => (self.size / 8).max(BETWEEN_ACKS),
             ReadProof::Pongs if self.spacing.is_on() => 0,
-            ReadProof::Awaited | ReadProof::Pongs => (self.size / 2).max(BETWEEN_PINGS),
-        };
-        self.mark_at = sent.cost() + step;
-        self.proof != ReadProof::Acks
+            ReadProof::Awaited | ReadProof::Pongs => {
+                (self.size - self.reserve.min(self.size / 2)).max(BETWEEN_PINGS)
+            }
+        }
     }
 
     /// A pong with this payload has arrived. `None` when it answers none of the pings that are under way, or the client
     /// proves by `ack` what it has read.
-    pub fn pong(&mut self, position: u64, now: Nanos, target_nanos: u64) -> Option<Proved> {
+    pub fn pong(&mut self, position: u64, heard: HeardAt, target_nanos: u64) -> Option<Proved> {
         if self.proof == ReadProof::Acks {
             return None;
         }
         let index = self.marks.iter().position(|mark| mark.sent.bytes == position)?;
         let mark = self.marks.drain(..=index).next_back()?;
         self.proof = ReadProof::Pongs;
-        Some(self.proved(&mark, mark.sent, now, target_nanos))
+        Some(self.proved(&mark, mark.sent, heard, target_nanos))
     }
 
     /// The client has read so many frames of data.
@@ -256,12 +284,13 @@ impl ReadWindow {
         &mut self,
         seen: u64,
         sent: Sent,
-        now: Nanos,
+        heard: HeardAt,
         target_nanos: u64,
     ) -> Result<Option<Proved>, BadAck> {
         if seen < self.seen || seen > sent.frames {
             return Err(BadAck { least: self.seen, most: sent.frames });
         }
+        self.pace.note_frames(seen - self.seen, heard.at, target_nanos);
         self.seen = seen;
         self.proof = ReadProof::Acks;
         let passed = self.marks.iter().take_while(|mark| mark.sent.frames <= seen).count();
@@ -271,11 +300,12 @@ impl ReadWindow {
         let read = between(from, to, seen);
         self.mark_at = self.mark_at.min(sent.cost() + BETWEEN_ACKS);
         if let Some(mark) = mark {
-            return Ok(Some(self.proved(&mark, read, now, target_nanos)));
+            return Ok(Some(self.proved(&mark, read, heard, target_nanos)));
         }
         if read.bytes > self.read.bytes {
             self.read = read;
         }
+        self.renew_frames_max(target_nanos);
         Ok(None)
     }
 
@@ -318,67 +348,6 @@ impl ReadWindow {
 
     fn flight(&self, sent: Sent) -> u64 {
         sent.cost().saturating_sub(self.read.cost())
-    }
-
-    fn proved(&mut self, mark: &Mark, read: Sent, now: Nanos, target_nanos: u64) -> Proved {
-        let delay_nanos = now.since(mark.at).max(1);
-        let gained = read.cost().saturating_sub(self.read.cost());
-        self.read = read;
-        self.full_since = None;
-        self.delay_nanos = delay_nanos;
-        self.least_nanos = self.least_nanos.min(delay_nanos);
-        // What was under way has taken this long to be read.
-        let rate = mark.flight as f64 / delay_nanos as f64;
-        let queued = delay_nanos - self.least_nanos;
-        let brief_nanos = if queued > target_nanos / BRIEF_SHARE { 0 } else { target_nanos / BRIEF_SHARE };
-        self.brief_bytes = (rate * brief_nanos as f64) as u64;
-        if queued > target_nanos {
-            if mark.at >= self.shrunk_at {
-                self.shrink(rate, delay_nanos, target_nanos);
-                self.shrunk_at = now;
-            }
-            if queued > 2 * target_nanos {
-                self.spacing.too_many(mark.at, now, target_nanos);
-            }
-        } else {
-            self.grow(mark, rate, gained, target_nanos);
-            if self.spacing.enough(now, target_nanos) {
-                self.size = 2 * FLOOR;
-            }
-        }
-        Proved { rx: mark.rx }
-    }
-
-    /// To what the client reads within less than the target, or to the floor.
-    fn shrink(&mut self, rate: f64, delay_nanos: u64, target_nanos: u64) {
-        let is_least = self.size == FLOOR;
-        let within = (self.least_nanos + target_nanos / 10 * 7) as f64;
-        self.size = ((rate * within) as u64).clamp(FLOOR, self.size);
-        if is_least {
-            // Less cannot be under way: the path itself has become longer, or so slow that one frame takes as long.
-            self.least_nanos = delay_nanos;
-        }
-    }
-
-    /// Not beyond what the client reads within the target.
-    fn grow(&mut self, mark: &Mark, rate: f64, gained: u64, target_nanos: u64) {
-        let queued = self.delay_nanos - self.least_nanos;
-        let most = (rate * (self.least_nanos + target_nanos) as f64) as u64;
-        let is_wary = self.spacing.is_trial(Nanos(mark.at.0.saturating_add_unsigned(self.delay_nanos)));
-        let is_prompt = queued <= target_nanos / 8 && !is_wary;
-        if self.full_at.is_some_and(|at| at >= mark.at) {
-            // `most` bounds the delay. A delay below the target may be the server's own, when it has much to do: a window
-            // that grew slowly then would hold back a client in step, and make the server slower still.
-            let more = if is_wary { gained / 8 } else { gained };
-            let most = if is_prompt { most.max(self.size + gained / 2) } else { most };
-            self.size = self.size.max((self.size + more).min(most));
-        } else if is_prompt && self.size < UNPROVEN {
-            // A client in step needs few pings.
-            self.size = self.size.max((self.size + gained / 2).min(most.min(UNPROVEN)));
-        } else if self.size > UNPROVEN && mark.flight < self.size / 2 {
-            // What is not used is not proven for ever.
-            self.size = (self.size - self.size / 16).max(UNPROVEN);
-        }
     }
 }
 

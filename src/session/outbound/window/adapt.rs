@@ -1,0 +1,129 @@
+//! What a proof changes: how large the window is, how many frames may be under way, and where the next mark goes.
+//!
+//! The delay beyond the least one is a queue. When that is longer than the target the window shrinks to what was read in
+//! time; otherwise it grows, for as long as it was the window that held the session back, or for what the client is sent in
+//! the target anyway.
+
+use super::{FLOOR, HeardAt, Mark, Proved, ReadProof, ReadWindow, Sent, UNPROVEN};
+use crate::tick::Nanos;
+
+/// What a proof has brought.
+#[derive(Clone, Copy)]
+struct Gained {
+    cost: u64,
+    /// Of a frame, on average.
+    frame_cost: u64,
+    /// The proof before it came long ago.
+    is_old: bool,
+    at: Nanos,
+}
+
+/// A window grows for what frames cost beside their bytes, but to no more than so many times the bytes of the target.
+const BYTES_SHARE: u64 = 2;
+/// For so many targets after a delay that was too long, prompt answers may be those of a hidden queue that was just read.
+const WARY_TARGETS: u64 = 16;
+/// While answers are that prompt, a frame that is read within this part of the target is no reason for smaller ones.
+const BRIEF_SHARE: u64 = 4;
+/// Frames to a client that acknowledges, before it has acknowledged one, and at least.
+const FIRST_FRAMES: u64 = 8;
+const FRAMES_MIN: u64 = 3;
+
+impl ReadWindow {
+    pub(super) fn renew_frames_max(&mut self, target_nanos: u64) {
+        let spaced = self.spacing.frames_max(self.least_nanos);
+        self.frames_max = match self.proof {
+            ReadProof::Acks if self.least_nanos == u64::MAX => FIRST_FRAMES,
+            // Its program may need long for a frame, however few bytes there are.
+            ReadProof::Acks => {
+                let read = self.pace.frames_within(2 * (self.least_nanos + target_nanos));
+                spaced.min(read.max(FRAMES_MIN))
+            }
+            _ => spaced,
+        };
+    }
+
+    pub(super) fn proved(&mut self, mark: &Mark, read: Sent, heard: HeardAt, target_nanos: u64) -> Proved {
+        let now = heard.at;
+        let whole_nanos = now.since(mark.at).max(1);
+        let delay_nanos = whole_nanos.saturating_sub(heard.late_nanos).max(1);
+        let gained = read.cost().saturating_sub(self.read.cost());
+        let bytes = read.bytes.saturating_sub(self.read.bytes);
+        let frame_cost = gained / read.frames.saturating_sub(self.read.frames).max(1);
+        let is_old = now.since(self.proved_at) > 4 * target_nanos;
+        self.pace.note_read(gained, bytes, now, target_nanos);
+        self.read = read;
+        self.proved_at = now;
+        self.full_since = None;
+        self.delay_nanos = delay_nanos;
+        // Of the whole: where the server's part was taken for larger than it is, no path becomes shorter than any.
+        self.least_nanos = self.least_nanos.min(whole_nanos);
+        // What was under way has taken this long to be read.
+        let rate = mark.flight as f64 / delay_nanos as f64;
+        let queued = delay_nanos.saturating_sub(self.least_nanos);
+        let brief_nanos = if queued > target_nanos / BRIEF_SHARE { 0 } else { target_nanos / BRIEF_SHARE };
+        self.brief_bytes = (rate * brief_nanos as f64) as u64;
+        self.reserve = self.size / 2;
+        if queued > target_nanos {
+            if mark.at >= self.shrunk_at {
+                self.shrink(rate, delay_nanos, target_nanos);
+                self.shrunk_at = now;
+            }
+            let is_trial = self.spacing.is_trial(mark.at);
+            if is_trial || queued > 2 * target_nanos {
+                self.spacing.too_many(mark.at, now, target_nanos.max(self.least_nanos));
+            }
+        } else {
+            self.grow(mark, rate, Gained { cost: gained, frame_cost, is_old, at: now }, target_nanos);
+            if self.spacing.enough(now, target_nanos) {
+                self.size = 2 * FLOOR;
+            }
+        }
+        if self.marks.is_empty() && self.proof != ReadProof::Acks {
+            self.mark_at = read.cost() + self.mark_step();
+        }
+        self.renew_frames_max(target_nanos);
+        Proved { rx: mark.rx }
+    }
+
+    /// To what the client reads within less than the target, or to the floor.
+    fn shrink(&mut self, rate: f64, delay_nanos: u64, target_nanos: u64) {
+        let is_least = self.size == FLOOR;
+        let within = (self.least_nanos + target_nanos / 10 * 7) as f64;
+        self.size = ((rate * within) as u64).clamp(FLOOR, self.size);
+        if is_least {
+            // Less cannot be under way: the path itself has become longer, or so slow that one frame takes as long.
+            self.least_nanos = delay_nanos;
+        }
+    }
+
+    /// Not beyond what the client reads within the target.
+    fn grow(&mut self, mark: &Mark, rate: f64, gained: Gained, target_nanos: u64) {
+        let queued = self.delay_nanos.saturating_sub(self.least_nanos);
+        let most = (rate * (self.least_nanos + target_nanos) as f64) as u64;
+        let is_wary =
+            self.spacing.is_trial(gained.at) || gained.at.since(self.shrunk_at) < WARY_TARGETS * target_nanos;
+        let is_prompt = queued <= target_nanos / 8 && !is_wary;
+        let used =
+            self.pace.cost_within(target_nanos).min(BYTES_SHARE * self.pace.bytes_within(target_nanos));
+        if self.full_at.is_some_and(|at| at >= mark.at) {
+            // `most` bounds the delay. A delay below the target may be the server's own, when it has much to do: a window
+            // that grew slowly then would hold back a client in step, and make the server slower still.
+            let more = if is_wary { gained.cost / 8 } else { gained.cost };
+            let most = if is_prompt { most.max(self.size + gained.cost / 2) } else { most };
+            self.size = self.size.max((self.size + more).min(most));
+        } else if is_prompt && self.size < UNPROVEN.max(used) {
+            // A client in step needs few pings: one for what it is sent within the target. One that acknowledges needs none.
+            let wanted = if self.proof == ReadProof::Pongs { UNPROVEN.max(used) } else { UNPROVEN };
+            self.size = self.size.max((self.size + gained.cost / 2).min(most.min(wanted)));
+        } else if self.size > UNPROVEN && gained.is_old {
+            // What is not used is not proven for ever.
+            self.size = (self.size / 2).max(UNPROVEN);
+        } else if self.size > UNPROVEN && mark.flight < self.size / 2 {
+            self.size = (self.size - self.size / 16).max(UNPROVEN);
+        }
+        if is_prompt {
+            let meanwhile = self.pace.cost_within(2 * self.delay_nanos);
+            self.reserve = meanwhile.saturating_add(gained.frame_cost + self.size / 8);
+        }
+    }
+}
