@@ -44,6 +44,24 @@ REFUSED = [
         width=8,
         stack=True,
     ),
+    lines(
+        "Key servers",
+        "How long it is since each key server has given keys, by its place in auth.keys: it should stay below an hour. Those of before stay in force. Failures a second are on their own scale.",
+        [
+            query("max by (server) (tickcast_key_server_age_seconds{$})", "age of {{server}}"),
+            query("sum(rate(tickcast_key_fetch_failures_total{$}[$__rate_interval]))", "failures"),
+        ],
+        "s",
+        width=8,
+        overrides=[on_the_right("failures", "reqps")],
+    ),
+    lines(
+        "Limits by user",
+        "How often a user's sessions together were refused a subscription or a command, or were sent frames later. `/debug/users` says whose they are.",
+        [query('sum by (limit) (rate(tickcast_limit_hits_total{$,limit=~"user_.*"}[$__rate_interval]))', "{{limit}}")],
+        "reqps",
+        width=8,
+    ),
 ]
 
 TLS = [

@@ -70,12 +70,16 @@ pub enum KeyError {
     SymmetricJwk,
     #[error("none of its {0} keys can verify tokens here; it needs one for RS256, ES256 or EdDSA")]
     NoneUsable(usize),
-    #[error("{0} keys are too many; at most {KEYS_MAX} are tried")]
+    #[error("{0} keys are too many; there may be {KEYS_MAX}")]
     TooMany(usize),
+    #[error("{count} keys for {} have no `kid`, and at most {TRIES_MAX} are tried for a token: name them in a JWKS", .algorithm.name())]
+    TooManyUnnamed { algorithm: KeyAlgorithm, count: usize },
 }
 
-/// Keys at once: as many signatures may be tried for one token without `kid`.
+/// Keys at once.
 pub const KEYS_MAX: usize = 64;
+/// As many signatures are tried for one token: a forged one costs no more, whatever keys there are.
+pub const TRIES_MAX: usize = 8;
 const SECRET_BYTES_MIN: usize = 32;
 
 // === impl KeyAlgorithm ===
@@ -237,6 +241,13 @@ impl KeyRing {
         if keys.len() > KEYS_MAX {
             return Err(KeyError::TooMany(keys.len()));
         }
+        for key in &keys {
+            let unnamed = keys.iter().filter(|other| other.algorithm == key.algorithm && other.id.is_none());
+            let count = unnamed.count();
+            if count > TRIES_MAX {
+                return Err(KeyError::TooManyUnnamed { algorithm: key.algorithm, count });
+            }
+        }
         Ok(KeyRing { keys, is_incomplete })
     }
 
@@ -262,18 +273,19 @@ impl KeyRing {
     }
 
     /// The keys that a token with this header may have been signed with: those of its `kid`; or, when it has none, or no
-    /// key has it, those of its algorithm that have no name (without `kid`: all).
+    /// key has it, those of its algorithm that have no name (without `kid`: then those that have one). At most [`TRIES_MAX`].
     pub(super) fn candidates<'r>(
         &'r self,
         algorithm: KeyAlgorithm,
         id: Option<&'r str>,
     ) -> impl Iterator<Item = &'r Key> {
         let is_named = self.has_named(algorithm, id);
+        let of_algorithm = move || self.keys.iter().filter(move |key| key.algorithm == algorithm);
         let fits = move |key: &&Key| match id {
             Some(id) if is_named => key.id.as_deref() == Some(id),
-            Some(_) => key.id.is_none(),
-            None => true,
+            _ => key.id.is_none(),
         };
-        self.keys.iter().filter(move |key| key.algorithm == algorithm).filter(fits)
+        let others = of_algorithm().filter(move |key| id.is_none() && key.id.is_some());
+        of_algorithm().filter(fits).chain(others).take(TRIES_MAX)
     }
 }

@@ -8,7 +8,9 @@ use super::claim::ClaimFault;
 /// Why a token, or the lack of one, gives no rights.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refused {
-    #[error("a token is needed")]
+    #[error(
+        "a token is needed: send it as Authorization: Bearer, or as ?token=; commands of tickcast take --token FILE"
+    )]
     Missing,
     #[error("the token is bad: {0}")]
     Bad(#[from] BadToken),

@@ -127,6 +127,21 @@ impl AccessArgs {
         plain.with(endpoint.with_tls(tls), |_| None)
     }
 
+    /// As [`apply_to_own`](Self::apply_to_own), while the files of its certificates are faulty: it may still use those of
+    /// before, which nobody else has. Whoever listens there is asked, and is sent no token.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub fn apply_to_faulty(&self, endpoint: Endpoint) -> Result<Endpoint, AccessError> {
+        let options = self.identified(TlsOptions::default().unverified())?;
+        Ok(endpoint.with_tls(options.build().map_err(|source| self.fault(source))?))
+    }
+
+    /// Whether authorities were named.
+    pub fn has_ca(&self) -> bool {
+        self.ca.is_some()
+    }
+
     fn trusting(&self, endpoint: Endpoint) -> Result<Endpoint, AccessError> {
         let flag = match (&self.ca, &self.client_cert) {
             (Some(_), _) => "--ca",

@@ -20,6 +20,11 @@ pub fn tls_files(config: &Config) -> Option<TlsFiles> {
     (!files.certs.is_empty()).then_some(files)
 }
 
+/// Whether a service that reads these files now would go on with those of before.
+pub fn are_faulty(config: &Config) -> bool {
+    tls_files(config).is_some_and(|files| !TlsState::check(&files, Clock::system()).is_empty())
+}
+
 /// Files that are missing, wrong or out of their time.
 pub fn faults(gathered: &Gathered) -> Vec<ConfigFault> {
     let Some(files) = tls_files(&gathered.config) else { return Vec::new() };

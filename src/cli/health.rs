@@ -2,7 +2,8 @@
 //!
 //! Not a monitor: it makes one request. Without a URL it uses the address on which the variables and the file (`--config`,
 //! or `TICKCAST_CONFIG`) let the server of this machine listen, the one for operators if there is one. So the check of a
-//! container need not repeat the port. Over TLS it takes exactly the certificates that are configured.
+//! container need not repeat the port. Over TLS it takes exactly the certificates that are configured; while their files are
+//! faulty it takes any, for the server goes on with those of before.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -16,6 +17,7 @@ use tokio::{runtime, time::timeout};
 
 use super::{
     access::AccessArgs,
+    certificates,
     settings::SettingsArgs,
     shell::{EXIT_USAGE, complain},
 };
@@ -91,6 +93,11 @@ fn configured(args: &HealthArgs) -> Result<Endpoint, String> {
     let scheme = if config.tls_certs.is_empty() { "http" } else { "https" };
     let endpoint = Endpoint::parse(&format!("{scheme}://{}", reachable(listen)));
     let endpoint = endpoint.map_err(|error| format!("{error}\n"))?;
+    if endpoint.is_tls() && !args.access.has_ca() && certificates::are_faulty(&config) {
+        let why = "the files of `tls.certs` and `tls.keys` are faulty, so that whoever listens there is asked; `tickcast check` says more";
+        complain(format_args!("tickcast: {why}\n"));
+        return args.access.apply_to_faulty(endpoint).map_err(|error| format!("{error}\n"));
+    }
     args.access.apply_to_own(endpoint, &config.tls_certs).map_err(|error| format!("{error}\n"))
 }
 

@@ -23,6 +23,7 @@ mod tests;
 pub use message::{TICKS_A_MESSAGE, TickDecoder, TickMessage};
 pub use outcome::{Outcome, REJECTED_KEPT, RejectedEntry, SEQS_KEPT};
 pub use publishers::{
-    Begun, NumberFault, NumberTurn, NumberedMessage, PUBLISHERS_MAX, PublisherName, Publishers,
+    Begun, NumberFault, NumberTurn, NumberedMessage, PUBLISHERS_MAX, PUBLISHERS_OF_USER_MAX, Publisher,
+    PublisherName, Publishers,
 };
 pub use sink::{PublishSink, Taking};

@@ -4,7 +4,7 @@
 //! outcome of the last number of each publisher is kept for that. It is kept as long as the market: both begin anew with
 //! the process, so what one process took in is never in another's market.
 //!
-//! Loss first: [`PUBLISHERS_MAX`] are known. When one more comes, the one that has been silent longest is forgotten if that
+//! Loss first: [`PUBLISHERS_MAX`] are known, [`PUBLISHERS_OF_USER_MAX`] of one user. When one more comes, the one that has been silent longest is forgotten if that
 //! is longer than [`KEPT_NANOS`]; otherwise the new one is refused. A publisher that is not known begins at number 1, so
 //! one that was forgotten is refused, and what it repeats is not taken in a second time.
 //!
@@ -26,10 +26,19 @@ use crate::tick::{Nanos, Symbol};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct PublisherName(CompactString);
 
+/// A publisher: the name that it gives itself, among those of its user. Another user's publisher of the same name is
+/// another one, so nobody uses up the numbers of somebody else.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Publisher {
+    /// `None` for those without a token, or with one that names no user.
+    pub user: Option<CompactString>,
+    pub name: PublisherName,
+}
+
 /// A message's publisher, and its number.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NumberedMessage {
-    pub publisher: PublisherName,
+    pub publisher: Publisher,
     /// From 1, one more for each message.
     pub number: u64,
 }
@@ -37,7 +46,7 @@ pub struct NumberedMessage {
 /// All publishers that number their messages.
 #[derive(Default)]
 pub struct Publishers {
-    known: Mutex<HashMap<PublisherName, KnownPublisher>>,
+    known: Mutex<HashMap<Publisher, KnownPublisher>>,
 }
 
 /// One publisher.
@@ -84,12 +93,16 @@ pub enum NumberFault {
         "number {given} of publisher {publisher:?} is being taken in, as it came by another connection: ask again"
     )]
     Busy { publisher: String, given: u64 },
-    #[error("{PUBLISHERS_MAX} publishers are known, and each has sent something within the last hour")]
+    #[error(
+        "{PUBLISHERS_MAX} publishers are known, or {PUBLISHERS_OF_USER_MAX} of this user, and each has sent something within the last hour"
+    )]
     TooMany,
 }
 
 /// Publishers that are known at once.
 pub const PUBLISHERS_MAX: usize = 1_024;
+/// Of one user, so that nobody takes the place of all others.
+pub const PUBLISHERS_OF_USER_MAX: usize = 128;
 /// A publisher that has been silent for longer may be forgotten: an hour.
 const KEPT_NANOS: u64 = 3_600_000_000_000;
 
@@ -116,7 +129,7 @@ impl Publishers {
     /// When its number is not the next, nor the last, or is being taken in.
     pub fn begin(&self, numbered: &NumberedMessage, now: Nanos) -> Result<Begun<'_>, NumberFault> {
         let NumberedMessage { publisher, number: given } = numbered;
-        let (name, given) = (publisher.as_str().to_owned(), *given);
+        let (name, given) = (publisher.name.as_str().to_owned(), *given);
         let mut known = self.lock();
         let entry = if let Some(entry) = known.get_mut(publisher) {
             entry
@@ -126,7 +139,7 @@ impl Publishers {
                 _ => NumberFault::Gap { publisher: name, given, expected: 1 },
             });
         } else {
-            make_room(&mut known, now)?;
+            make_room(&mut known, publisher, now)?;
             known.entry(publisher.clone()).or_default()
         };
         entry.used_at = now;
@@ -155,23 +168,31 @@ impl Publishers {
     }
 
     /// The last number of a publisher that was taken in; 0 for none.
-    pub fn last(&self, publisher: &PublisherName) -> u64 {
+    pub fn last(&self, publisher: &Publisher) -> u64 {
         self.lock().get(publisher).map_or(0, |known| known.last)
     }
 
     /// A panic elsewhere leaves the table consistent: a turn changes an entry at once.
-    fn lock(&self) -> MutexGuard<'_, HashMap<PublisherName, KnownPublisher>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Publisher, KnownPublisher>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Forgets the publisher that has been silent longest, when there are too many.
-fn make_room(known: &mut HashMap<PublisherName, KnownPublisher>, now: Nanos) -> Result<(), NumberFault> {
-    if known.len() < PUBLISHERS_MAX {
+/// Forgets the publisher that has been silent longest, when there are too many, in all or of the user of a new one.
+fn make_room(
+    known: &mut HashMap<Publisher, KnownPublisher>,
+    new: &Publisher,
+    now: Nanos,
+) -> Result<(), NumberFault> {
+    let is_of_user = |publisher: &Publisher| publisher.user == new.user;
+    let of_user = || known.keys().filter(|publisher| is_of_user(publisher)).count();
+    let is_user_full = new.user.is_some() && of_user() >= PUBLISHERS_OF_USER_MAX;
+    if known.len() < PUBLISHERS_MAX && !is_user_full {
         return Ok(());
     }
     let idle = known.iter().filter(|(_, entry)| !entry.is_taking && now.since(entry.used_at) > KEPT_NANOS);
-    let oldest = idle.min_by_key(|(_, entry)| entry.used_at).map(|(name, _)| name.clone());
+    let idle = idle.filter(|(publisher, _)| !is_user_full || is_of_user(publisher));
+    let oldest = idle.min_by_key(|(_, entry)| entry.used_at).map(|(publisher, _)| publisher.clone());
     known.remove(&oldest.ok_or(NumberFault::TooMany)?);
     Ok(())
 }

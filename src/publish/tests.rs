@@ -61,7 +61,11 @@ fn decoder() -> TickDecoder {
 }
 
 fn numbered(publisher: &str, number: u64) -> NumberedMessage {
-    NumberedMessage { publisher: PublisherName::new(publisher).expect("a name"), number }
+    NumberedMessage { publisher: publisher_of(None, publisher), number }
+}
+
+fn publisher_of(user: Option<&str>, name: &str) -> Publisher {
+    Publisher { user: user.map(Into::into), name: PublisherName::new(name).expect("a name") }
 }
 
 /// Decodes a whole message, and takes it in.
@@ -141,8 +145,8 @@ fn numbers_begin_at_1_leave_no_gap_and_the_last_is_answered_again() {
     assert_eq!(expected(take(4)), ("gap", 3));
     assert_eq!(take(2).expect("a retry"), second);
     assert_eq!(market.record("A").0, 2, "two ticks were taken in");
-    assert_eq!(publishers.last(&PublisherName::new("p").expect("a name")), 2);
-    assert_eq!(publishers.last(&PublisherName::new("q").expect("a name")), 0);
+    assert_eq!(publishers.last(&publisher_of(None, "p")), 2);
+    assert_eq!(publishers.last(&publisher_of(None, "q")), 0);
 }
 
 #[test]
@@ -182,6 +186,34 @@ fn publishers_are_bounded_and_only_a_silent_one_is_forgotten() {
     begin("p1", 2, 3_612).expect("it is known still");
 }
 
+#[test]
+fn a_publisher_of_another_user_is_another_one() {
+    let publishers = Publishers::default();
+    let begin = |user: Option<&str>, name: &str, number| {
+        let message = NumberedMessage { publisher: publisher_of(user, name), number };
+        publishers.begin(&message, Nanos(1)).map(|begun| match begun {
+            Begun::First(mut turn) => {
+                turn.begin_taking();
+                true
+            }
+            Begun::Repeated(_) => false,
+        })
+    };
+    assert_eq!(begin(Some("alice"), "gateway", 1), Ok(true));
+    assert_eq!(begin(Some("mallory"), "gateway", 1), Ok(true), "it has numbers of its own");
+    assert_eq!(
+        (begin(Some("alice"), "gateway", 1), begin(Some("alice"), "gateway", 2)),
+        (Ok(false), Ok(true))
+    );
+    assert_eq!(publishers.last(&publisher_of(Some("mallory"), "gateway")), 1);
+    assert_eq!(publishers.last(&publisher_of(None, "gateway")), 0);
+    for at in 1..PUBLISHERS_OF_USER_MAX {
+        assert_eq!(begin(Some("mallory"), &format!("g{at}"), 1), Ok(true));
+    }
+    assert_eq!(begin(Some("mallory"), "more", 1), Err(NumberFault::TooMany));
+    assert_eq!(begin(Some("alice"), "more", 1), Ok(true), "nobody takes the place of others");
+}
+
 // === the law ===
 
 /// Where a connection is cut.
@@ -219,7 +251,7 @@ fn run(seed: u64, retries: usize, has_numbers: bool) -> (BTreeMap<String, (u64, 
         if !late.is_empty() && random.random_range(0..4) == 0 {
             let (ticks, numbered) = late.swap_remove(random.random_range(0..late.len()));
             let _ = publish(&market, &publishers, &ticks, Some(&numbered).filter(|_| has_numbers));
-            let sender = senders.iter_mut().find(|sender| sender.name == numbered.publisher.as_str());
+            let sender = senders.iter_mut().find(|sender| sender.name == numbered.publisher.name.as_str());
             let sender = sender.expect("each has a sender");
             if sender.number == numbered.number && sender.first.is_none() {
                 sender.first = publishers.begin(&numbered, Nanos(1)).ok().and_then(|begun| match begun {

@@ -10,8 +10,6 @@ use std::{
 use hyper::{HeaderMap, header::HeaderValue};
 use tokio::sync::mpsc::UnboundedSender;
 
-#[cfg(feature = "tls")]
-use super::tls::state::TlsState;
 use super::{
     admission::{
         addresses::SessionAddresses,
@@ -20,6 +18,8 @@ use super::{
     },
     message::ToShard,
 };
+#[cfg(feature = "tls")]
+use super::{keys::KeyServerStats, tls::state::TlsState};
 use crate::{
     live::Live,
     proxies::{ClientAddress, ForwardedFault, TrustedProxies},
@@ -51,6 +51,9 @@ pub struct ServerState {
     /// Certificates and handshakes, where TLS is spoken.
     #[cfg(feature = "tls")]
     pub tls: Option<Arc<TlsState>>,
+    /// How asking key servers goes.
+    #[cfg(feature = "tls")]
+    pub key_servers: Arc<KeyServerStats>,
     /// Final reports of shards that have ended, by shard number: the accounts balance until the process ends.
     pub ended: Mutex<HashMap<usize, ShardReport>>,
 }
@@ -79,6 +82,8 @@ impl ServerState {
             unregistered: Throttle::default(),
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "tls")]
+            key_servers: Arc::default(),
             ended: Mutex::default(),
         }
     }

@@ -152,7 +152,9 @@ impl CloseReason {
             CloseReason::MemoryBudget => "too many answers were not read: read them, then ask again",
             CloseReason::Origin => "this origin is not allowed",
             CloseReason::NoKeys => "tokens cannot be checked yet, the keys are not there: come back",
-            CloseReason::BadToken => "no valid token: it is missing, or was refused",
+            CloseReason::BadToken => {
+                "no valid token: it is missing, or was refused; send Authorization: Bearer, or auth; commands take --token"
+            }
             CloseReason::Expired => "the token has expired: come back with a new token",
             CloseReason::Revoked => "the token, or its user, was revoked",
             CloseReason::TooManyOfUser => "this user has as many sessions as the token allows",

@@ -51,6 +51,7 @@ CAUSED = {
     "TickcastCertificateExpires": ("doctored", "a doctored scrape: a certificate that ends tomorrow"),
     "TickcastTlsFilesFaulty": ("doctored", "a doctored scrape: the files of TLS have a fault"),
     "TickcastTokensRefused": ("doctored", "a doctored scrape: a bad token each second"),
+    "TickcastKeyServerFails": ("doctored", "a doctored scrape: a key server that has long given no keys"),
     "TickcastAuditFailed": ("doctored", "a doctored scrape: no disk is full"),
     "TickcastAbsent": (None, "every target was removed"),
 }
@@ -291,6 +292,7 @@ class Doctored:
                 since = f"{time.time() - STARTED:.0f}"
                 lines += [
                     f'tickcast_tls_certificate_expires_seconds{{certificate="0"}} {time.time() + 86400:.0f}',
+                    'tickcast_key_server_age_seconds{server="0"} 60',
                     f'tickcast_tls_handshakes_total{{version="1.3",kind="full"}} {since}',
                     f'tickcast_tls_rejected_total{{reason="timeout"}} {since}',
                 ]
@@ -323,6 +325,8 @@ def doctor(line):
         return f"{name} {int(value) - 1}"
     if name == "tickcast_tls_files_faulty":
         return f"{name} 1"
+    if name == "tickcast_key_fetch_failures_total":
+        return f"{name} {time.time() - STARTED:.0f}"
     if name.startswith("tickcast_tls_handshake_seconds") or name == 'tickcast_access_refused_total{reason="bad_token"}':
         return f"{name} {time.time() - STARTED:.0f}"
     return line

@@ -67,8 +67,8 @@ async def panels_have_data(report):
             # Alerts fire when servers are sick: asked below, when they do.
             if target["expr"].startswith("ALERTS"):
                 continue
-            # The healthy server speaks without TLS; one whose alerts fire shows what TLS tells.
-            if picked is ONE and "tickcast_tls_" in target["expr"]:
+            # The healthy server speaks without TLS, and asks no key server; one whose alerts fire shows what both tell.
+            if picked is ONE and any(of in target["expr"] for of in ("tickcast_tls_", "tickcast_key_server_")):
                 continue
             found = await until(f"an answer to {where}: {target['expr']}", lambda: answer(target, picked))
             for name in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):

@@ -6,7 +6,11 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::harness::{Server, within};
+use crate::harness::{
+    Server,
+    socket::{Authority, Files, common},
+    within,
+};
 
 fn asked(arguments: &[&str], listen: Option<&str>) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
@@ -44,6 +48,29 @@ async fn a_file_says_where_to_ask() {
     assert!(code == Some(1) && said.contains("127.0.0.1:1"), "{said}");
     assert_eq!(asked(&["--config", file, "http://127.0.0.1:1"], None).0, Some(2), "one of the two");
     assert_eq!(asked(&["--config", "no/such/file"], None).0, Some(2));
+}
+
+/// The server goes on with the certificate of before, and a probe must not restart it for that.
+#[tokio::test]
+async fn while_the_files_of_certificates_are_faulty_whoever_listens_is_asked() {
+    let (files, pair) = (Files::new("health"), Authority::new().certify(&["localhost", "127.0.0.1"]));
+    let (cert, key) = (files.write("cert.pem", &pair.cert), files.write("key.pem", &pair.key));
+    let server = Server::with().tls(&[(&cert, &key)], &common().client).start().await;
+    let address = server.address;
+    let settings = |certs: &str| {
+        let text = format!("listen = \"{address}\"\ntls.certs = [\"{certs}\"]\ntls.keys = [\"{key}\"]\n");
+        files.write("tickcast.toml", &text)
+    };
+    assert_eq!(asked(&["--config", &settings(&cert)], None), (Some(0), String::new()));
+    // Half of a renewal: the new certificate is there, its key is not.
+    let other = files.write("new.pem", &Authority::new().certify(&["localhost"]).cert);
+    for faulty in [other, files.write("none.pem", "no certificate"), "/no/such/file.pem".to_owned()] {
+        let (code, said) = asked(&["--config", &settings(&faulty)], None);
+        assert!(code == Some(0) && said.contains("are faulty"), "{faulty}: {code:?} {said}");
+    }
+    drop(server);
+    let (code, said) = asked(&["--config", &settings("/no/such/file.pem")], None);
+    assert!(code == Some(1) && said.contains("cannot connect"), "{said}");
 }
 
 #[test]

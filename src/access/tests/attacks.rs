@@ -10,7 +10,7 @@ use crate::{
         BadToken, Refused,
         algorithm::KeyAlgorithm,
         claim::ClaimFault,
-        keys::{Key, KeyError, KeyRing},
+        keys::{Key, KeyError, KeyRing, TRIES_MAX},
         token::TOKEN_BYTES_MAX,
     },
     tick::Nanos,
@@ -113,6 +113,35 @@ fn what_a_header_asks_for_beyond_is_refused() {
     let signature =
         jsonwebtoken::crypto::sign(message.as_bytes(), &signing, jsonwebtoken::Algorithm::HS256).unwrap();
     check(&keys, &format!("{message}.{signature}"), BadToken::Signature);
+}
+
+/// What a forged token costs does not rise with the keys that there are.
+#[test]
+fn a_forged_token_is_tried_with_few_keys_of_its_algorithm() {
+    let unnamed = |count: usize| -> Vec<Key> {
+        let key = |at: usize| Key::secret(format!("{at:032}").as_bytes()).unwrap();
+        (0..count).map(key).collect()
+    };
+    let named = (0..40).map(|at| Key { id: Some(format!("k{at}").into()), ..HS256.key.clone() });
+    let ring = KeyRing::new(unnamed(TRIES_MAX).into_iter().chain(named).collect(), false).unwrap();
+    let tried = |algorithm, id| ring.candidates(algorithm, id).count();
+    assert_eq!(tried(KeyAlgorithm::Hs256, None), TRIES_MAX);
+    assert!(
+        ring.candidates(KeyAlgorithm::Hs256, None).all(|key| key.id.is_none()),
+        "those without a name first"
+    );
+    assert_eq!(
+        (tried(KeyAlgorithm::Hs256, Some("k7")), tried(KeyAlgorithm::Hs256, Some("no"))),
+        (1, TRIES_MAX)
+    );
+    assert_eq!((tried(KeyAlgorithm::Rs256, None), tried(KeyAlgorithm::Ed25519, Some("k7"))), (0, 0));
+    let fault = KeyRing::new(unnamed(TRIES_MAX + 1), false).unwrap_err();
+    assert_eq!(fault, KeyError::TooManyUnnamed { algorithm: KeyAlgorithm::Hs256, count: TRIES_MAX + 1 });
+    // A few named ones are tried for a token that names none.
+    let few = (0..3).map(|at| Key { id: Some(format!("k{at}").into()), ..HS256.key.clone() });
+    let authority = authority(&[]);
+    authority.set_keys(KeyRing::new(few.collect(), false).unwrap());
+    assert!(admit(&authority, &HS256.sign(&alice())).is_ok());
 }
 
 #[test]

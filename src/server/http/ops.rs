@@ -106,6 +106,8 @@ fn text(app: &App, server: &ServerState, answers: Vec<Option<ShardReport>>) -> V
         uptime_seconds: app.clock.now().since(app.began) as f64 / 1e9,
         #[cfg(feature = "tls")]
         tls: server.tls.as_deref(),
+        #[cfg(feature = "tls")]
+        key_servers: &server.key_servers,
         now,
     };
     app.metrics.text(&report, &inputs)

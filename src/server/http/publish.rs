@@ -24,7 +24,7 @@ use crate::{
     },
     planted::{Fault, is_planted},
     publish::{
-        Begun, NumberFault, NumberedMessage, Outcome, PublishSink, PublisherName, REJECTED_KEPT,
+        Begun, NumberFault, NumberedMessage, Outcome, PublishSink, Publisher, PublisherName, REJECTED_KEPT,
         RejectedEntry,
     },
     server::{access::NoAccess, failure::Failure, shard::Shard},
@@ -48,7 +48,7 @@ pub async fn publish(
     request: Request<Incoming>,
     rights: SharedRights,
 ) -> Result<HttpResponse, Failure> {
-    let numbered = numbered(request.uri().query().unwrap_or_default())?;
+    let numbered = numbered(request.uri().query().unwrap_or_default(), &rights)?;
     refuse_in_drain(shard)?;
     let limits = &shard.node.limits;
     let body = body::receive(request, limits.publish_bytes, limits.handshake).await?;
@@ -90,7 +90,7 @@ fn still_allowed(shard: &Shard, rights: &Rights) -> Result<(), Failure> {
 
 /// The publisher and the number in a query. One parameter that is misspelt would make a retry count twice, so it is
 /// refused.
-fn numbered(query: &str) -> Result<Option<NumberedMessage>, Failure> {
+fn numbered(query: &str, rights: &Rights) -> Result<Option<NumberedMessage>, Failure> {
     let bad = |name: &str, value: &str, expected: &str| {
         Failure::bad_request("bad_value", format!("{name} is {value:?}, and not {expected}"))
     };
@@ -114,7 +114,10 @@ fn numbered(query: &str) -> Result<Option<NumberedMessage>, Failure> {
         }
     }
     match (publisher, number) {
-        (Some(publisher), Some(number)) => Ok(Some(NumberedMessage { publisher, number })),
+        (Some(name), Some(number)) => {
+            let publisher = Publisher { user: rights.user.clone(), name };
+            Ok(Some(NumberedMessage { publisher, number }))
+        }
         (None, None) => Ok(None),
         _ => {
             let message = "publisher and number go together: a publisher numbers its requests, from 1";

@@ -12,9 +12,11 @@ mod fetch;
 mod files;
 mod last_good;
 mod servers;
+mod stats;
 pub mod watch;
 
 pub use faults::FetchError;
+pub use stats::KeyServerStats;
 pub use watch::AuthWatch;
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use super::{
     files::AuthFiles,
     last_good::LastGood,
     servers::KeyServer,
+    stats::KeyServerStats,
 };
 use crate::access::{
     Authority,
@@ -39,6 +40,7 @@ struct Shared {
     /// Whether the thread of the files, and that of the key servers, was started: each when there is something to do.
     watches: AtomicBool,
     asks: AtomicBool,
+    stats: Arc<KeyServerStats>,
 }
 
 /// What the settings name, opened. Replaced whole by a reload.
@@ -75,8 +77,14 @@ impl AuthWatch {
             ended: AtomicBool::new(false),
             watches: AtomicBool::new(false),
             asks: AtomicBool::new(false),
+            stats: Arc::default(),
         });
         Ok((authority, AuthWatch { shared }))
+    }
+
+    /// How asking the key servers goes.
+    pub fn stats(&self) -> Arc<KeyServerStats> {
+        Arc::clone(&self.shared.stats)
     }
 
     /// Starts the threads that the settings need and that do not run yet.
@@ -168,6 +176,7 @@ fn ask_servers(shared: &Weak<Shared>) {
             let opened = shared.opened();
             if number != Some(opened.number) {
                 servers = opened.files.servers().map(|url| KeyServer::new(url.clone(), now)).collect();
+                shared.stats.ask(opened.files.servers(), now);
                 number = Some(opened.number);
             }
             (opened.tls.clone(), opened.copies.clone(), opened.number)
@@ -176,7 +185,11 @@ fn ask_servers(shared: &Weak<Shared>) {
         for server in &mut servers {
             let Some(tls) = tls.as_ref().filter(|_| server.is_due(now, unknown)) else { continue };
             let answer = runtime.block_on(fetch(&server.url, tls));
-            let Some(keys) = server.answered(answer, copies.as_ref(), Instant::now()) else { continue };
+            let Some(keys) = server.answered(answer, copies.as_ref(), Instant::now()) else {
+                shared.stats.failed();
+                continue;
+            };
+            shared.stats.answered(&server.url, Instant::now());
             let mut opened = shared.opened();
             if opened.number == present {
                 opened.files.take_keys_of(&server.url, &keys, &shared.authority);

@@ -4,7 +4,10 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use super::table::Handles;
 #[cfg(feature = "tls")]
-use crate::server::tls::{state::TlsState, stats::TlsRejected};
+use crate::server::{
+    keys::KeyServerStats,
+    tls::{state::TlsState, stats::TlsRejected},
+};
 use crate::{
     audit::AuditLog,
     fanout::GapReason,
@@ -38,6 +41,8 @@ pub struct ScrapeInputs<'a> {
     pub log_lines_dropped: u64,
     #[cfg(feature = "tls")]
     pub tls: Option<&'a TlsState>,
+    #[cfg(feature = "tls")]
+    pub key_servers: &'a KeyServerStats,
     pub audit: Option<&'a AuditLog>,
     pub now: Nanos,
 }
@@ -54,6 +59,8 @@ impl Handles {
         if let Some(tls) = inputs.tls {
             self.set_tls(tls);
         }
+        #[cfg(feature = "tls")]
+        self.set_key_servers(inputs.key_servers);
         self.update_age_seconds.set(&report.stats.ages);
         self.read_age_seconds.set(&report.stats.read_ages);
     }
@@ -150,6 +157,14 @@ impl Handles {
             self.tls_certificate_expires_seconds.set([&place.to_string()], served.expires as f64);
         }
         self.tls_files_faulty.set(u64::from(stats.is_faulty.load(Relaxed)));
+    }
+
+    #[cfg(feature = "tls")]
+    fn set_key_servers(&self, stats: &KeyServerStats) {
+        self.key_fetch_failures.set(stats.failures());
+        for (place, seconds) in stats.ages(std::time::Instant::now()).into_iter().enumerate() {
+            self.key_server_age_seconds.set([&place.to_string()], seconds);
+        }
     }
 
     fn set_feeds(&self, inputs: &ScrapeInputs<'_>) {

@@ -117,6 +117,10 @@ metrics! {
         "When a certificate in use expires, as Unix time, by its place in tls.certs.";
     tls_files_faulty: CountGauge = "tickcast_tls_files_faulty",
         "1 while the files of TLS have a fault, and older ones are in use.";
+    key_fetch_failures: Total = "tickcast_key_fetch_failures_total",
+        "Questions to key servers that gave no keys.";
+    key_server_age_seconds: SecondsBy<1> = "tickcast_key_server_age_seconds" by ["server"],
+        "Since a key server has given keys, or since the start, by its place among those of auth.keys.";
     limit_hits: TotalBy<1> = "tickcast_limit_hits_total" by ["limit"],
         "Times that a limit has bitten, by its key.";
     shard_resyncs: Total = "tickcast_shard_resyncs_total",

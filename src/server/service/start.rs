@@ -127,7 +127,7 @@ impl Service {
         let server =
             ServerState { proxies: Live::new(TrustedProxies::new(&setup.trusted_proxies)), ..server };
         #[cfg(feature = "tls")]
-        let server = ServerState { tls, ..server };
+        let server = ServerState { tls, key_servers: auth.stats(), ..server };
         let server = Arc::new(server);
         look_at_rights(&server.node.authority, inboxes.clone());
         let ended = ending(&feeds, &server);

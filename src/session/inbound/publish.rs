@@ -11,7 +11,7 @@ use std::{mem, sync::Arc};
 use super::job::PublishJob;
 use crate::{
     fanout::{SessionKey, Units},
-    publish::{NumberFault, NumberedMessage, TICKS_A_MESSAGE, TickDecoder, TickMessage, cut},
+    publish::{NumberFault, NumberedMessage, Publisher, TICKS_A_MESSAGE, TickDecoder, TickMessage, cut},
     session::{core::Core, socket::SessionSocket, state::Session},
     tick::Nanos,
     wire::{Command, CommandError, Control, ErrorCode, Id, command::Publishing, published::Published},
@@ -112,6 +112,8 @@ impl<S: SessionSocket> Core<S> {
     ) {
         let node = Arc::clone(&self.node);
         let Publishing { id, publisher, number } = publishing;
+        let user = self.session(key).and_then(|session| session.rights.user.clone());
+        let publisher = publisher.map(|name| Publisher { user, name });
         let Some(push) = node.push.as_deref().filter(|_| self.draining_since.is_none()) else {
             let message = "the server is stopping: publish to another, or come back in a moment".to_owned();
             return self.refuse_published(key, id, ErrorCode::Draining, message);

@@ -138,6 +138,9 @@ impl fmt::Display for TlsFault {
             TlsFault::NotYetValid(None) => {
                 f.write_str("its certificate is not valid yet: is this machine's clock wrong?")
             }
+            TlsFault::Certificate(CertificateError::BadSignature) => f.write_str(
+                "its certificate is not signed by the authority that is trusted here, though by one of that name: give that authority's certificate (`--ca`)",
+            ),
             TlsFault::Certificate(error) => write!(f, "its certificate cannot be used: {error}"),
             TlsFault::CertificateRequired => f.write_str(
                 "it asks for a certificate of this client: give one (`--client-cert` and `--client-key`)",

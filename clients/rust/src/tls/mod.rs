@@ -1,7 +1,7 @@
 //! TLS: which servers are trusted, and how this client identifies itself.
 //!
 //! Not the protocol, which is rustls. Invariants: no connection is made to a server whose certificate was not verified, or
-//! is not one that was given for it; connections that share a [`Tls`] share its sessions, so that coming back is cheap.
+//! is not one that was given for it, unless [`TlsOptions::unverified`] says that nothing is sent that needs it; connections that share a [`Tls`] share its sessions, so that coming back is cheap.
 
 mod fault;
 mod pinned;
@@ -43,6 +43,7 @@ pub struct Tls {
 pub struct TlsOptions {
     ca: Option<Vec<u8>>,
     pins: Vec<Vec<u8>>,
+    is_unverified: bool,
     identity: Option<Identity>,
 }
 
@@ -109,6 +110,13 @@ impl TlsOptions {
         self
     }
 
+    /// Takes whatever server answers. For a probe that asks whether one is there, and sends no token and reads no data: anybody
+    /// may answer it.
+    pub fn unverified(mut self) -> Self {
+        self.is_unverified = true;
+        self
+    }
+
     /// Identifies this client by a certificate (PEM, with those between it and its authority) and its key, for servers that
     /// ask for one.
     pub fn identity(mut self, certificates: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
@@ -126,6 +134,9 @@ impl TlsOptions {
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Versions)?;
         let builder = match &self.ca {
+            _ if self.is_unverified => {
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Pinned::any(provider)))
+            }
             None if !self.pins.is_empty() => {
                 let pinned = Arc::new(Pinned::new(&self.pins, provider)?);
                 builder.dangerous().with_custom_certificate_verifier(pinned)
@@ -150,6 +161,7 @@ impl fmt::Debug for TlsOptions {
         f.debug_struct("TlsOptions")
             .field("has_ca", &self.ca.is_some())
             .field("pins", &self.pins.len())
+            .field("is_unverified", &self.is_unverified)
             .field("has_identity", &self.identity.is_some())
             .finish()
     }

@@ -1,6 +1,7 @@
-//! Trust in given certificates, and in no authority.
+//! Trust in given certificates, and in no authority; or, for probes that send nothing, in whatever is shown.
 //!
-//! Invariant: the server has the key of a certificate that was given, or there is no connection.
+//! Invariant: the server has the key of the certificate that it shows, which is one that was given, unless any will do; or
+//! there is no connection.
 
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ use super::TlsError;
 /// Takes a server that shows one of these.
 #[derive(Debug)]
 pub(super) struct Pinned {
-    certificates: Vec<CertificateDer<'static>>,
+    /// `None`: any.
+    certificates: Option<Vec<CertificateDer<'static>>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -32,7 +34,11 @@ impl Pinned {
                 error => TlsError::Pin(error),
             })
         };
-        Ok(Pinned { certificates: files.iter().map(first).collect::<Result<_, _>>()?, provider })
+        Ok(Pinned { certificates: Some(files.iter().map(first).collect::<Result<_, _>>()?), provider })
+    }
+
+    pub(super) fn any(provider: Arc<CryptoProvider>) -> Self {
+        Pinned { certificates: None, provider }
     }
 }
 
@@ -45,7 +51,7 @@ impl ServerCertVerifier for Pinned {
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.certificates.contains(shown) {
+        if self.certificates.as_ref().is_none_or(|given| given.contains(shown)) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(CertificateError::ApplicationVerificationFailure.into())

@@ -43,7 +43,12 @@ fn a_fault_says_what_is_wrong_and_what_to_do() {
         true,
         "valid only in 90 s: is this machine's clock wrong?",
     );
-    check(certificate(CertificateError::BadSignature), true, "cannot be used");
+    check(
+        certificate(CertificateError::BadSignature),
+        true,
+        "one of that name: give that authority's certificate (`--ca`)",
+    );
+    check(certificate(CertificateError::Revoked), true, "cannot be used");
     check(rustls::Error::AlertReceived(AlertDescription::CertificateRequired), true, "`--client-cert`");
     check(
         rustls::Error::AlertReceived(AlertDescription::UnknownCA),
