@@ -44,6 +44,14 @@ pub trait Sink: Send {
     /// The condition of a feed's connections, now and then.
     fn links(&mut self, _links: &FeedLinks) {}
 
+    /// Whether the messages of venues are wanted as they came.
+    fn wants_raw(&self) -> bool {
+        false
+    }
+
+    /// A text message of a venue as it came, if these are wanted; it may have line ends within.
+    fn raw(&mut self, _rx: Nanos, _message: &[u8]) {}
+
     /// The feed's activity, at each change; only feeds that can be held report it.
     fn activity(&mut self, _activity: FeedActivity) {}
 

@@ -40,6 +40,10 @@ pub enum RecordError {
     Feed(#[source] FeedError),
     #[error("`push` brings ticks by HTTP, and there is no server here; record the server instead")]
     Push,
+    #[error(
+        "--raw records the messages of a venue, such as --feed 'binance?symbols=BTCUSDT'; this feed has none"
+    )]
+    NoMessages,
     #[error("{path}: {why}")]
     Ending { path: String, why: String },
     #[error("cannot write {path}")]

@@ -33,7 +33,8 @@ pub struct Rotation {
 /// The files of one recording.
 pub struct Files {
     path: PathBuf,
-    header: Header,
+    /// `None`: lines of another kind, without a first line of ours.
+    header: Option<Header>,
     rotation: Rotation,
     current: Option<Current>,
     /// The number of the next file.
@@ -57,6 +58,7 @@ struct Current {
     flushed: u64,
 }
 
+const NANOS: i64 = 1_000_000_000;
 /// What may be lost of a process that dies.
 pub const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
@@ -68,6 +70,18 @@ impl Files {
     /// # Errors
     /// When the folder cannot be read, the file is there, or it cannot be created.
     pub fn new(path: &Path, header: Header, rotation: Rotation) -> io::Result<Self> {
+        Self::open(path, Some(header), rotation)
+    }
+
+    /// As [`Self::new`], for messages as they came.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn of_messages(path: &Path, rotation: Rotation) -> io::Result<Self> {
+        Self::open(path, None, rotation)
+    }
+
+    fn open(path: &Path, header: Option<Header>, rotation: Rotation) -> io::Result<Self> {
         let mut files = Files {
             path: path.to_owned(),
             header,
@@ -94,6 +108,19 @@ impl Files {
         current.ticks += 1;
         self.failed |= written.is_err();
         written
+    }
+
+    /// Writes a message with its time of receipt, as captures have them: seconds, a colon, and the message on one line.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn message(&mut self, rx: Nanos, message: &[u8], now: Nanos) -> io::Result<()> {
+        let mut line = format!("{}.{:09}: ", rx.0.div_euclid(NANOS), rx.0.rem_euclid(NANOS)).into_bytes();
+        line.extend(message.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
+        let current = self.current(now)?;
+        current.writer.note(&line);
+        current.ticks += 1;
+        Ok(())
     }
 
     /// Writes a line that is no tick.
@@ -156,6 +183,11 @@ impl Files {
         self.settled
     }
 
+    /// What [`Self::ticks`] counts.
+    pub fn unit(&self) -> &'static str {
+        if self.header.is_some() { "ticks" } else { "messages" }
+    }
+
     fn rotates(&self) -> bool {
         self.rotation != Rotation::default()
     }
@@ -183,7 +215,11 @@ impl Files {
         let output = CountingWriter::open(&path)?;
         self.next_number += 1;
         self.begun += 1;
-        let writer = Writer::new(output, Compression::of(&path), &self.header)?;
+        let compression = Compression::of(&path);
+        let writer = match &self.header {
+            Some(header) => Writer::new(output, compression, header)?,
+            None => Writer::of_lines(output, compression)?,
+        };
         self.current = Some(Current { writer, path, begun: None, ticks: 0, flushed: 0 });
         Ok(())
     }

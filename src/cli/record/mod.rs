@@ -29,6 +29,7 @@ use tickcast::{
     escape::Escaped,
     feed::{
         Feed, FeedError, Opened, RefusedTick, RejectReason, Sink, Source, SourceError, recording::Header,
+        source::SourceKind,
     },
     limits,
     server::service::with_sources,
@@ -68,6 +69,10 @@ pub struct RecordArgs {
     /// A feed in place of a server, as `tickcast serve --feed` takes it.
     #[arg(long, value_name = "SOURCE", value_parser = source, conflicts_with_all = ["url", "symbols"])]
     feed: Option<Source>,
+    /// Records the messages of a venue as they come, in place of ticks: a capture, which `serve --feed replay:FILE`
+    /// and `convert` read. Only text messages.
+    #[arg(long, requires = "feed")]
+    raw: bool,
     /// Where to: compressed when the name ends in `.gz` or `.zst`; `-` for standard output. A file that is there is not
     /// written over.
     #[arg(long, short, value_name = "FILE")]
@@ -102,6 +107,8 @@ struct FileSink {
     stop: Stop,
     rejected: u64,
     failed: Option<io::Error>,
+    /// Messages are written as they came, and no ticks.
+    is_raw: bool,
 }
 
 /// How a feed ended; the default is for one that did not in time.
@@ -132,7 +139,12 @@ fn record(args: &RecordArgs) -> Result<(), RecordError> {
         Some(_) => args.url.clone(),
         None => args.access.apply(args.url.clone())?.with_encoding(args.encoding.into()),
     };
-    let mut files = Files::new(&args.output, header, rotation).map_err(failed)?;
+    let files = if args.raw {
+        Files::of_messages(&args.output, rotation)
+    } else {
+        Files::new(&args.output, header, rotation)
+    };
+    let mut files = files.map_err(failed)?;
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().map_err(RecordError::Runtime)?;
     let Some(source) = &args.feed else {
@@ -152,7 +164,7 @@ fn record(args: &RecordArgs) -> Result<(), RecordError> {
         Opened::Push => return Err(RecordError::Push),
     };
     let files = Arc::new(Mutex::new(files));
-    let ended = runtime.block_on(follow(feed, &files, args.duration))?;
+    let ended = runtime.block_on(follow(feed, &files, args.duration, args.raw))?;
     let mut files = lock(&files);
     let finished = files.finish();
     say(&files, &format!("{} rejected", ended.rejected));
@@ -165,6 +177,10 @@ fn record(args: &RecordArgs) -> Result<(), RecordError> {
 
 /// Whether the output may be what it is called.
 fn check(args: &RecordArgs) -> Result<(), RecordError> {
+    let has_messages = args.feed.as_ref().is_some_and(|feed| matches!(feed.kind, SourceKind::Upstream(_)));
+    if args.raw && !has_messages {
+        return Err(RecordError::NoMessages);
+    }
     let ending = |why| RecordError::Ending { path: args.output.display().to_string(), why };
     match output::format_of(&args.output) {
         // A reader would detect the format from the contents, but a person expects that of the name.
@@ -187,10 +203,11 @@ async fn follow(
     feed: Box<dyn Feed>,
     files: &Arc<Mutex<Files>>,
     duration: Option<Duration>,
+    is_raw: bool,
 ) -> Result<Ended, RecordError> {
     let (clock, stop) = (Clock::system(), Stop::default());
     let mut sink =
-        FileSink { files: Arc::clone(files), clock, stop: stop.clone(), rejected: 0, failed: None };
+        FileSink { files: Arc::clone(files), clock, stop: stop.clone(), rejected: 0, failed: None, is_raw };
     let (done, mut ended) = oneshot::channel();
     let stopped = stop.clone();
     // Not joined: a feed that waits for a line which never comes must not hold up the end.
@@ -228,7 +245,12 @@ async fn until(duration: Option<Duration>) {
 }
 
 fn say(files: &Files, more: &str) {
-    complain(format_args!("tickcast record: {} ticks in {} files; {more}\n", files.ticks(), files.begun));
+    complain(format_args!(
+        "tickcast record: {} {} in {} files; {more}\n",
+        files.ticks(),
+        files.unit(),
+        files.begun
+    ));
 }
 
 fn lock(files: &Mutex<Files>) -> MutexGuard<'_, Files> {
@@ -271,6 +293,9 @@ impl Default for Ended {
 
 impl Sink for FileSink {
     fn submit(&mut self, ticks: &mut Vec<Tick>, _refused: &mut Vec<RefusedTick>) {
+        if self.is_raw {
+            return ticks.clear();
+        }
         let now = self.clock.now();
         let mut files = lock(&self.files);
         for tick in ticks.drain(..) {
@@ -285,6 +310,19 @@ impl Sink for FileSink {
 
     fn reject(&mut self, _reason: RejectReason) {
         self.rejected += 1;
+    }
+
+    fn wants_raw(&self) -> bool {
+        self.is_raw
+    }
+
+    fn raw(&mut self, rx: Nanos, message: &[u8]) {
+        if self.failed.is_none()
+            && let Err(error) = lock(&self.files).message(rx, message, self.clock.now())
+        {
+            self.failed = Some(error);
+            self.stop.set();
+        }
     }
 
     fn lag(&mut self, _behind: Duration) {}

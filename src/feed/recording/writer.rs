@@ -114,6 +114,15 @@ impl<W: Write + Send> Writer<W> {
         Ok(Writer { out, rows, quotes: WholeQuotes::default(), lines })
     }
 
+    /// Starts a file of lines of another kind, without a first line of ours.
+    ///
+    /// # Errors
+    /// When the compressor cannot be set up.
+    pub fn of_lines(out: W, compression: Compression) -> io::Result<Self> {
+        let writer = Self::new(out, compression, &Header::default())?;
+        Ok(Writer { lines: Vec::new(), ..writer })
+    }
+
     /// Appends a tick with receive time `rx`.
     ///
     /// # Errors

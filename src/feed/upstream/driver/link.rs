@@ -152,6 +152,10 @@ impl OpenLink {
             Some(Ok(Message::Text(text))) => {
                 self.scratch.clear();
                 self.scratch.extend_from_slice(text.as_bytes());
+                if let Some(raw) = &self.shared.raw {
+                    raw.borrow_mut().push((now, self.scratch.clone()));
+                    self.shared.ready.notify_one();
+                }
                 self.conversation.text(now, &mut self.scratch, &mut self.reaction);
             }
             Some(Ok(Message::Binary(bytes))) => {

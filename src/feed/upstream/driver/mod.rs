@@ -103,6 +103,7 @@ async fn run(feed: &UpstreamFeed, connector: Connector, sink: &mut dyn Sink) {
         upstream: RefCell::new(Upstream::new(Arc::clone(dialer), prefix, *mute, seed)),
         out: RefCell::default(),
         lag: RefCell::default(),
+        raw: sink.wants_raw().then(RefCell::default),
         ready: Notify::new(),
         clock,
     });
@@ -184,6 +185,9 @@ fn deliver(
     let now = shared.clock.now();
     if let Some(ts) = out.ticks.last().and_then(|tick| tick.ts) {
         *shared.lag.borrow_mut() = Duration::from_nanos(now.since(ts));
+    }
+    if let Some(raw) = &shared.raw {
+        raw.borrow_mut().drain(..).for_each(|(rx, message)| sink.raw(rx, &message));
     }
     if !out.ticks.is_empty() {
         sink.submit(&mut out.ticks, refused);

@@ -15,6 +15,7 @@ use crate::{
             venue::Stream,
         },
     },
+    tick::Nanos,
 };
 
 /// What the tasks of a feed share.
@@ -23,6 +24,8 @@ pub struct FeedTasks {
     pub out: RefCell<UpstreamOut>,
     /// From the venue's time of the last tick to its receipt.
     pub lag: RefCell<Duration>,
+    /// Messages as they came, where these are wanted.
+    pub raw: Option<RefCell<RawMessages>>,
     /// There is something for the feed's task.
     pub ready: Notify,
     pub clock: Clock,
@@ -32,6 +35,9 @@ pub struct FeedTasks {
 pub enum LinkCommand {
     Change { add: Vec<Stream>, remove: Vec<Stream> },
 }
+
+/// With the time of receipt of each.
+pub type RawMessages = Vec<(Nanos, Vec<u8>)>;
 
 // === impl FeedTasks ===
 
