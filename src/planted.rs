@@ -63,13 +63,14 @@ pub enum Fault {
     ExpiresLate,
     FinishesRevokedFrame,
     SnapshotForgetsRights,
+    ShowsEarly,
     // Answers to requests.
     ListsAhead,
     LosesPublished,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 51] = [
+    pub const ALL: [Fault; 52] = [
         Fault::ForgetsRest,
         Fault::RepeatsByte,
         Fault::DataBeforeControl,
@@ -119,6 +120,7 @@ impl Fault {
         Fault::ExpiresLate,
         Fault::FinishesRevokedFrame,
         Fault::SnapshotForgetsRights,
+        Fault::ShowsEarly,
         Fault::ListsAhead,
         Fault::LosesPublished,
     ];

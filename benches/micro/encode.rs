@@ -74,7 +74,7 @@ struct Topic {
 impl Topic {
     fn as_ref(&self) -> TopicRef<'_> {
         let Topic { local, symbol, record, tick } = self;
-        TopicRef { local: *local, number: tick.topic, symbol, record, is_first: false }
+        TopicRef { local: *local, number: tick.topic, symbol, record, is_first: false, delay_ms: None }
     }
 }
 

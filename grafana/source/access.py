@@ -64,6 +64,40 @@ REFUSED = [
     ),
 ]
 
+DELAYED = [
+    lines(
+        "Delayed data: what is offered, and what became of it",
+        "Ticks offered to subscriptions of the delayed market, by outcome. The residual is 0 in every scrape; anything else is a fault of tickcast. `conflated` is most of it where symbols tick more often than the grid.",
+        [
+            query("sum by (outcome) (rate(tickcast_delayed_updates_total{$}[$__rate_interval]))", "{{outcome}}"),
+            query("sum(tickcast_delayed_pending{$})", "pending"),
+            query("sum(abs(tickcast_delayed_residual{$}))", "residual"),
+        ],
+        "short",
+        width=8,
+    ),
+    lines(
+        "Delayed data: records that wait",
+        "By delay. They grow from the start until the delay has passed once, and then follow the market.",
+        [query("sum by (delay_ms) (tickcast_delayed_waiting_records{$})", "{{delay_ms}} ms")],
+        "short",
+        width=8,
+        stack=True,
+    ),
+    lines(
+        "Delayed data: memory, and what becomes due",
+        "Bytes of the records that wait, by delay. Records that become due, and batches that were lost on their way and read from the market, have their own scale.",
+        [
+            query("sum by (delay_ms) (tickcast_delayed_waiting_bytes{$})", "{{delay_ms}} ms"),
+            query("sum(rate(tickcast_delayed_released_total{$}[$__rate_interval]))", "due a second"),
+            query("sum(rate(tickcast_delayed_resyncs_total{$}[$__rate_interval]))", "resyncs a second"),
+        ],
+        "bytes",
+        width=8,
+        overrides=[on_the_right("due a second", "short"), on_the_right("resyncs a second", "short")],
+    ),
+]
+
 TLS = [
     lines(
         "Handshakes of TLS",
@@ -93,5 +127,5 @@ BOARD = board(
     "tickcast-access",
     "tickcast / Access",
     "Are tokens taken, and does TLS work?",
-    [row("Now"), *NOW, row("Tokens"), *REFUSED, row("TLS"), *TLS],
+    [row("Now"), *NOW, row("Tokens"), *REFUSED, row("Delayed data"), *DELAYED, row("TLS"), *TLS],
 )

@@ -4,6 +4,8 @@
 //! ticks arrive, the others where they happen, and `pending` is computed from the cursors. So the identity is a check
 //! of the machine, and not a definition.
 
+use crate::topic::Plane;
+
 /// Why ticks were lost to a subscription in mode `every` or to a resume: the `reason` of a `gap` message and the label
 /// of `tickcast_updates_gapped_total`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -34,12 +36,35 @@ pub struct Accounts {
     pub pending: u64,
 }
 
+/// Those that a topic's ticks are in.
+pub(super) fn of_plane<'a>(
+    plane: Plane,
+    in_real_time: &'a mut Accounts,
+    delayed: &'a mut Accounts,
+) -> &'a mut Accounts {
+    match plane {
+        Plane::RealTime => in_real_time,
+        Plane::Delayed => delayed,
+    }
+}
+
 /// What a frame holds. It is recorded when the socket has accepted the frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FrameTally {
     pub delivered: u64,
     pub conflated: u64,
     pub gapped: [u64; 3],
+    /// What it holds of the delayed market, which is counted by itself.
+    pub late: LateTally,
+}
+
+/// What a frame holds of the delayed market.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LateTally {
+    pub delivered: u64,
+    pub conflated: u64,
+    /// For the reason [`GapReason::Epoch`]: the delayed market has no other gap.
+    pub gapped: u64,
 }
 
 impl GapReason {
@@ -69,6 +94,13 @@ impl Accounts {
         }
     }
 
+    /// As [`Self::record`], of the delayed market.
+    pub fn record_late(&mut self, late: &LateTally) {
+        self.delivered += late.delivered;
+        self.conflated += late.conflated;
+        self.gapped[GapReason::Epoch as usize] += late.gapped;
+    }
+
     pub fn add(&mut self, other: &Accounts) {
         self.offered += other.offered;
         self.delivered += other.delivered;
@@ -84,6 +116,12 @@ impl Accounts {
 
 impl FrameTally {
     pub fn ticks(&self) -> u64 {
+        self.in_real_time() + self.late.ticks()
+    }
+
+    /// Those that are not of the delayed market.
+    #[inline]
+    pub fn in_real_time(&self) -> u64 {
         self.delivered + self.conflated + self.gapped.iter().sum::<u64>()
     }
 
@@ -92,10 +130,27 @@ impl FrameTally {
     }
 
     /// A message with the record, which stands for `pending` ticks; for none when the client has seen them all.
-    pub(super) fn record(&mut self, pending: u64) {
+    #[inline]
+    pub(super) fn record(&mut self, plane: Plane, pending: u64) {
         if pending > 0 {
-            self.delivered += 1;
-            self.conflated += pending - 1;
+            let (delivered, conflated) = match plane {
+                Plane::RealTime => (&mut self.delivered, &mut self.conflated),
+                Plane::Delayed => (&mut self.late.delivered, &mut self.late.conflated),
+            };
+            *delivered += 1;
+            *conflated += pending - 1;
         }
+    }
+}
+
+impl LateTally {
+    #[inline]
+    pub fn ticks(&self) -> u64 {
+        self.delivered + self.conflated + self.gapped
+    }
+
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.ticks() == 0
     }
 }

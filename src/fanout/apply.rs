@@ -5,11 +5,12 @@
 
 use super::{
     Fanout, Mode,
+    accounting::of_plane,
     state::{Base, LocalTopic, SubscriptionState, UNWATCHED, lead},
 };
 use crate::{
     tick::{Nanos, State},
-    topic::{Batch, Stamped, Store, TopicId, Touched},
+    topic::{Batch, Plane, Stamped, Store, TopicId, Touched},
 };
 
 /// How a topic's part of a batch is taken in.
@@ -37,6 +38,9 @@ impl TakenBy {
 impl Fanout {
     /// Takes in a batch from ingest.
     pub fn apply(&mut self, batch: &Batch, now: Nanos, store: &impl Store) {
+        if batch.plane == Plane::Delayed {
+            return self.apply_delayed(batch, now);
+        }
         let ready = self.schedule.ready.len();
         self.list_topics(&batch.new_topics);
         if !batch.stops.is_empty() {
@@ -167,7 +171,8 @@ impl Fanout {
     pub(super) fn mark_topic(&mut self, local: u32, now: Nanos) {
         let topic = &mut self.topics[local as usize];
         let fresh = std::mem::take(&mut topic.fresh);
-        self.accounts.offered += fresh * (topic.plain.len() + topic.masked.len()) as u64;
+        let offered = fresh * (topic.plain.len() + topic.masked.len()) as u64;
+        of_plane(topic.plane, &mut self.accounts, &mut self.delayed.accounts).offered += offered;
         let rx = topic.fresh_rx;
         if topic.stop_readers > 0 {
             self.mark_topic_with_stops(local, rx, now);

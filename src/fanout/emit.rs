@@ -1,8 +1,10 @@
 //! The messages of a frame, as the fan-out writes them. Their encoding is not its concern.
 
+use std::time::Duration;
+
 use super::{GapReason, LocalId, View};
 use crate::{
-    tick::{Symbol, WantedFields},
+    tick::{Nanos, Symbol, WantedFields},
     topic::{Record, Stamped, TopicId},
 };
 
@@ -17,6 +19,19 @@ pub struct TopicRef<'a> {
     pub record: &'a Record,
     /// Whether its subscription was sent nothing yet: the message introduces the symbol, for encodings with numbers in place of symbols.
     pub is_first: bool,
+    /// How much later than in real time it is shown; `None` in real time.
+    pub delay_ms: Option<u32>,
+}
+
+impl TopicRef<'_> {
+    /// When what was received then could first be shown: ages count from it.
+    #[inline]
+    pub fn due(&self, rx: Nanos) -> Nanos {
+        match self.delay_ms {
+            None => rx,
+            Some(millis) => rx.plus(Duration::from_millis(u64::from(millis))),
+        }
+    }
 }
 
 /// Writes the messages of one frame, in order. `wire` encodes them; tests keep values.

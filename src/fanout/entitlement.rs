@@ -7,12 +7,14 @@
 use std::time::Duration;
 
 use super::{
-    CHANGE_UNITS, Change, Fanout, Name, Place, SessionKey, Spec, Subscriber, Units, View, state::Entitled,
+    CHANGE_UNITS, Change, Fanout, Name, Place, SUBSCRIBE_UNITS, SessionKey, Spec, SubscribeOutcome,
+    SubscribeRequest, Subscribed, Subscriber, Units, View, state::Entitled,
 };
 use crate::{
-    access::{Entitlement, SharedRights},
+    access::{Entitlement, Product, SharedRights},
     planted::{Fault, is_planted},
-    tick::{CustomFields, Nanos, Symbol},
+    tick::{CustomFields, Nanos, State, Symbol, WantedFields},
+    topic::{Plane, Store},
 };
 
 /// A subscription that ended because it is no longer allowed.
@@ -20,6 +22,23 @@ use crate::{
 pub struct Withdrawn {
     pub symbol: Symbol,
     pub name: Option<Name>,
+}
+
+/// A subscription that goes on in the other market, which begins with a snapshot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Moved {
+    pub symbol: Symbol,
+    pub name: Option<Name>,
+    pub plane: Plane,
+    pub outcome: SubscribeOutcome,
+    pub state: State,
+}
+
+/// What other rights have changed of a session's subscriptions.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Restricted {
+    pub ended: Vec<Withdrawn>,
+    pub moved: Vec<Moved>,
 }
 
 impl Fanout {
@@ -32,8 +51,23 @@ impl Fanout {
         });
     }
 
+    /// In which market the session may read a symbol; `None` for none.
+    pub fn plane_of(&self, session: SessionKey, symbol: &Symbol) -> Option<Plane> {
+        match self.reading(session, symbol) {
+            Entitlement::RealTime => Some(Plane::RealTime),
+            Entitlement::Delayed => self.delayed.products.is_some().then_some(Plane::Delayed),
+            Entitlement::Refused => None,
+        }
+    }
+
+    /// Whether the session may read a symbol, now or later.
     pub fn may_read(&self, session: SessionKey, symbol: &Symbol) -> bool {
-        self.entitled(session).is_none_or(|entitled| entitled.rights.may_read(symbol))
+        self.plane_of(session, symbol).is_some()
+    }
+
+    /// The product by which a symbol is shown delayed; `None` where nothing is.
+    pub fn product_of(&self, symbol: &Symbol) -> Option<&Product> {
+        self.delayed.products.as_ref().map(|products| products.of(symbol))
     }
 
     pub fn reading(&self, session: SessionKey, symbol: &Symbol) -> Entitlement {
@@ -49,6 +83,28 @@ impl Fanout {
         Some(Spec { interval: spec.interval.max(entitled.rights.min_interval), view, ..spec.clone() })
     }
 
+    /// The same for one symbol, which may be shown with fewer fields when it is shown delayed.
+    pub fn allowed_of(&self, session: SessionKey, symbol: &Symbol, spec: &Spec) -> Option<Spec> {
+        let allowed = self.allowed(session, spec)?;
+        let Some(wanted) = self.fields_of(session, symbol, allowed.view.wanted) else { return Some(allowed) };
+        (!wanted.is_empty()).then(|| Spec { view: View { wanted, ..allowed.view.clone() }, ..allowed })
+    }
+
+    /// Those of the fields that are shown delayed; `None` where that is no question.
+    fn fields_of(&self, session: SessionKey, symbol: &Symbol, wanted: WantedFields) -> Option<WantedFields> {
+        let is_delayed = self.plane_of(session, symbol) == Some(Plane::Delayed);
+        let product = self.product_of(symbol).filter(|product| is_delayed && product.fields.is_some())?;
+        Some(product.delayed_fields(&self.delayed.table).intersect(wanted))
+    }
+
+    /// The same for a change of a subscription to a symbol.
+    pub fn allowed_change_of(&self, session: SessionKey, symbol: &Symbol, change: &Change) -> Option<Change> {
+        let allowed = self.allowed_change(session, change)?;
+        let Some(wanted) = allowed.wanted else { return Some(allowed) };
+        let Some(wanted) = self.fields_of(session, symbol, wanted) else { return Some(allowed) };
+        (!wanted.is_empty()).then_some(Change { wanted: Some(wanted), ..allowed })
+    }
+
     /// The same for a change. `None` when it asks for fields of which none may be read.
     pub fn allowed_change(&self, session: SessionKey, change: &Change) -> Option<Change> {
         let Some(entitled) = self.entitled(session) else { return Some(*change) };
@@ -60,35 +116,42 @@ impl Fanout {
         Some(Change { interval, wanted, ..*change })
     }
 
-    /// Ends those of a session's subscriptions that it may not read, and cuts the others to what it may, from a place on, as
-    /// far as the units last. Returns whether it has finished. The session must be sent nothing before it has.
+    /// Ends those of a session's subscriptions that it may not read, moves those that it may read in the other market, and cuts
+    /// the others to what it may, from a place on, as far as the units last. Returns whether it has finished. The session must be sent nothing before it has.
     pub fn restrict_some(
         &mut self,
         session: SessionKey,
         from: &mut Place,
         now: Nanos,
-        ended: &mut Vec<Withdrawn>,
+        store: &impl Store,
+        changed: &mut Restricted,
         units: &mut Units,
     ) -> bool {
-        while let Some((next, Subscriber { symbol, name, .. })) = self.subscribed_from(session, *from) {
+        while let Some((next, Subscriber { symbol, name, plane, .. })) = self.subscribed_from(session, *from)
+        {
             if units.is_spent() {
                 return false;
             }
             units.spend(CHANGE_UNITS);
             *from = next;
             let (symbol, name) = (symbol.clone(), name.cloned());
-            let cut = if self.may_read(session, &symbol) {
-                self.cut_of(session, &symbol, name.as_ref())
-            } else {
-                None
+            let readable = self.plane_of(session, &symbol);
+            let cut = readable.and_then(|_| self.cut_of(session, &symbol, name.as_ref()));
+            let (Some(readable), Some((spec, change))) = (readable, cut) else {
+                self.unsubscribe(session, &symbol, name.as_ref());
+                changed.ended.push(Withdrawn { symbol, name });
+                continue;
             };
-            match cut {
-                Some(change) if change == Change::default() => {}
-                Some(change) => drop(self.set(session, &symbol, name.as_ref(), &change, now)),
-                None => {
-                    self.unsubscribe(session, &symbol, name.as_ref());
-                    ended.push(Withdrawn { symbol, name });
+            if readable != plane {
+                units.spend(SUBSCRIBE_UNITS);
+                self.unsubscribe(session, &symbol, name.as_ref());
+                let request = SubscribeRequest::new(&symbol, &spec);
+                // It has room for it: one was removed.
+                if let Ok(Subscribed { outcome, state }) = self.subscribe(session, &request, now, store) {
+                    changed.moved.push(Moved { symbol, name, plane: readable, outcome, state });
                 }
+            } else if change != Change::default() {
+                self.set(session, &symbol, name.as_ref(), &change, now);
             }
         }
         true
@@ -111,14 +174,16 @@ impl Fanout {
         }
     }
 
-    /// What has to change of a subscription that the session may read; `None` when it may read none of its fields.
-    fn cut_of(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<Change> {
+    /// A subscription as the session may have it, and what has to change for that; `None` when it may read none of its fields.
+    fn cut_of(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<(Spec, Change)> {
         let key = self.find(session, symbol, name)?;
         let sub = &self.subs[key as usize];
         let view = self.views.get(sub.view).clone();
         let interval = Duration::from_millis(u64::from(sub.interval_ms));
-        let spec = Spec { mode: sub.mode, interval, view, snapshot: true };
-        Some(change_to(&spec, &self.allowed(session, &spec)?))
+        let spec = Spec { mode: self.asked_mode(key), interval, view, snapshot: true };
+        let allowed = self.allowed_of(session, symbol, &spec)?;
+        let change = change_to(&spec, &allowed);
+        Some((allowed, change))
     }
 
     pub(super) fn entitled(&self, session: SessionKey) -> Option<&Entitled> {

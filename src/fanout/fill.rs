@@ -32,7 +32,7 @@ impl Fanout {
             firsts.clear();
         }
         if let Some(tally) = self.fill_again(session, now, emit) {
-            self.in_flight += tally.ticks();
+            self.fly(&tally);
             return tally;
         }
         let kept = self.keep_key(session, emit.encoding());
@@ -56,7 +56,7 @@ impl Fanout {
         if let Some(number) = kept {
             self.keep_frame(session, number, &tally, emit);
         }
-        self.in_flight += tally.ticks();
+        self.fly(&tally);
         tally
     }
 

@@ -19,6 +19,7 @@
 
 mod accounting;
 mod apply;
+mod apply_delayed;
 mod emit;
 mod entitlement;
 mod fill;
@@ -46,13 +47,13 @@ mod work_units;
 
 use std::time::Duration;
 
-pub use accounting::{Accounts, FrameTally, GapReason};
+pub use accounting::{Accounts, FrameTally, GapReason, LateTally};
 pub use emit::{Emit, TopicRef};
-pub use entitlement::Withdrawn;
+pub use entitlement::{Moved, Restricted, Withdrawn};
 pub use frame_cache::FRAMES_KEPT;
 pub use patterns::{HeldGlob, Place, Subscriber};
 pub use resume::{ResumePoint, SubscribeOutcome};
-pub use shard::{Fanout, Notice};
+pub use shard::{Fanout, First, Notice};
 pub use status::{Behind, Listed};
 pub use subscribe::{Change, SubscribeRequest, Subscribed, TooMany};
 pub use view::{NAME_BYTES_MAX, Name, View};

@@ -4,12 +4,12 @@
 //! recorded as filtered before.
 
 use super::{
-    Emit, FrameTally, GapReason, LocalId, Mode, TopicRef, View,
+    Emit, First, FrameTally, GapReason, LocalId, Mode, TopicRef, View,
     state::{Base, Claim, LocalTopic, Subscription, lead},
 };
 use crate::{
-    tick::{FieldSet, Nanos, Symbol, WantedFields},
-    topic::{Record, Stamped, TopicId},
+    tick::{FieldSet, Nanos, WantedFields},
+    topic::{Plane, Record, Stamped, TopicId},
 };
 
 /// A frame of one session.
@@ -20,19 +20,19 @@ pub(super) struct OpenFrame<'a, S, E> {
     pub emit: &'a mut E,
     pub tally: FrameTally,
     /// Symbols of which a subscription is sent its first message, where somebody asks.
-    pub firsts: Option<Vec<Symbol>>,
+    pub firsts: Option<Vec<First>>,
 }
 
 /// What the next message of a subscription knows of its topic.
 #[inline]
 fn topic_of<'a>(
-    firsts: &mut Option<Vec<Symbol>>,
+    firsts: &mut Option<Vec<First>>,
     sub: &mut Subscription,
     topic: &'a LocalTopic,
 ) -> TopicRef<'a> {
     let is_first = sub.takes_first();
     if is_first && let Some(firsts) = firsts {
-        firsts.push(topic.symbol.clone());
+        firsts.push(First { symbol: topic.symbol.clone(), plane: topic.plane });
     }
     TopicRef {
         local: LocalId(sub.topic),
@@ -40,6 +40,7 @@ fn topic_of<'a>(
         number: topic.market.unwrap_or(TopicId(u32::MAX)),
         symbol: &topic.symbol,
         record: &topic.record,
+        delay_ms: topic.is_delayed().then_some(topic.delay_ms),
         is_first,
     }
 }
@@ -50,7 +51,7 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
     #[inline]
     pub fn send_latest(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View) {
         let n = topic.record.seq - sub.cursor;
-        self.tally.record(n - sub.skipped);
+        self.tally.record(topic.plane, n - sub.skipped);
         let at = topic_of(&mut self.firsts, sub, topic);
         let shows_tick = !topic.record.all_changed().intersect(view.wanted).is_empty()
             || view.report_of(&topic.record.fields).is_some();
@@ -70,7 +71,7 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
         }
         let at = topic_of(&mut self.firsts, sub, topic);
         let n = topic.record.seq - sub.cursor;
-        self.tally.record(n - sub.skipped);
+        self.tally.record(topic.plane, n - sub.skipped);
         let merges = sub.base == Base::Again && n > 0;
         if merges {
             self.emit.merged(&at, n, WantedFields::ALL, view);
@@ -87,7 +88,11 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
     /// Announces everything from the cursor to the head as lost, and begins anew at the head.
     pub fn send_gap(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View, reason: GapReason) {
         let head = topic.record.seq;
-        self.tally.gapped[reason as usize] += head - sub.cursor - sub.skipped;
+        let lost = head - sub.cursor - sub.skipped;
+        match topic.plane {
+            Plane::RealTime => self.tally.gapped[reason as usize] += lost,
+            Plane::Delayed => self.tally.late.gapped += lost,
+        }
         self.emit.gap(&topic_of(&mut self.firsts, sub, topic), sub.cursor + 1, head, reason, view);
         self.emit.snapshot(&topic_of(&mut self.firsts, sub, topic), view);
         sub.begin_at(head);
@@ -132,7 +137,7 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
         view: &View,
     ) {
         let n = stop.seq - sub.cursor;
-        self.tally.record(n - passed);
+        self.tally.record(topic.plane, n - passed);
         self.emit.stop(&topic_of(&mut self.firsts, sub, topic), stop, n, always, view);
         (sub.cursor, sub.since) = (stop.seq, stop.rx);
         sub.skipped -= passed;

@@ -3,6 +3,7 @@
 
 use super::{
     Fanout, Mode,
+    accounting::of_plane,
     state::{Base, Claim, lead},
 };
 use crate::{
@@ -41,7 +42,13 @@ impl Fanout {
     ) -> (SubscribeOutcome, bool, Nanos) {
         let sub = &mut self.subs[key as usize];
         let topic = &self.topics[sub.topic as usize];
-        let head = topic.record.seq;
+        let (head, plane) = (topic.record.seq, topic.plane);
+        if topic.is_delayed() && resume.same_epoch && resume.last > head {
+            // It was read in real time. It begins anew where the delayed market is, which says nothing of what is ahead.
+            sub.base = Base::Record;
+            let outcome = if head > 0 { SubscribeOutcome::Ok } else { SubscribeOutcome::Pending };
+            return (outcome, head > 0, topic.record.rx);
+        }
         let ahead = !resume.same_epoch || resume.last > head;
         if ahead {
             // What the client has is of another epoch. It must be replaced, and not added to.
@@ -54,13 +61,13 @@ impl Fanout {
         if ahead {
             sub.cursor = 0;
             sub.claim = Claim::OtherEpoch;
-            self.accounts.offered += head;
+            of_plane(plane, &mut self.accounts, &mut self.delayed.accounts).offered += head;
             return (SubscribeOutcome::Gap, true, topic.record.rx);
         }
         sub.base = Base::None;
         sub.cursor = resume.last;
         let missed = head - resume.last;
-        self.accounts.offered += missed;
+        of_plane(plane, &mut self.accounts, &mut self.delayed.accounts).offered += missed;
         if missed == 0 {
             return (SubscribeOutcome::Resumed, false, topic.record.rx);
         }
@@ -77,7 +84,7 @@ impl Fanout {
             let unwanted = |tick: &&Stamped| !view.wants(tick);
             sub.skipped = ticks.iter().filter(unwanted).count() as u64;
             sub.lead = lead(ticks.iter().take_while(unwanted).count() as u64);
-            self.accounts.filtered += sub.skipped;
+            of_plane(plane, &mut self.accounts, &mut self.delayed.accounts).filtered += sub.skipped;
         }
         let rx = ticks.get(sub.lead as usize).map_or(topic.record.rx, |tick| tick.rx);
         let behind = missed > sub.skipped;

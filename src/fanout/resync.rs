@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     tick::{Nanos, State},
-    topic::{Image, NewTopic, Record, Stamped, Store, TopicId},
+    topic::{Image, NewTopic, Plane, Record, Stamped, Store, TopicId},
 };
 
 /// New symbols that are read while the market is locked once.
@@ -46,7 +46,18 @@ impl Fanout {
             }
             at += 1;
         }
-        self.resynced = (at < self.by_market.len()).then_some(at);
+        // Behind them, those of the delayed market.
+        let end = self.by_market.len() + self.delayed.len();
+        while at >= self.by_market.len() && at < end && !units.is_spent() {
+            units.spend(1);
+            let market = TopicId(index32(at - self.by_market.len()));
+            if let Some(local) = self.delayed.watched(market) {
+                units.spend(CATCH_UP_UNITS);
+                self.catch_up(local, now, store);
+            }
+            at += 1;
+        }
+        self.resynced = (at < end).then_some(at);
         self.resynced.is_none()
     }
 
@@ -76,6 +87,10 @@ impl Fanout {
             if let Some(local) = waiting {
                 self.topics[local as usize].market = Some(new_topic.topic);
             }
+            if let Some(local) = self.known_local(&new_topic.symbol, Plane::Delayed) {
+                self.topics[local as usize].market = Some(new_topic.topic);
+                self.delayed.watch(new_topic.topic, local);
+            }
             let holders = self.glob_holders(&new_topic.symbol, units);
             if !holders.is_empty() {
                 self.subscribe_holders(new_topic, &holders);
@@ -89,10 +104,14 @@ impl Fanout {
         let topic = &self.topics[local as usize];
         let Some(market) = topic.market else { return };
         let seen = topic.record.seq;
-        let Image { record, closed, told } = store.image(market);
+        let Image { record, closed, told } = topic.image(market, store);
         let missed = record.seq.saturating_sub(seen);
         if missed > 0 {
-            let rx = self.filter_missed(local, market, &record, store);
+            let rx = if self.topics[local as usize].is_delayed() {
+                record.rx
+            } else {
+                self.filter_missed(local, market, &record, store)
+            };
             let topic = &mut self.topics[local as usize];
             let head = record.seq;
             topic.record = record;

@@ -3,6 +3,7 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,11 +14,12 @@ use super::{
     frame_cache::FrameCache,
     patterns::PatternTable,
     schedule::SendSchedule,
-    state::{LocalSession, LocalTopic, Subscription, SymbolMap, ViewTable, index32},
+    state::{DelayedTable, LocalSession, LocalTopic, Subscription, SymbolMap, ViewTable, index32},
 };
 use crate::{
-    tick::{Nanos, State, Symbol},
-    topic::{Detail, Record, Stamped, TopicId},
+    access::Products,
+    tick::{CustomFields, Nanos, State, Symbol},
+    topic::{Detail, Plane, Record, Stamped, TopicId},
 };
 
 /// One shard's topics, subscriptions and accounts.
@@ -39,12 +41,14 @@ pub struct Fanout {
     pub(super) leaving: VecDeque<u32>,
     pub(super) patterns: PatternTable,
     pub(super) accounts: Accounts,
+    /// Topics of the delayed market, and their own accounts.
+    pub(super) delayed: DelayedTable,
     /// Ticks in frames that were filled and are not yet recorded.
     pub(super) in_flight: u64,
     pub(super) notices: Vec<Notice>,
     /// Symbols of which a subscription was sent its first message, in the last frame that was filled; `None` where nobody
     /// asks.
-    pub(super) firsts: Option<Vec<Symbol>>,
+    pub(super) firsts: Option<Vec<First>>,
     /// How many of the market's topics [`Fanout::resync_some`] has caught up with, while a resync is under way.
     pub(super) resynced: Option<usize>,
     /// Subscriptions in every-mode queues, and ticks of rings, that were walked over.
@@ -113,15 +117,30 @@ pub(super) struct Scratch {
     pub left: Vec<(u32, bool)>,
 }
 
+/// A symbol of which a subscription is sent its first message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct First {
+    pub symbol: Symbol,
+    pub plane: Plane,
+}
+
 /// A message for a session's control queue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Notice {
     State {
         session: SessionKey,
         symbol: Symbol,
+        plane: Plane,
         /// Of the subscription.
         name: Option<Name>,
         state: State,
+    },
+    /// A new symbol matches one of the session's globs, and is shown delayed.
+    Delayed {
+        session: SessionKey,
+        symbol: Symbol,
+        /// Of the subscription.
+        name: Option<Name>,
     },
     /// A new symbol matches one of the session's globs, and the session may have no more subscriptions.
     Full {
@@ -147,6 +166,7 @@ impl Fanout {
             leaving: VecDeque::new(),
             patterns: PatternTable::default(),
             accounts: Accounts::default(),
+            delayed: DelayedTable::default(),
             in_flight: 0,
             notices: Vec::new(),
             firsts: None,
@@ -161,6 +181,12 @@ impl Fanout {
             frame_cache: FrameCache::default(),
             scratch: Scratch::default(),
         }
+    }
+
+    /// Shows symbols delayed to whoever may read them so.
+    pub fn show_delayed(&mut self, products: Arc<Products>, table: Arc<CustomFields>) {
+        self.delayed.products = Some(products);
+        self.delayed.table = table;
     }
 
     pub fn open(&mut self) -> SessionKey {
@@ -230,19 +256,32 @@ impl Fanout {
     /// The symbols of which subscriptions were sent their first message, in the last frame that was filled. Nearly always
     /// there are none.
     #[inline]
-    pub fn firsts(&self) -> &[Symbol] {
+    pub fn firsts(&self) -> &[First] {
         self.firsts.as_deref().unwrap_or_default()
     }
 
     /// Records a frame that the socket has accepted whole.
     pub fn accepted(&mut self, tally: &FrameTally) {
-        self.in_flight -= tally.ticks();
+        self.in_flight -= tally.in_real_time();
         self.accounts.record(tally);
+        if !tally.late.is_empty() {
+            self.delayed.in_flight -= tally.late.ticks();
+            self.delayed.accounts.record_late(&tally.late);
+        }
+    }
+
+    /// A frame was filled.
+    #[inline]
+    pub(super) fn fly(&mut self, tally: &FrameTally) {
+        self.in_flight += tally.in_real_time();
+        self.delayed.in_flight += tally.late.ticks();
     }
 
     /// Records a frame that will never be accepted: its session has ended.
     pub fn abandoned(&mut self, tally: &FrameTally) {
-        self.in_flight -= tally.ticks();
-        self.accounts.discarded += tally.ticks();
+        self.in_flight -= tally.in_real_time();
+        self.accounts.discarded += tally.in_real_time();
+        self.delayed.in_flight -= tally.late.ticks();
+        self.delayed.accounts.discarded += tally.late.ticks();
     }
 }

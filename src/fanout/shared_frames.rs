@@ -8,7 +8,7 @@
 //! Invariant: a repeated frame leaves a session's cursors, queues and accounting as filling it would have.
 
 use super::{
-    Emit, Fanout, FrameTally, Mode, SessionKey,
+    Emit, Fanout, First, FrameTally, Mode, SessionKey,
     frame_cache::{CachedFrame, KeyPart, Left},
     schedule::SendSchedule,
     state::{Base, Claim, LocalTopic, Subscription},
@@ -51,7 +51,8 @@ impl Fanout {
                     && !part.is_first
                     && let Some(firsts) = &mut self.firsts
                 {
-                    firsts.push(self.topics[sub.topic as usize].symbol.clone());
+                    let topic = &self.topics[sub.topic as usize];
+                    firsts.push(First { symbol: topic.symbol.clone(), plane: topic.plane });
                 }
                 sub.claim = if part.is_first { Claim::New } else { Claim::None };
             }
@@ -81,7 +82,7 @@ impl Fanout {
         if sub.claim.is_first()
             && let Some(firsts) = &mut self.firsts
         {
-            firsts.push(topic.symbol.clone());
+            firsts.push(First { symbol: topic.symbol.clone(), plane: topic.plane });
         }
         sub.claim = Claim::None;
         if sub.mode == Mode::Trades {

@@ -16,8 +16,10 @@ pub struct Behind {
     pub dirty: usize,
     /// Ticks that they are behind by.
     pub ticks: u64,
-    /// When the oldest of those was received.
+    /// When the oldest of those was received, or became due.
     pub oldest: Option<Nanos>,
+    /// How many of the ticks are of the delayed market.
+    pub late_ticks: u64,
 }
 
 /// One subscription, as `list` shows it.
@@ -26,6 +28,8 @@ pub struct Listed {
     pub symbol: Symbol,
     pub name: Option<Name>,
     pub mode: Mode,
+    /// How much later than in real time it is shown; `None` in real time.
+    pub delay_ms: Option<u32>,
     pub interval: Duration,
     pub wanted: WantedFields,
     pub numbers: Numbers,
@@ -42,7 +46,12 @@ impl Fanout {
 
     /// The accounts, for a caller that has [`Self::all_behind`] already.
     pub fn accounts_with(&self, behind: &Behind) -> Accounts {
-        Accounts { pending: behind.ticks + self.in_flight, ..self.accounts }
+        Accounts { pending: behind.ticks - behind.late_ticks + self.in_flight, ..self.accounts }
+    }
+
+    /// As [`Self::accounts_with`], of the delayed market.
+    pub fn delayed_accounts_with(&self, behind: &Behind) -> Accounts {
+        Accounts { pending: behind.late_ticks + self.delayed.in_flight, ..self.delayed.accounts }
     }
 
     /// How far all subscriptions together are behind. Walks every one.
@@ -60,7 +69,7 @@ impl Fanout {
 
     /// Messages that sockets have accepted.
     pub fn delivered(&self) -> u64 {
-        self.accounts.delivered
+        self.accounts.delivered + self.delayed.accounts.delivered
     }
 
     /// Whether the session has nothing to send now; subscriptions that wait for their intervals do not count.
@@ -151,7 +160,10 @@ impl Fanout {
             if ticks > 0 {
                 behind.dirty += 1;
                 behind.ticks += ticks;
-                behind.oldest = Some(behind.oldest.map_or(sub.since, |oldest| oldest.min(sub.since)));
+                let topic = &self.topics[sub.topic as usize];
+                behind.late_ticks += if topic.is_delayed() { ticks } else { 0 };
+                let since = topic.due(sub.since);
+                behind.oldest = Some(behind.oldest.map_or(since, |oldest| oldest.min(since)));
             }
         }
         behind
@@ -159,17 +171,20 @@ impl Fanout {
 
     /// One of a session's subscriptions.
     pub fn listed(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<Listed> {
-        let sub = &self.subs[self.find(session, symbol, name)? as usize];
+        let key = self.find(session, symbol, name)?;
+        let sub = &self.subs[key as usize];
+        let topic = &self.topics[sub.topic as usize];
         let view = self.views.get(sub.view);
         Some(Listed {
             symbol: symbol.clone(),
             name: view.name.clone(),
-            mode: sub.mode,
+            mode: self.asked_mode(key),
+            delay_ms: topic.is_delayed().then_some(topic.delay_ms),
             interval: Duration::from_millis(u64::from(sub.interval_ms)),
             wanted: view.wanted,
             numbers: view.numbers,
             cursor: sub.cursor,
-            state: self.topics[sub.topic as usize].state,
+            state: topic.state,
         })
     }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     planted::{Fault, is_planted},
     tick::{Nanos, Numbers, State, Symbol, WantedFields},
-    topic::Store,
+    topic::{Plane, Store},
 };
 
 /// What a client asks for when it subscribes.
@@ -79,33 +79,32 @@ impl Fanout {
         store: &impl Store,
     ) -> Result<Subscribed, TooMany> {
         let &SubscribeRequest { symbol, spec, resume } = request;
-        debug_assert!(
-            self.may_read(session, symbol) || is_planted(Fault::ForgetsRights),
-            "the caller has asked"
-        );
+        let plane = self.plane_of(session, symbol);
+        debug_assert!(plane.is_some() || is_planted(Fault::ForgetsRights), "the caller has asked");
+        let plane = plane.unwrap_or_default();
         // The last seq of this epoch that the client has seen.
         let seen = resume.filter(|resume| resume.same_epoch).map_or(0, |resume| resume.last);
         if seen > 0 && !self.listed_ids.contains(symbol) {
             // The symbol is listed, and the news of it is on its way here.
             self.list_ahead(store);
         }
-        let local = self.make_room(session, symbol, spec.view.name.as_ref())?;
+        let local = self.make_room(session, symbol, spec.view.name.as_ref(), plane)?;
         self.watch(local, now, store);
         if seen > self.topics[local as usize].record.seq {
             // Another shard may be ahead of this one by a batch.
             self.catch_up(local, now, store);
         }
         let key = self.insert(session, local, spec);
-        let head = self.topics[local as usize].record.seq;
+        let (head, mode) = (self.topics[local as usize].record.seq, self.subs[key as usize].mode);
         let mut outcome = if head > 0 { SubscribeOutcome::Ok } else { SubscribeOutcome::Pending };
-        let mut behind = (spec.snapshot || spec.mode == Mode::Once) && head > 0;
+        let mut behind = (spec.snapshot || mode == Mode::Once) && head > 0;
         let mut since = now;
         // Before its first tick a topic has nothing to begin with: who misses nothing begins with that tick.
-        let has_base = spec.snapshot && (head > 0 || !spec.mode.reads_history());
-        if has_base || spec.mode == Mode::Once {
+        let has_base = spec.snapshot && (head > 0 || !mode.reads_history());
+        if has_base || mode == Mode::Once {
             self.subs[key as usize].base = Base::Record;
         }
-        if let Some(resume) = resume.filter(|_| spec.mode != Mode::Once) {
+        if let Some(resume) = resume.filter(|_| mode != Mode::Once) {
             (outcome, behind, since) = self.resume(key, resume, store);
         }
         if behind {
@@ -121,19 +120,20 @@ impl Fanout {
         session: SessionKey,
         symbol: &Symbol,
         name: Option<&Name>,
+        plane: Plane,
     ) -> Result<u32, TooMany> {
-        let known = self.by_symbol.get(symbol).copied();
+        let known = self.known_local(symbol, plane);
         let held = known.and_then(|local| self.find_on(session, local, name));
         if let Some(key) = held {
             // The topic may go with its last subscription.
             self.remove(key);
             self.keep_share(session);
-            return Ok(self.local_of(symbol));
+            return Ok(self.local_of(symbol, plane));
         }
         if self.session_subscriptions(session) >= self.subscriptions_max || !self.takes_share(session) {
             return Err(TooMany);
         }
-        Ok(known.unwrap_or_else(|| self.local_of(symbol)))
+        Ok(known.unwrap_or_else(|| self.local_of(symbol, plane)))
     }
 
     pub fn is_subscribed(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> bool {
@@ -162,10 +162,11 @@ impl Fanout {
         let Some(key) = self.find(session, symbol, name) else { return false };
         let before = self.subs[key as usize].state;
         self.detach(key);
+        let asked = change.mode.unwrap_or_else(|| self.asked_mode(key));
+        let mode = self.served_mode(self.subs[key as usize].topic, asked);
         let sub = &mut self.subs[key as usize];
         let head = self.topics[sub.topic as usize].record.seq;
         let behind = head - sub.cursor > sub.skipped;
-        let mode = change.mode.unwrap_or(sub.mode);
         let shown = self.views.get(sub.view);
         let view = change.of(shown);
         let begins_anew =
@@ -178,6 +179,8 @@ impl Fanout {
             (base, _) => base,
         };
         sub.mode = mode;
+        self.note_asked(key, asked);
+        let sub = &mut self.subs[key as usize];
         let view = std::mem::replace(&mut sub.view, self.views.hold(&view));
         self.views.release(view);
         if let Some(interval) = change.interval {

@@ -6,12 +6,13 @@
 
 use super::{
     Fanout, LocalId, Mode, Name, SessionKey, Spec, View,
+    accounting::of_plane,
     state::{Base, Claim, LocalTopic, Stops, Subscription, SubscriptionState, UNWATCHED, index32},
     subscribe::millis,
 };
 use crate::{
     tick::{Nanos, State, Symbol},
-    topic::{Image, Store},
+    topic::{Image, Plane, Store},
 };
 
 /// A topic's list of idle subscriptions may have this many entries, beside two for each subscription.
@@ -19,7 +20,8 @@ pub(super) const IDLE_SLACK: usize = 16;
 
 impl Fanout {
     pub(super) fn find(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<u32> {
-        self.find_on(session, *self.by_symbol.get(symbol)?, name)
+        let in_real_time = self.by_symbol.get(symbol).and_then(|&local| self.find_on(session, local, name));
+        in_real_time.or_else(|| self.find_on(session, *self.delayed.by_symbol.get(symbol)?, name))
     }
 
     /// The session's subscription of this name to a topic. All of its subscriptions to the topic may be looked at.
@@ -33,23 +35,55 @@ impl Fanout {
     }
 
     /// The local topic of a symbol; it is made when there is none.
-    pub(super) fn local_of(&mut self, symbol: &Symbol) -> u32 {
-        if let Some(&local) = self.by_symbol.get(symbol) {
+    pub(super) fn local_of(&mut self, symbol: &Symbol, plane: Plane) -> u32 {
+        if let Some(local) = self.known_local(symbol, plane) {
             return local;
         }
-        let local = index32(self.topics.insert(LocalTopic::new(symbol.clone())));
-        self.topics[local as usize].market = self.listed_ids.get(symbol).copied();
-        self.by_symbol.insert(symbol.clone(), local);
+        let market = self.listed_ids.get(symbol).copied();
+        let topic = match plane {
+            Plane::RealTime => LocalTopic::new(symbol.clone()),
+            Plane::Delayed => {
+                let delay_ms =
+                    self.delayed.products.as_ref().map_or(0, |products| products.of(symbol).delay_ms());
+                LocalTopic::delayed(symbol.clone(), delay_ms)
+            }
+        };
+        let local = index32(self.topics.insert(LocalTopic { market, ..topic }));
+        let by_symbol = match plane {
+            Plane::RealTime => &mut self.by_symbol,
+            Plane::Delayed => &mut self.delayed.by_symbol,
+        };
+        by_symbol.insert(symbol.clone(), local);
         local
+    }
+
+    pub(super) fn known_local(&self, symbol: &Symbol, plane: Plane) -> Option<u32> {
+        match plane {
+            Plane::RealTime => self.by_symbol.get(symbol).copied(),
+            Plane::Delayed => self.delayed.by_symbol.get(symbol).copied(),
+        }
+    }
+
+    /// Whether ticks of the topic are taken in here.
+    pub(super) fn is_watched(&self, topic: &LocalTopic) -> bool {
+        match (topic.market, topic.plane) {
+            (None, _) => false,
+            (Some(market), Plane::RealTime) => self.by_market[market.0 as usize] != UNWATCHED,
+            (Some(market), Plane::Delayed) => self.delayed.watched(market).is_some(),
+        }
     }
 
     /// Watches a topic: from now on its ticks are taken in.
     pub(super) fn watch(&mut self, local: u32, now: Nanos, store: &impl Store) {
+        let is_watched = self.is_watched(&self.topics[local as usize]);
         let topic = &mut self.topics[local as usize];
         let Some(market) = topic.market else { return };
-        if self.by_market[market.0 as usize] == UNWATCHED {
-            self.by_market[market.0 as usize] = local;
-            let Image { record, closed, told } = store.image(market);
+        if !is_watched {
+            match topic.plane {
+                Plane::RealTime => self.by_market[market.0 as usize] = local,
+                Plane::Delayed => self.delayed.watch(market, local),
+            }
+            let Image { record, closed, told } = topic.image(market, store);
             topic.state = match (closed, &told, record.seq) {
                 (true, ..) => State::Closed,
                 (false, Some(told), _) => told.state,
@@ -65,6 +99,7 @@ impl Fanout {
     }
 
     pub(super) fn insert(&mut self, session: SessionKey, local: u32, spec: &Spec) -> u32 {
+        let mode = self.served_mode(local, spec.mode);
         let sub = Subscription {
             cursor: self.topics[local as usize].record.seq,
             skipped: 0,
@@ -76,18 +111,40 @@ impl Fanout {
             queued: 0,
             interval_ms: millis(spec.interval),
             view: self.views.hold(&spec.view),
-            mode: spec.mode,
+            mode,
             lead: 0,
             state: SubscriptionState::Idle,
             base: Base::None,
             claim: Claim::New,
         };
         let key = index32(self.subs.insert(sub));
+        self.note_asked(key, spec.mode);
         self.attach(key);
         if let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize) {
             entry.subs.insert(local, key);
         }
         key
+    }
+
+    /// How a subscription is served that asks for a mode. The delayed market has no history: what would be read there one by
+    /// one is sent as it becomes due.
+    pub(super) fn served_mode(&self, local: u32, asked: Mode) -> Mode {
+        let is_delayed = self.topics[local as usize].is_delayed();
+        if is_delayed && asked.reads_history() { Mode::Latest } else { asked }
+    }
+
+    /// Remembers the mode that a subscription was asked with, if it is served otherwise.
+    pub(super) fn note_asked(&mut self, key: u32, asked: Mode) {
+        if self.subs[key as usize].mode != asked {
+            self.delayed.asked.insert(key, asked);
+        } else if !self.delayed.asked.is_empty() {
+            self.delayed.asked.remove(&key);
+        }
+    }
+
+    /// The mode that its client has asked for.
+    pub(super) fn asked_mode(&self, key: u32) -> Mode {
+        self.delayed.asked.get(&key).copied().unwrap_or(self.subs[key as usize].mode)
     }
 
     pub(super) fn make_behind(&mut self, key: u32, rx: Nanos, now: Nanos) {
@@ -178,9 +235,14 @@ impl Fanout {
 
     /// Ends a subscription; what it was behind by is recorded as discarded.
     pub(super) fn remove(&mut self, key: u32) {
-        self.accounts.discarded += self.pending(&self.subs[key as usize]);
+        let sub = &self.subs[key as usize];
+        let (pending, plane) = (self.pending(sub), self.topics[sub.topic as usize].plane);
+        of_plane(plane, &mut self.accounts, &mut self.delayed.accounts).discarded += pending;
         self.detach(key);
         let sub = self.subs.remove(key as usize);
+        if !self.delayed.asked.is_empty() {
+            self.delayed.asked.remove(&key);
+        }
         self.views.release(sub.view);
         if let Some(entry) = self.schedule.sessions.get_mut(sub.session as usize) {
             entry.subs.remove(sub.topic, key);
@@ -199,13 +261,20 @@ impl Fanout {
         }
         match topic.market {
             Some(market) => {
-                self.by_market[market.0 as usize] = UNWATCHED;
+                match topic.plane {
+                    Plane::RealTime => self.by_market[market.0 as usize] = UNWATCHED,
+                    Plane::Delayed => self.delayed.unwatch(market),
+                }
                 (topic.plain, topic.masked, topic.idle) = (Vec::new(), Vec::new(), Vec::new());
             }
             // The symbol was never listed: a name that a client made up must cost nothing.
             None => {
                 let topic = self.topics.remove(local.0 as usize);
-                self.by_symbol.remove(&topic.symbol);
+                let by_symbol = match topic.plane {
+                    Plane::RealTime => &mut self.by_symbol,
+                    Plane::Delayed => &mut self.delayed.by_symbol,
+                };
+                by_symbol.remove(&topic.symbol);
             }
         }
     }

@@ -23,7 +23,7 @@ impl Fanout {
         let fresh = |topic: &LocalTopic| {
             topic.state == State::Stale
                 && topic.told.is_none()
-                && now.since(topic.record.rx) <= self.stale_nanos
+                && now.since(topic.due(topic.record.rx)) <= self.stale_nanos
         };
         let live = self.topics.iter().filter(|(_, topic)| fresh(topic));
         let live: Vec<u32> = live.map(|(local, _)| index32(local)).collect();
@@ -51,7 +51,8 @@ impl Fanout {
     }
 
     pub(super) fn is_silent(&self, topic: &LocalTopic, now: Nanos) -> bool {
-        topic.state == State::Live && topic.told.is_none() && now.since(topic.record.rx) > self.stale_nanos
+        let silent_nanos = now.since(topic.due(topic.record.rx));
+        topic.state == State::Live && topic.told.is_none() && silent_nanos > self.stale_nanos
     }
 
     pub(super) fn change_state(&mut self, local: u32, state: State) {
@@ -81,6 +82,7 @@ impl Fanout {
             self.notices.push(Notice::State {
                 session: SessionKey(sub.session),
                 symbol: topic.symbol.clone(),
+                plane: topic.plane,
                 name: self.views.get(sub.view).name.clone(),
                 state: topic.state,
             });

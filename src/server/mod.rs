@@ -34,6 +34,7 @@ pub mod shard;
 pub mod session_task;
 pub mod sse;
 pub mod connection;
+pub mod delayed;
 pub mod listener;
 pub mod shard_thread;
 

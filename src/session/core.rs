@@ -112,6 +112,9 @@ impl<S: SessionSocket> Core<S> {
         if node.audit.is_some() {
             fanout.keep_firsts();
         }
+        if let Some(delayed) = node.ingest.delayed() {
+            fanout.show_delayed(Arc::clone(&delayed.products), Arc::clone(&node.fields));
+        }
         Core {
             number,
             taken: 0,

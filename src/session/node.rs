@@ -14,15 +14,15 @@ use std::{
 
 use super::{refusals::AccessRefusals, user_shares::UserShares, users::UserSessions};
 use crate::{
-    access::Authority,
+    access::{Authority, Entitlement, Rights},
     audit::{AuditLog, Who},
     clock::{Clock, MarketClock},
     limits::Limits,
     live::Live,
     publish::{PublishSink, Publishers},
     throttle::Throttle,
-    tick::{CustomFields, Nanos},
-    topic::Ingest,
+    tick::{CustomFields, Nanos, Symbol},
+    topic::{Ingest, Plane},
     wire::CloseReason,
 };
 
@@ -86,6 +86,15 @@ impl NodeState {
             sessions: AtomicUsize::new(0),
             session_numbers: AtomicU64::new(1),
             closed_throttles: Default::default(),
+        }
+    }
+
+    /// In which market a symbol may be read with these rights; `None` for none.
+    pub fn plane_of(&self, rights: &Rights, symbol: &Symbol) -> Option<Plane> {
+        match rights.reading(symbol) {
+            Entitlement::RealTime => Some(Plane::RealTime),
+            Entitlement::Delayed => self.ingest.delayed().map(|_| Plane::Delayed),
+            Entitlement::Refused => None,
         }
     }
 

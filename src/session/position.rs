@@ -16,7 +16,9 @@ use serde_json::{Map, Value, json};
 
 use super::node::NodeState;
 use crate::{
+    access::Rights,
     tick::Symbol,
+    topic::Plane,
     wire::{Command, Target, command::CommandReader},
 };
 
@@ -55,8 +57,8 @@ impl Position {
     }
 
     /// The `resume` of a `subscribe` command that continues from this position; `None` where it begins anew. Walks all
-    /// topics when the command has globs.
-    pub fn resume(&self, node: &NodeState, command: &str) -> Option<String> {
+    /// topics when the command has globs. A symbol that is shown delayed begins anew: the order is that of real time.
+    pub fn resume(&self, node: &NodeState, command: &str, rights: &Rights) -> Option<String> {
         let read = CommandReader::with_fields(Arc::clone(&node.fields))
             .read(&mut command.as_bytes().to_vec(), &node.limits);
         let Ok(Command::Subscribe { symbols, spec, .. }) = read else { return None };
@@ -67,7 +69,9 @@ impl Position {
         let exact = self.epoch == node.epoch && spec.view.has_every_field();
         // An order beyond the newest tick is not one of this market.
         let order = self.order.filter(|order| exact && *order <= node.ingest.order());
-        let last = named(node, &symbols).into_iter().map(|symbol| {
+        let mut symbols = named(node, &symbols);
+        symbols.retain(|symbol| node.plane_of(rights, symbol) != Some(Plane::Delayed));
+        let last = symbols.into_iter().map(|symbol| {
             // Where the order is not known, the client is sent a gap over everything.
             let seq = order.map_or(0, |order| node.ingest.seq_at(&symbol, order).unwrap_or(0));
             (symbol.as_str().to_owned(), Value::from(seq))

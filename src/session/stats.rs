@@ -83,6 +83,8 @@ pub enum LimitHit {
 #[derive(Clone, Debug, Default)]
 pub struct ShardReport {
     pub accounts: Accounts,
+    /// Those of the delayed market.
+    pub delayed: Accounts,
     pub stats: ShardStats,
     /// A gauge, as all that follow: sessions that keep up.
     pub live: usize,
@@ -182,6 +184,7 @@ impl Default for Ages {
 impl ShardReport {
     pub fn add(&mut self, other: &ShardReport) {
         self.accounts.add(&other.accounts);
+        self.delayed.add(&other.delayed);
         self.live += other.live;
         self.conflating += other.conflating;
         self.subscriptions += other.subscriptions;

@@ -14,7 +14,7 @@ use crate::{
     fanout::{Notice, SessionKey, Units},
     planted::{Fault, is_planted},
     tick::Nanos,
-    topic::{Batch, BatchQueue},
+    topic::{Batch, BatchQueue, Plane},
     wire::Control,
 };
 
@@ -186,18 +186,25 @@ impl<S: SessionSocket> Core<S> {
             let Some(notice) = self.unsent_notices.pop_front() else { break };
             units.spend(NOTICE_UNITS);
             match notice {
-                Notice::State { session, symbol, name, state } => {
+                Notice::State { session, symbol, plane, name, state } => {
                     let reported = || self.fanout.reported_state(session, &symbol, name.as_ref());
                     if is_late && reported() != Some(state) {
                         continue;
                     }
-                    if !self.fanout.may_read(session, &symbol) {
+                    // Also of what it reads now in the other market.
+                    if self.fanout.plane_of(session, &symbol) != Some(plane) {
                         continue;
                     }
-                    let told = self.fanout.told(&symbol, state);
+                    let told = self.fanout.told(&symbol, state).filter(|_| plane == Plane::RealTime);
                     let (symbol, reason) = (symbol.as_str(), told.as_ref().map(|told| &*told.reason));
                     self.control(session, &Control::SymbolStatus { name, symbol, state, reason });
                     self.fanout.make_ready(session);
+                }
+                Notice::Delayed { session, symbol, name } => {
+                    if self.fanout.plane_of(session, &symbol) == Some(Plane::Delayed) {
+                        self.tell_delayed(session, &symbol, name);
+                        self.fanout.make_ready(session);
+                    }
                 }
                 Notice::Full { session, symbol, name } => {
                     if !self.fanout.may_read(session, &symbol) {

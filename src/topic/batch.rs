@@ -16,6 +16,16 @@ pub struct TopicId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct FeedId(pub u16);
 
+/// Which market something is of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Plane {
+    /// As it happens.
+    #[default]
+    RealTime,
+    /// As it was some time ago, see [`DelayedMarket`](super::DelayedMarket).
+    Delayed,
+}
+
 /// A tick after ingest, with its topic, its numbers and its times.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stamped {
@@ -37,6 +47,25 @@ impl Stamped {
     pub(super) fn last_of(topic: TopicId, record: &Record) -> Self {
         let &Record { seq, order, ts, rx, .. } = record;
         Stamped { topic, seq, order, ts, rx, fields: record.last_change() }
+    }
+
+    /// Takes the tick into a record that is as of the tick before.
+    #[inline]
+    pub fn advance(&self, record: &mut Record) {
+        record.seq = self.seq;
+        record.order = self.order;
+        record.ts = self.ts;
+        record.rx = self.rx;
+        record.note(self.fields.named());
+        if self.fields.correction().is_some() {
+            record.corrected_at = self.seq;
+        }
+        if is_planted(Fault::LosesWithdrawal) {
+            record.fields.merge(&self.fields.only(self.fields.mask));
+        } else {
+            record.fields.merge(&self.fields);
+        }
+        record.reference.begin(record.seq, &record.fields);
     }
 
     #[inline]
@@ -108,6 +137,8 @@ impl Detail {
 /// What ingest gives to each shard at once, in the order new topics, ticks, states.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Batch {
+    /// Of a delayed market it has records and states, and nothing else.
+    pub plane: Plane,
     pub new_topics: Vec<NewTopic>,
     /// How many ticks ingest took in for this batch.
     pub taken: usize,

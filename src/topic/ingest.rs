@@ -11,6 +11,7 @@ use std::sync::{
 use super::{
     batch::{Batch, Detail, FeedId, NewTopic, Stamped, TopicId},
     batch_queue::BatchQueue,
+    delayed::{CurrentMarket, DelayedMarket},
     market::Market,
     readers::Readers,
     store::{Image, ListedTopic, Store},
@@ -53,7 +54,15 @@ pub struct Ingest {
     outlets: Vec<Outlet>,
     /// The symbols that feeds declare before their first ticks.
     listings: Vec<Arc<dyn feed::DeclaredSymbols>>,
+    /// `None` where nothing is shown delayed.
+    delayed: Option<Delayed>,
     pub readers: Arc<Readers>,
+}
+
+struct Delayed {
+    market: DelayedMarket,
+    /// What it needs of batches. Where a replay drives the clock, one batch may be of much of the market's time.
+    detail: Detail,
 }
 
 /// Topics visited under one hold of the lock: a walk over all topics must not delay ingest.
@@ -64,12 +73,28 @@ const CLOSED_AT_ONCE: usize = 256;
 impl Ingest {
     pub fn new(market: Market, outlets: Vec<Outlet>) -> Self {
         let readers = Arc::new(Readers::new(outlets.len(), market.ring_ticks_max()));
-        Ingest { market: Mutex::new(market), outlets, listings: Vec::new(), readers }
+        Ingest { market: Mutex::new(market), outlets, listings: Vec::new(), delayed: None, readers }
     }
 
     /// Adds the symbols that feeds declare.
     pub fn with_listings(self, listings: Vec<Arc<dyn feed::DeclaredSymbols>>) -> Self {
         Ingest { listings, ..self }
+    }
+
+    /// With a market that is shown later. `detail`: what it needs of batches.
+    pub fn with_delayed(self, market: Option<DelayedMarket>, detail: Detail) -> Self {
+        Ingest { delayed: market.map(|market| Delayed { market, detail }), ..self }
+    }
+
+    /// What is shown later; `None` where nothing is.
+    pub fn delayed(&self) -> Option<&DelayedMarket> {
+        self.delayed.as_ref().map(|delayed| &delayed.market)
+    }
+
+    /// Gives to the shards what is due in the delayed market at this time of the market's clock. Says when something is due
+    /// next.
+    pub fn turn_delayed(&self, now: Nanos) -> Option<Nanos> {
+        self.delayed()?.turn(now, self, |batch| self.hand_out(&Arc::new(batch)))
     }
 
     /// Whether the symbol has ticked, or a feed declares it. For any other symbol it is unknown whether it exists.
@@ -129,7 +154,8 @@ impl Ingest {
 
     fn detail(&self) -> Detail {
         let wanted = self.outlets.iter().map(|outlet| outlet.interest.wanted());
-        wanted.fold(Detail::Records, Detail::union)
+        let of_delayed = self.delayed.as_ref().map_or(Detail::Records, |delayed| delayed.detail);
+        wanted.fold(of_delayed, Detail::union)
     }
 
     /// Marks the topics of a feed that has ended.
@@ -232,6 +258,17 @@ impl Ingest {
         images.collect()
     }
 
+    /// As [`Self::records`], of the delayed market.
+    pub fn delayed_records(&self, symbols: &[Symbol]) -> Vec<Option<Image>> {
+        let Some(delayed) = self.delayed() else { return vec![None; symbols.len()] };
+        let chunks = symbols.chunks(CHUNK);
+        let ids = chunks.flat_map(|chunk| {
+            let market = self.lock();
+            chunk.iter().map(|symbol| market.find(symbol)).collect::<Vec<_>>()
+        });
+        ids.map(|id| id.map(|id| delayed.image(id))).collect()
+    }
+
     /// Order of the newest tick of all topics.
     pub fn order(&self) -> u64 {
         self.lock().order()
@@ -247,10 +284,16 @@ impl Ingest {
         if batch.is_empty() {
             return;
         }
-        let ticks = batch.taken;
         let batch = Arc::new(batch);
+        if let Some(delayed) = &self.delayed {
+            delayed.market.push(&batch);
+        }
+        self.hand_out(&batch);
+    }
+
+    fn hand_out(&self, batch: &Arc<Batch>) {
         for outlet in &self.outlets {
-            if outlet.queue.push(&batch, ticks) {
+            if outlet.queue.push(batch, batch.taken) {
                 (outlet.wake)();
             }
         }
@@ -262,9 +305,23 @@ impl Ingest {
     }
 }
 
+impl CurrentMarket for Ingest {
+    fn new_topics(&self, from: TopicId, max: usize) -> Vec<NewTopic> {
+        self.lock().new_topics(from, max)
+    }
+
+    fn image(&self, topic: TopicId) -> Image {
+        self.lock().image(topic)
+    }
+}
+
 impl Store for Ingest {
     fn image(&self, topic: TopicId) -> Image {
         self.lock().image(topic)
+    }
+
+    fn delayed_image(&self, topic: TopicId) -> Image {
+        self.delayed().map_or_else(Image::default, |delayed| delayed.image(topic))
     }
 
     fn history(&self, topic: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) -> u64 {

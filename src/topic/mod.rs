@@ -9,6 +9,7 @@
 mod batch;
 pub mod batch_queue;
 mod custom_ring;
+mod delayed;
 mod ingest;
 mod market;
 mod named_at;
@@ -26,8 +27,9 @@ mod tape_room;
 mod tape_trade;
 mod taped;
 
-pub use batch::{Batch, Detail, FeedId, NewTopic, Stamped, ToldState, TopicId, Touched};
+pub use batch::{Batch, Detail, FeedId, NewTopic, Plane, Stamped, ToldState, TopicId, Touched};
 pub use batch_queue::BatchQueue;
+pub use delayed::{DelayedMarket, DelayedReport, WaitingRecords};
 pub use ingest::{Ingest, Interest, Outlet};
 pub use market::Market;
 pub use named_at::{ChangedFields, NamedAt};

@@ -56,6 +56,14 @@ impl NamedAt {
         }
     }
 
+    /// Ticks after `before` up to `seq` named these fields.
+    pub fn note_after(&mut self, named: FieldSet, before: u64, seq: u64) {
+        self.note(named, seq);
+        if before / SWEEP_TICKS != seq / SWEEP_TICKS {
+            self.sweep(seq);
+        }
+    }
+
     #[cold]
     fn sweep(&mut self, seq: u64) {
         for at in self.0.as_flattened_mut() {

@@ -31,6 +31,11 @@ pub trait Store {
     /// The current record and state of a topic.
     fn image(&self, topic: TopicId) -> Image;
 
+    /// As [`Self::image`], of the delayed market.
+    fn delayed_image(&self, _topic: TopicId) -> Image {
+        Image::default()
+    }
+
     /// Appends ticks `from..=to` of a topic's ring, at most `max`, oldest first. Says which seq is the oldest that the
     /// ring holds (head + 1 when it holds none); when `from` is older than that, nothing is appended.
     fn history(&self, topic: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) -> u64;

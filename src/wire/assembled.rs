@@ -103,10 +103,13 @@ impl Growing {
 
 impl Entry {
     fn write(&self, out: &mut Vec<u8>) {
-        let Entry { symbol, name, status, known: None, matched: None, code: None, message: None } = self
+        let Entry { symbol, name, status, known: None, matched: None, delay_ms: None, code: None, .. } = self
         else {
             return write_json(self, out);
         };
+        if self.message.is_some() || self.notice.is_some() {
+            return write_json(self, out);
+        }
         out.extend_from_slice(b"{\"symbol\":");
         write_text(symbol, out);
         if let Some(name) = name {
@@ -164,6 +167,7 @@ mod tests {
             symbol: symbol.to_owned(),
             name: None,
             mode: "latest",
+            delay_ms: None,
             interval_ms: 0,
             fields: None,
             numbers: None,
@@ -234,14 +238,19 @@ mod tests {
         let statuses = prop::sample::select(vec![Ok, Pending, Resumed, Gap, Error]);
         let name =
             prop::option::of("[a-z é]{0,3}x").prop_map(|name| name.and_then(|name| Name::new(name.trim())));
-        let rest = (name, any::<Option<usize>>(), any::<bool>(), any::<Option<String>>());
-        ("\\PC{0,30}", statuses, rest).prop_map(|(symbol, status, (name, matched, unknown, message))| Entry {
-            name,
-            known: unknown.then_some(false),
-            matched,
-            code: message.as_ref().map(|_| ErrorCode::BadSymbol),
-            message,
-            ..Entry::new(symbol, status)
-        })
+        let delay = prop::option::of((any::<u32>(), prop::option::of("\\PC{0,9}")));
+        let rest = (name, any::<Option<usize>>(), any::<bool>(), any::<Option<String>>(), delay);
+        ("\\PC{0,30}", statuses, rest).prop_map(
+            |(symbol, status, (name, matched, unknown, message, delay))| Entry {
+                delay_ms: delay.as_ref().map(|(delay, _)| *delay),
+                notice: delay.and_then(|(_, notice)| notice).map(Into::into),
+                name,
+                known: unknown.then_some(false),
+                matched,
+                code: message.as_ref().map(|_| ErrorCode::BadSymbol),
+                message,
+                ..Entry::new(symbol, status)
+            },
+        )
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a control message is one frame, a JSON array with this one message.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use compact_str::CompactString;
 use serde::{Serialize, Serializer};
@@ -76,6 +76,11 @@ pub struct Entry {
     /// How many symbols a glob matches now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matched: Option<usize>,
+    /// How much later than in real time it is shown, and what must be shown beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "write_notice")]
+    pub notice: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<ErrorCode>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,6 +113,9 @@ pub struct ListEntry<'a> {
     #[serde(rename = "as", skip_serializing_if = "Option::is_none", serialize_with = "write_name")]
     pub name: Option<Name>,
     pub mode: &'static str,
+    /// How much later than in real time it is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u32>,
     pub interval_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<&'a str>>,
@@ -304,6 +312,8 @@ impl Entry {
             status,
             known: None,
             matched: None,
+            delay_ms: None,
+            notice: None,
             code: None,
             message: None,
         }
@@ -367,34 +377,10 @@ fn write_name<S: Serializer>(name: &Option<Name>, serializer: S) -> Result<S::Ok
     serializer.serialize_str(name.as_ref().map_or("", Name::as_str))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(control: &Control<'_>, expected: &str) {
-        let mut out = Vec::new();
-        control.write(&mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
-    }
-
-    #[test]
-    fn control_messages_are_arrays_of_one() {
-        check(
-            &Control::Pong { id: Some(Id::Number(7)), ts: Nanos(1_500) },
-            r#"[{"type":"pong","id":7,"ts":1}]"#,
-        );
-        check(&Control::PaceStatus { pace: Pace::Conflating }, r#"[{"type":"status","pace":"conflating"}]"#);
-        check(
-            &Control::SymbolStatus { name: None, symbol: "A", state: State::Stale, reason: None },
-            r#"[{"type":"status","symbol":"A","state":"stale"}]"#,
-        );
-        check(
-            &Control::Subscribed {
-                id: Some(Id::Text("x\"".into())),
-                results: vec![Entry::new("A", Status::Ok), Entry::error("B,C", ErrorCode::BadSymbol, "no")],
-                fields: Vec::new(),
-            },
-            r#"[{"type":"subscribed","id":"x\"","results":[{"symbol":"A","status":"ok"},{"symbol":"B,C","status":"error","code":"bad_symbol","message":"no"}]}]"#,
-        );
-    }
+#[expect(clippy::ref_option, reason = "serde hands out references")]
+fn write_notice<S: Serializer>(notice: &Option<Arc<str>>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(notice.as_deref().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

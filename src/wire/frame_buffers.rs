@@ -52,6 +52,8 @@ pub(super) struct Frame {
     encoding: Option<u8>,
     /// Time of receipt of the newest tick of each message.
     pub rx: Vec<Nanos>,
+    /// Which of them are when the message could first be shown, and when its tick was taken in: those that are shown delayed.
+    late: Vec<(usize, Nanos)>,
     /// The sum of these times, once the frame is finished.
     taken_in: TakenIn,
     pub newest_order: u64,
@@ -255,6 +257,7 @@ impl Frame {
         self.encoding = None;
         self.newest_order = 0;
         self.rx.clear();
+        self.late.clear();
         self.bytes.clear();
         self.bytes.extend_from_slice(&[0; HEAD_BYTES]);
         begin(&mut self.bytes);
@@ -266,6 +269,22 @@ impl Frame {
     pub fn record(&mut self, rx: Nanos, order: u64) {
         self.rx.push(rx);
         self.newest_order = self.newest_order.max(order);
+    }
+
+    /// As [`Self::record`], of a message that is shown later than it was taken in: `due` is when it could first be shown.
+    #[cold]
+    pub fn record_late(&mut self, due: Nanos, rx: Nanos, order: u64) {
+        self.late.push((self.rx.len(), rx));
+        self.record(due, order);
+    }
+
+    /// When the newest tick of its messages was taken in.
+    pub fn newest_rx(&self) -> Option<Nanos> {
+        let mut rx = self.rx.clone();
+        for &(at, taken_in) in &self.late {
+            rx[at] = taken_in;
+        }
+        rx.into_iter().max()
     }
 
     /// Whether another message fits, whatever it is.

@@ -69,7 +69,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
     #[cold]
     fn complete_sent(&mut self) {
         let frame = self.frames.current_mut();
-        let newest = frame.rx.iter().copied().max();
+        let newest = frame.newest_rx();
         if let (Some(at), Some(payload)) = (frame.sent, frame.bytes.get_mut(HEAD_BYTES..)) {
             E::Messages::complete_sent(at, newest, payload);
         }
@@ -137,7 +137,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         let part = updates(cached).update::<E::Messages>(&head.constant(), record, cursor, always, view);
         let (kind, times) = (MessageKind::Update, &mut frame.times);
         E::Messages::message(kind, &head, &record.into(), n, part, times, &mut frame.bytes);
-        frame.record(record.rx, record.order);
+        record_of(topic, record, frame);
         write_name::<E>(begin, view, frame);
     }
 }
@@ -173,7 +173,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
             let part = RecordPart { fields: view.wanted, report: None, numbers: view.numbers };
             E::Messages::whole(kind, &head, &record.into(), 1, &part, times, &mut frame.bytes);
         }
-        frame.record(record.rx, record.order);
+        record_of(topic, record, frame);
         write_name::<E>(begin, view, frame);
     }
 
@@ -190,7 +190,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         let begin = frame.bytes.len();
         let part = cached.last_tick::<E::Messages>(&head.constant(), record, view.numbers);
         E::Messages::tick(&head, &record.into(), part, &mut frame.times, &mut frame.bytes);
-        frame.record(record.rx, record.order);
+        record_of(topic, record, frame);
         write_name::<E>(begin, view, frame);
     }
 
@@ -276,6 +276,16 @@ fn write_tick<E: Encoder>(head: &Addressed<'_>, tick: &Stamped, view: &View, n: 
         RecordPart { fields: view.wanted, report: view.report_of(&tick.fields), numbers: view.numbers };
     let (kind, times) = (MessageKind::Update, &mut frame.times);
     E::Messages::whole(kind, head, &tick.into(), n, &part, times, &mut frame.bytes);
+}
+
+/// Records a message with the record as it stands.
+#[inline]
+fn record_of(topic: &TopicRef<'_>, record: &Record, frame: &mut Frame) {
+    if topic.delay_ms.is_none() {
+        frame.record(record.rx, record.order);
+    } else {
+        frame.record_late(topic.due(record.rx), record.rx, record.order);
+    }
 }
 
 /// Gives the last message, which begins at this offset, the name of its subscription.

@@ -141,7 +141,7 @@ mod tests {
         always: WantedFields,
     ) {
         let symbol = Symbol::new("A").unwrap();
-        let topic = Constant { symbol: &symbol, reference: Reference::ZERO };
+        let topic = Constant { symbol: &symbol, reference: Reference::ZERO, delay_ms: None };
         let view = View { wanted, ..View::WHOLE };
         let written = updates.update::<Json>(&topic, record, cursor, always, &view).to_vec();
         let fields = record.changed_since(cursor).fields.union(always).intersect(wanted);

@@ -20,6 +20,7 @@ mod cost;
 mod deadlines;
 mod decimals;
 mod deflate;
+mod delayed;
 mod determinism;
 mod drain;
 mod entitled;

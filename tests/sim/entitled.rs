@@ -4,7 +4,7 @@
 //! What is checked is what the node has written, byte by byte, with the time of each: the symbols and fields of every
 //! message are allowed by the token that is in force there, and from the end of that token on nothing follows but a close.
 //! Which token is in force is known from the stream itself (the answer to `auth`), from its `exp`, and from what was
-//! revoked.
+//! revoked. What is shown delayed is never early: with the time of each write, its receipt is long enough ago.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,11 +18,12 @@ use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use tickcast::{
     access::{
-        Authority, Policy,
+        Authority, Policy, Product, Products, SymbolPatterns,
         keys::{Key, KeyRing},
     },
     limits::{DEFAULT, Limits},
     tick::{Glob, Nanos, Symbol},
+    topic::DelayedMarket,
 };
 
 use super::{
@@ -41,14 +42,17 @@ const FIELDS: [&[&str]; 3] = [&["bid", "ask"], &["bid"], &["last", "volume"]];
 /// What a revocation has to be seen by.
 const REVOKED_WITHIN: Duration = Duration::from_millis(250);
 /// Of a message, beside the fields of the record.
-const NO_FIELDS: [&str; 11] =
-    ["type", "symbol", "as", "seq", "ts", "rx", "n", "from", "to", "reason", "state"];
+const NO_FIELDS: [&str; 12] =
+    ["delay_ms", "type", "symbol", "as", "seq", "ts", "rx", "n", "from", "to", "reason", "state"];
 const SEEDS: u64 = 240;
+/// How much later symbols are shown: those of A, of B, and the others.
+const DELAYS_MS: [u64; 3] = [40, 300, 120];
 
 /// What a token allows, for the check.
 #[derive(Clone, Debug, Default)]
 struct Grant {
     read: Vec<&'static str>,
+    delayed: Vec<&'static str>,
     fields: Option<&'static [&'static str]>,
     interval_ms: u64,
     user: usize,
@@ -75,6 +79,8 @@ enum VisitKind {
 struct Run {
     stage: Stage,
     random: Pcg64Mcg,
+    /// Of what is shown delayed, so that the rest of a seed's run is chosen as without.
+    late_random: Pcg64Mcg,
     authority: Arc<Authority>,
     grants: Vec<Grant>,
     visits: Vec<Visit>,
@@ -90,12 +96,40 @@ pub struct Checked {
     renewals: usize,
     cut: usize,
     closed: usize,
+    /// Messages that were shown delayed.
+    late: usize,
+}
+
+fn delay_ms(symbol: &str) -> u64 {
+    DELAYS_MS[match symbol.as_bytes()[0] {
+        b'A' => 0,
+        b'B' => 1,
+        _ => 2,
+    }]
+}
+
+fn delayed_market(grid_ms: u64) -> DelayedMarket {
+    let product = |name: &str, at: usize| {
+        let symbols = SymbolPatterns::new([name]).expect("a pattern");
+        Product::new(name, symbols, ms(DELAYS_MS[at]))
+    };
+    let products = Products::new(vec![product("A*", 0), product("B*", 1)], ms(DELAYS_MS[2]));
+    DelayedMarket::new(Arc::new(products), ms(grid_ms), Box::new(|| {}))
+}
+
+fn matches(patterns: &[&str], symbol: &str) -> bool {
+    let symbol = Symbol::new(symbol).expect("a symbol");
+    patterns.iter().any(|pattern| Glob::new(pattern).expect("a pattern").matches(&symbol))
 }
 
 impl Grant {
     fn allows(&self, symbol: &str) -> bool {
-        let symbol = Symbol::new(symbol).expect("a symbol");
-        self.read.iter().any(|pattern| Glob::new(pattern).expect("a pattern").matches(&symbol))
+        self.reads(symbol) || matches(&self.delayed, symbol)
+    }
+
+    /// As it happens.
+    fn reads(&self, symbol: &str) -> bool {
+        matches(&self.read, symbol)
     }
 
     fn allows_field(&self, name: &str) -> bool {
@@ -125,21 +159,34 @@ impl Run {
             ..DEFAULT
         };
         let call_nanos = pick(&mut random, &[0, 20_000, 200_000]);
-        let stage = Stage::with_authority(limits, Arc::clone(&authority), call_nanos, seed);
-        Run { stage, random, authority, grants: Vec::new(), visits: Vec::new(), next_id: 1, bid: 0 }
+        let mut late_random = Pcg64Mcg::seed_from_u64(!seed);
+        let delayed = delayed_market(pick(&mut late_random, &[1, 10, 100]));
+        let stage = Stage::with_authority(limits, Arc::clone(&authority), call_nanos, seed, Some(delayed));
+        Run {
+            stage,
+            random,
+            late_random,
+            authority,
+            grants: Vec::new(),
+            visits: Vec::new(),
+            next_id: 1,
+            bid: 0,
+        }
     }
 
     /// A token for some symbols, some fields and some time.
     fn token(&mut self) -> usize {
         let random = &mut self.random;
         let read = (0..random.random_range(0..4)).map(|_| pick(random, &PATTERNS)).collect::<Vec<_>>();
+        let late = &mut self.late_random;
+        let delayed = (0..late.random_range(0..3)).map(|_| pick(late, &PATTERNS)).collect::<Vec<_>>();
         let fields = chance(random, 40).then(|| pick(random, &FIELDS));
         let interval_ms = pick(random, &[0, 0, 100]);
         let user = random.random_range(0..3);
         let now_s = self.stage.clock.now().0 / 1_000_000_000;
         let expires_s = now_s + pick(random, &[1, 2, 4, 3_600]);
         let number = self.grants.len();
-        let mut claim = json!({"read": read, "min_interval_ms": interval_ms});
+        let mut claim = json!({"read": read, "delayed": delayed, "min_interval_ms": interval_ms});
         if let Some(fields) = fields {
             claim["fields"] = json!(fields);
         }
@@ -153,6 +200,7 @@ impl Run {
         );
         self.grants.push(Grant {
             read,
+            delayed,
             fields,
             interval_ms,
             user,
@@ -383,7 +431,7 @@ fn check(
         VisitKind::Request => {
             let messages: Value = serde_json::from_slice(&written.bytes[at..]).unwrap_or_default();
             let messages = messages.as_array().cloned().unwrap_or_default();
-            messages.iter().try_for_each(|message| check_message(message, grant, checked))
+            messages.iter().try_for_each(|message| check_message(message, grant, written.at(at), checked))
         }
     }
 }
@@ -413,6 +461,7 @@ fn check_frames<'a>(
             checked.cut += 1;
             return Ok(());
         };
+        let begun = written.at(at);
         at = end;
         if frame.opcode != websocket::TEXT {
             continue;
@@ -426,7 +475,7 @@ fn check_frames<'a>(
                 answered.insert(id);
                 checked.renewals += 1;
             }
-            check_message(message, grant, checked)?;
+            check_message(message, grant, begun, checked)?;
         }
     }
     Ok(())
@@ -449,18 +498,18 @@ fn check_events(
         {
             return Err(format!("an event is written after the end of {grant:?}"));
         }
-        let event = String::from_utf8_lossy(&rest[..end]).into_owned();
+        let (event, begun) = (String::from_utf8_lossy(&rest[..end]).into_owned(), written.at(at));
         at += end;
         let data = event.lines().find_map(|line| line.strip_prefix("data: ")).filter(|_| !is_close);
         let messages =
             data.and_then(|data| serde_json::from_str::<Vec<Value>>(data).ok()).unwrap_or_default();
-        messages.iter().try_for_each(|message| check_message(message, grant, checked))?;
+        messages.iter().try_for_each(|message| check_message(message, grant, begun, checked))?;
     }
     Ok(())
 }
 
-/// That a message tells no more than a token allows, and refuses no less.
-fn check_message(message: &Value, grant: &Grant, checked: &mut Checked) -> Result<(), String> {
+/// That a message tells no more than a token allows, and refuses no less. `begun`: when its first byte was written.
+fn check_message(message: &Value, grant: &Grant, begun: Nanos, checked: &mut Checked) -> Result<(), String> {
     let kind = message["type"].as_str().unwrap_or_default();
     let wrong = |what: &str| Err(format!("{what}: {message} under {grant:?}"));
     checked.messages += 1;
@@ -470,6 +519,19 @@ fn check_message(message: &Value, grant: &Grant, checked: &mut Checked) -> Resul
         return wrong("a symbol that may not be read");
     }
     if kind == "snapshot" || kind == "update" {
+        let symbol = message["symbol"].as_str().unwrap_or_default();
+        let delay_ms = (!grant.reads(symbol)).then(|| delay_ms(symbol));
+        if message["delay_ms"].as_u64() != delay_ms {
+            return wrong("it is of the other market");
+        }
+        if let Some(delay_ms) = delay_ms {
+            checked.late += 1;
+            let rx = Nanos(message["rx"].as_i64().unwrap_or(i64::MAX / 1_000) * 1_000);
+            if rx.plus(ms(delay_ms)) > begun {
+                let early = rx.plus(ms(delay_ms)).since(begun) / 1_000;
+                return wrong(&format!("it is shown {early} us too early"));
+            }
+        }
         let fields = message.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
         for name in fields.filter(|name| !NO_FIELDS.contains(name)) {
             let is_report = ["trade", "cancel", "correct"].contains(&name);
@@ -513,8 +575,9 @@ fn nothing_is_written_that_the_token_in_force_does_not_allow() {
         all.renewals += checked.renewals;
         all.cut += checked.cut;
         all.closed += checked.closed;
+        all.late += checked.late;
     }
     println!("{all:?}");
     assert!(all.messages > 2_000 && all.refusals > 200 && all.renewals > 100, "{all:?}");
-    assert!(all.cut > 0 && all.closed > 50, "{all:?}");
+    assert!(all.cut > 0 && all.closed > 50 && all.late > 500, "{all:?}");
 }

@@ -31,7 +31,7 @@ enum Run {
 }
 
 /// Each fault, a run that finds it, and the laws by which it may be found.
-const FOUND: [(Fault, Run, &[Law]); 51] = [
+const FOUND: [(Fault, Run, &[Law]); 52] = [
     (Fault::ForgetsRest, Seed(0), &[Law::Truth]),
     (Fault::RepeatsByte, Seed(0), &[Law::Truth]),
     (Fault::DataBeforeControl, Seed(0), &[Law::Isolation, Law::ControlFirst, Law::Answers]),
@@ -81,6 +81,7 @@ const FOUND: [(Fault, Run, &[Law]); 51] = [
     (Fault::ExpiresLate, Seed(230), &[Law::Entitlement]),
     (Fault::FinishesRevokedFrame, Seed(19), &[Law::Entitlement]),
     (Fault::SnapshotForgetsRights, Seed(0), &[Law::Entitlement]),
+    (Fault::ShowsEarly, Seed(69), &[Law::Entitlement]),
     (Fault::ListsAhead, Seed(0), &[Law::Seqs]),
     (Fault::LosesPublished, Seed(1), &[Law::Ingest, Law::Seqs, Law::Truth]),
 ];
@@ -96,6 +97,7 @@ fn of_rights(fault: Fault) -> bool {
             | Fault::ExpiresLate
             | Fault::FinishesRevokedFrame
             | Fault::SnapshotForgetsRights
+            | Fault::ShowsEarly
     )
 }
 

@@ -17,7 +17,7 @@ use std::{
 use hyper::Request;
 use rand::{Rng, RngExt};
 use tickcast::{
-    access::Authority,
+    access::{Authority, Rights},
     audit::AuditLog,
     clock::{Anchor, Clock, MarketClock},
     feed::Sink,
@@ -25,7 +25,7 @@ use tickcast::{
         admission::{
             balancer::{Connection, Role},
             rejected::RejectedReason,
-            sessions,
+            sessions::{self, SessionAccess},
         },
         connection::ConnectionTask,
         handshake::{self, user_agent},
@@ -48,7 +48,7 @@ use tickcast::{
         stats::ShardReport,
     },
     tick::{Nanos, Tick},
-    topic::{BatchQueue, FeedId, Ingest, Interest, Market, Outlet},
+    topic::{BatchQueue, DelayedMarket, Detail, FeedId, Ingest, Interest, Market, Outlet},
     web::AllowedOrigins,
     wire::{CloseReason, Encoding},
 };
@@ -82,6 +82,8 @@ pub struct Node {
     slow: BTreeSet<usize>,
     pub drained_at: Option<Nanos>,
     frame_bytes_max: usize,
+    /// When something is due in the delayed market.
+    delayed_due: Option<Nanos>,
     /// The most that there might ever be: those that are open stay when there may be fewer.
     sessions_max: usize,
 }
@@ -110,10 +112,10 @@ const JOINED_BYTES: usize = 10 * 1024;
 
 impl Node {
     pub fn new(plan: &Plan, clock: Clock, market: &MarketClock, net: &Net) -> Node {
-        Node::with(plan, clock, market, net, Arc::new(Authority::open()), None)
+        Node::with(plan, clock, market, net, Arc::new(Authority::open()), None, None)
     }
 
-    /// One that may ask for tokens, and keep accounts of use.
+    /// One that may ask for tokens, keep accounts of use, and show a market delayed.
     pub fn with(
         plan: &Plan,
         clock: Clock,
@@ -121,6 +123,7 @@ impl Node {
         net: &Net,
         authority: Arc<Authority>,
         audit: Option<Arc<AuditLog>>,
+        delayed: Option<DelayedMarket>,
     ) -> Node {
         let limits = &plan.limits;
         let mut ends = Vec::new();
@@ -139,7 +142,7 @@ impl Node {
             ends.push((inbox, batch_queue, wake, interest));
         }
         let ingest = Market::new(vec!["sim".to_owned(), "push".to_owned()], limits.topics, limits.ring_ticks);
-        let ingest = Arc::new(Ingest::new(ingest, outlets));
+        let ingest = Arc::new(Ingest::new(ingest, outlets).with_delayed(delayed, Detail::Records));
         let sink = |name: &str, id| FeedSink {
             status: Arc::new(FeedStatus::new(name.to_owned(), id, FeedKind::Expected, None)),
             ingest: Arc::clone(&ingest),
@@ -184,6 +187,7 @@ impl Node {
             slow: BTreeSet::new(),
             drained_at: None,
             frame_bytes_max: limits.frame_bytes,
+            delayed_due: None,
             sessions_max: limits.sessions,
         }
     }
@@ -282,6 +286,9 @@ impl Node {
 
     /// Lets a shard or a task do something, chosen by chance; says whether one could.
     pub fn run_one(&mut self, random: &mut impl Rng) -> bool {
+        // As its thread does, which is woken by what is told and by time.
+        let ingest = &self.state.ingest;
+        self.delayed_due = ingest.turn_delayed(self.state.market.now());
         let (shards, tasks) = self.runnable();
         let choices = shards.len() + usize::from(tasks > 0);
         if choices == 0 {
@@ -294,10 +301,11 @@ impl Node {
         true
     }
 
-    /// When a shard wants to run next.
+    /// When a shard, or the delayed market, wants to run next.
     pub fn next_at(&self) -> Option<Nanos> {
         let running = self.shards.iter().filter(|member| !member.is_done);
-        running.map(|member| member.due.min(member.sweep_at)).min()
+        let delayed = self.delayed_due.map(|due| self.state.market.when(due));
+        running.map(|member| member.due.min(member.sweep_at)).chain(delayed).min()
     }
 
     pub fn reports(&self) -> Vec<ShardReport> {
@@ -317,6 +325,9 @@ impl Node {
         for (number, report) in self.reports().iter().enumerate() {
             if report.accounts.residual() != 0 {
                 return Err((Law::Conservation, format!("shard {number}: {:?}", report.accounts)));
+            }
+            if report.delayed.residual() != 0 {
+                return Err((Law::Conservation, format!("shard {number}, delayed: {:?}", report.delayed)));
             }
             let (live, closed) = (report.live + report.conflating, report.stats.closed.iter().sum::<u64>());
             if report.stats.opened != closed + live as u64 {
@@ -563,8 +574,12 @@ fn events(
     };
     let access = sessions::access(&shard.server, request).ok()?;
     let left_at = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
+    let rights = match &access {
+        SessionAccess::Granted { rights, .. } => Arc::clone(rights),
+        SessionAccess::Awaited => Rights::nothing(),
+    };
     if let Some(position) = left_at.and_then(Position::parse)
-        && let Some(resume) = position.resume(&shard.node, &command)
+        && let Some(resume) = position.resume(&shard.node, &command, &rights)
     {
         command = subscribe_command(query, Some(&resume)).unwrap_or(command);
     }

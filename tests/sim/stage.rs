@@ -15,6 +15,7 @@ use tickcast::{
     feed::ndjson::NdjsonDecoder,
     limits::Limits,
     tick::Nanos,
+    topic::DelayedMarket,
 };
 
 use super::{
@@ -95,13 +96,19 @@ impl Stage {
 
     /// With somebody who says who may read what, a price for each call into the kernel, and a seed for the order of steps.
     /// What is written is kept.
-    pub fn with_authority(limits: Limits, authority: Arc<Authority>, call_nanos: u64, seed: u64) -> Stage {
+    pub fn with_authority(
+        limits: Limits,
+        authority: Arc<Authority>,
+        call_nanos: u64,
+        seed: u64,
+        delayed: Option<DelayedMarket>,
+    ) -> Stage {
         let clock = Clock::manual(BEGIN);
         let net = Network::new(clock, call_nanos);
         net.borrow_mut().keeps_writes = true;
         let decoder = NdjsonDecoder::new(limits.line_bytes);
         let market = MarketClock::of_world(clock);
-        let node = Node::with(&Plan::bare(limits), clock, &market, &net, authority, None);
+        let node = Node::with(&Plan::bare(limits), clock, &market, &net, authority, None, delayed);
         let random = Pcg64Mcg::seed_from_u64(seed);
         Stage { clock, node, net, decoder, random, clients: Vec::new() }
     }
@@ -112,7 +119,7 @@ impl Stage {
         let net = Network::new(clock, 0);
         let decoder = NdjsonDecoder::new(limits.line_bytes);
         let (market, authority) = (MarketClock::of_world(clock), Arc::new(Authority::open()));
-        let node = Node::with(&Plan::bare(limits), clock, &market, &net, authority, Some(audit));
+        let node = Node::with(&Plan::bare(limits), clock, &market, &net, authority, Some(audit), None);
         let random = Pcg64Mcg::seed_from_u64(1);
         Stage { clock, node, net, decoder, random, clients: Vec::new() }
     }

@@ -57,6 +57,7 @@ fn frames<E: Encoder>() -> [Vec<u8>; 2] {
         symbol: &symbol,
         record,
         is_first,
+        delay_ms: None,
     };
     let text = View { numbers: Numbers::Text, ..View::WHOLE };
     let mut framer = Framer::new(16 * 1024).with_origin(ORIGIN);
@@ -151,7 +152,7 @@ fn send_recorded<E: Encoder>(ticks: &[RecordedTick], a_frame: usize) -> usize {
             record.take(&tick.fields).unwrap();
             (record.rx, record.ts) = (*rx, tick.ts.unwrap_or(*rx));
             let (local, number) = (*local, TopicId(local.0));
-            let topic = TopicRef { local, number, symbol: &tick.symbol, record, is_first };
+            let topic = TopicRef { local, number, symbol: &tick.symbol, record, is_first, delay_ms: None };
             writer.last_tick(&topic, &View::WHOLE);
         }
         bytes += writer.finish().unwrap().bytes.len();

@@ -52,6 +52,11 @@ fn the_page_of_metrics_has_every_value_of_every_label() {
     let closed = [
         ("tickcast_ticks_rejected_total", "reason", own(&RejectReason::ALL.map(RejectReason::label))),
         ("tickcast_updates_gapped_total", "reason", own(&GapReason::ALL.map(GapReason::label))),
+        (
+            "tickcast_delayed_updates_total",
+            "outcome",
+            own(&["offered", "delivered", "conflated", "filtered", "gapped", "discarded"]),
+        ),
         ("tickcast_sessions_closed_total", "reason", own(&CloseReason::ALL.map(CloseReason::label))),
         ("tickcast_sessions", "pace", paces),
         (
@@ -71,9 +76,8 @@ fn the_page_of_metrics_has_every_value_of_every_label() {
     }
     assert_same("docs/METRICS.md", marked(&page, "labels"), &expected);
     for def in ALL {
-        for label in
-            def.labels.iter().filter(|label| !["feed", "version", "certificate", "server"].contains(label))
-        {
+        let open = ["feed", "version", "certificate", "server", "delay_ms"];
+        for label in def.labels.iter().filter(|label| !open.contains(label)) {
             let listed = closed.iter().any(|(metric, closed, _)| (metric, closed) == (&def.name, label));
             assert!(listed, "the values of {label} of {} are not listed", def.name);
         }

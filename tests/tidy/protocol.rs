@@ -136,7 +136,7 @@ fn data(emit: impl FnOnce(&mut FrameWriter<'_, EventStream>)) -> String {
 }
 
 fn topic<'a>(symbol: &'a Symbol, record: &'a Record) -> TopicRef<'a> {
-    TopicRef { local: LocalId(0), number: TopicId(0), symbol, record, is_first: false }
+    TopicRef { local: LocalId(0), number: TopicId(0), symbol, record, is_first: false, delay_ms: None }
 }
 
 fn tape() -> Name {
@@ -183,6 +183,7 @@ fn data_messages() -> Vec<String> {
     };
     vec![
         data(|framer| framer.snapshot(&topic(&symbol, &base()), all)),
+        delayed(),
         data(|framer| framer.last_tick(&topic(&symbol, &changed), all)),
         data(|framer| framer.merged(&topic(&symbol, &merged()), 12, WantedFields::NONE, all)),
         data(|framer| framer.last_tick(&topic(&symbol, &gone), all)),
@@ -203,6 +204,12 @@ fn data_messages() -> Vec<String> {
         data(|framer| framer.last_tick(&topic(&symbol, &changed), &tape)),
         data(|framer| framer.last_tick(&topic(&symbol, &changed), &texts)),
     ]
+}
+
+fn delayed() -> String {
+    let (symbol, record) = (symbol(), base());
+    let topic = TopicRef { delay_ms: Some(900_000), ..topic(&symbol, &record) };
+    data(|framer| framer.snapshot(&topic, &View::WHOLE))
 }
 
 fn id(text: &str) -> TradeId {
@@ -241,6 +248,7 @@ fn answers() -> Vec<String> {
         symbol: "BTCUSDT".to_owned(),
         name: None,
         mode: "latest",
+        delay_ms: None,
         interval_ms: 250,
         fields: Some(vec![Field::Bid.name(), Field::Ask.name()]),
         numbers: None,
@@ -264,6 +272,15 @@ fn answers() -> Vec<String> {
         .expect_err("there is no mode fast");
     [
         Control::Subscribed { id: id(1), results: subscribed, fields: Vec::new() },
+        Control::Subscribed {
+            id: id(1),
+            results: vec![Entry {
+                delay_ms: Some(900_000),
+                notice: Some("HKEX data, delayed by at least 15 minutes".into()),
+                ..Entry::new("XHKG.5", Status::Ok)
+            }],
+            fields: Vec::new(),
+        },
         Control::Unsubscribed { id: id(2), results: vec![Entry::new("BTCUSDT", Status::Ok)] },
         Control::Set { id: id(3), results: vec![not_subscribed] },
         Control::Pong { id: id(5), ts: Nanos(1_795_416_104_000_000_000) },

@@ -44,7 +44,7 @@ export type Configured = Iterable<readonly [string, string | null]>;
 export const CONFIGURED: unique symbol = Symbol('configured fields');
 
 /** What stands in a message beside the fields of the server's configuration. */
-const OWN: ReadonlySet<string> = new Set(['type', 'as', 'symbol', 'seq', 'ts', 'rx', 'n', 'cancel', 'correct', 'trade', ...DECIMALS, 'side', 'trade_id', 'trades']);
+const OWN: ReadonlySet<string> = new Set(['type', 'as', 'symbol', 'seq', 'ts', 'rx', 'n', 'delay_ms', 'cancel', 'correct', 'trade', ...DECIMALS, 'side', 'trade_id', 'trades']);
 
 /** The configured fields of a message. */
 export function configured(message: Data): Configured {

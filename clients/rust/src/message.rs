@@ -138,6 +138,11 @@ pub struct SymbolResult<'a> {
     pub matched: Option<u64>,
     /// `Some(false)`: no feed lists the name and it never ticked.
     pub known: Option<bool>,
+    /// How much later than in real time the symbol is shown, in milliseconds; `None` in real time.
+    pub delay_ms: Option<u64>,
+    /// What must be shown beside delayed data.
+    #[serde(default, borrow)]
+    pub notice: Option<Cow<'a, str>>,
     /// For an error: a stable code, and a sentence for people.
     #[serde(default, borrow)]
     pub code: Cow<'a, str>,
@@ -259,6 +264,8 @@ pub struct Listed<'a> {
     #[serde(rename = "as", default, borrow)]
     pub name: Option<Cow<'a, str>>,
     pub mode: Mode,
+    /// How much later than in real time the symbol is shown; `None` in real time.
+    pub delay_ms: Option<u64>,
     #[serde(default)]
     pub interval_ms: u64,
     /// The last that was sent.

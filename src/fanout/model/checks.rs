@@ -49,9 +49,9 @@ impl World {
         let mut expected = std::mem::take(&mut self.expected_notices);
         for notice in &reported {
             let (session, named, word) = match notice {
-                Notice::State { session, symbol, name, .. } | Notice::Full { session, symbol, name } => {
-                    (session, symbol, name)
-                }
+                Notice::State { session, symbol, name, .. }
+                | Notice::Delayed { session, symbol, name }
+                | Notice::Full { session, symbol, name } => (session, symbol, name),
             };
             let entry = self.clients.iter().flatten().find(|entry| entry.key == *session);
             let asked = entry.is_some_and(|entry| {

@@ -11,8 +11,8 @@ use crate::planted::{Fault, plant};
 use crate::{
     access::{Rights, SharedRights, SymbolPatterns},
     fanout::{
-        Change, Emit, Fanout, GapReason, Glob, Mode, Place, ResumePoint, SessionKey, Spec, SubscribeRequest,
-        TopicRef, Units, View,
+        Change, Emit, Fanout, GapReason, Glob, Mode, Place, Restricted, ResumePoint, SessionKey, Spec,
+        SubscribeRequest, TopicRef, Units, View,
     },
     tick::{CustomFields, Decimal, Field, Fields, Nanos, Symbol, Tick, WantedFields},
     topic::{Detail, FeedId, Market, Record, Stamped},
@@ -165,10 +165,22 @@ impl World {
         let key = self.sessions[session].0;
         self.fanout.entitle(key, &rights, &CustomFields::default());
         self.fanout.restrict_globs(key);
-        let (mut from, mut ended) = (Place::default(), Vec::new());
-        while !self.fanout.restrict_some(key, &mut from, self.now, &mut ended, &mut Units::new(units)) {}
+        let (mut from, mut changed) = (Place::default(), Restricted::default());
+        let store = &self.store;
+        while !self.fanout.restrict_some(
+            key,
+            &mut from,
+            self.now,
+            store,
+            &mut changed,
+            &mut Units::new(units),
+        ) {}
+        assert!(changed.moved.is_empty());
         assert!(
-            ended.iter().all(|withdrawn| { !rights.may_read(&withdrawn.symbol) || rights.fields.is_some() })
+            changed
+                .ended
+                .iter()
+                .all(|withdrawn| { !rights.may_read(&withdrawn.symbol) || rights.fields.is_some() })
         );
         self.sessions[session].1 = rights;
     }

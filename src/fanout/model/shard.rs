@@ -11,7 +11,7 @@ use super::{
 use crate::{
     fanout::{Notice, Spec, Units},
     tick::{State, WantedFields},
-    topic::{Batch, FeedId},
+    topic::{Batch, FeedId, Plane},
 };
 
 /// How ticks came to the shard.
@@ -217,6 +217,7 @@ impl World {
                 self.expected_notices.push(Notice::State {
                     session: entry.key,
                     symbol: symbol(which),
+                    plane: Plane::RealTime,
                     name: slot.word(),
                     state,
                 });

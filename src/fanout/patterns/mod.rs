@@ -11,12 +11,12 @@ pub(super) use table::PatternTable;
 use self::table::Holder;
 use super::{
     CHANGE_UNITS, Change, Fanout, Glob, LocalId, Mode, Name, Notice, SessionKey, Spec, TooMany, Units,
-    state::Base,
+    state::{Base, LocalTopic},
 };
 use crate::{
     planted::{Fault, is_planted},
     tick::Symbol,
-    topic::NewTopic,
+    topic::{NewTopic, Plane},
 };
 
 /// Where a walk over a session's subscriptions is; it begins at the default.
@@ -30,6 +30,7 @@ pub struct Subscriber<'a> {
     pub name: Option<&'a Name>,
     /// It was sent something.
     pub has_begun: bool,
+    pub plane: Plane,
 }
 
 /// To list a symbol, and look its patterns up.
@@ -45,10 +46,10 @@ impl Fanout {
     pub fn subscribed_from(&self, session: SessionKey, from: Place) -> Option<(Place, Subscriber<'_>)> {
         let entry = self.schedule.sessions.get(session.0 as usize)?;
         let (topic, key) = entry.subs.next_from((from.0, from.1))?;
-        let symbol = &self.topics[topic as usize].symbol;
+        let LocalTopic { symbol, plane, .. } = &self.topics[topic as usize];
         let has_begun = !self.subs[key as usize].claim.is_first();
         let name = self.view_of(key).name.as_ref();
-        Some((Place(topic, key + 1), Subscriber { symbol, name, has_begun }))
+        Some((Place(topic, key + 1), Subscriber { symbol, name, has_begun, plane: *plane }))
     }
 
     /// Whether the session may add this pattern.
@@ -153,26 +154,45 @@ impl Fanout {
     /// Subscribes the sessions whose patterns match a new symbol. All of its ticks are still to come, so its record is not
     /// read: a pattern misses no more of a symbol's first ticks than its name would.
     pub(super) fn subscribe_holders(&mut self, new_topic: &NewTopic, holders: &[(u32, Spec)]) {
-        let local = self.local_of(&new_topic.symbol);
-        self.by_market[new_topic.topic.0 as usize] = local;
+        let symbol = &new_topic.symbol;
+        let mut locals = [None; 2];
         for &(session, ref spec) in holders {
             let Some(entry) = self.schedule.sessions.get(session as usize) else { continue };
+            let count = entry.subs.len();
             let session = SessionKey(session);
-            let (name, count) = (spec.view.name.as_ref(), entry.subs.len());
+            let plane = self.plane_of(session, symbol).unwrap_or_default();
+            // The pattern was cut to what may be read in real time.
+            let fewer = match plane {
+                Plane::RealTime => Some(spec.clone()),
+                Plane::Delayed => self.allowed_of(session, symbol, spec),
+            };
+            let Some(spec) = fewer else { continue };
+            let local = self.local_of(symbol, plane);
+            locals[plane as usize] = Some(local);
+            match plane {
+                Plane::RealTime => self.by_market[new_topic.topic.0 as usize] = local,
+                Plane::Delayed => self.delayed.watch(new_topic.topic, local),
+            }
+            let name = spec.view.name.as_ref();
             if self.find_on(session, local, name).is_some() {
                 continue;
             }
-            if count >= self.subscriptions_max || !entry.takes_share(self.user_subscriptions_max) {
-                let symbol = new_topic.symbol.clone();
-                self.notices.push(Notice::Full { session, symbol, name: name.cloned() });
+            if count >= self.subscriptions_max || !self.takes_share(session) {
+                self.notices.push(Notice::Full { session, symbol: symbol.clone(), name: name.cloned() });
                 continue;
             }
-            let key = self.insert(session, local, spec);
+            let key = self.insert(session, local, &spec);
+            let mode = self.subs[key as usize].mode;
             // Before its first tick a topic has nothing to begin with: who misses nothing begins with that tick.
-            if spec.mode == Mode::Once || (spec.snapshot && !spec.mode.reads_history()) {
+            if mode == Mode::Once || (spec.snapshot && !mode.reads_history()) {
                 self.subs[key as usize].base = Base::Record;
             }
+            if plane == Plane::Delayed {
+                self.notices.push(Notice::Delayed { session, symbol: symbol.clone(), name: name.cloned() });
+            }
         }
-        self.unwatch(LocalId(local));
+        for local in locals.into_iter().flatten() {
+            self.unwatch(LocalId(local));
+        }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Invariant: tables refer to each other by 32-bit indexes; limits keep each table below that size.
 
+mod delayed;
 mod entitled;
 mod index;
 mod session;
@@ -13,6 +14,7 @@ mod symbol_map;
 mod topic;
 mod view_table;
 
+pub(super) use delayed::DelayedTable;
 pub(super) use entitled::Entitled;
 pub(super) use index::index32;
 pub(super) use session::LocalSession;

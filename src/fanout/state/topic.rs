@@ -2,11 +2,13 @@
 //!
 //! Invariant: each subscription is in `plain` or in `masked`, at the index that its `slot` says.
 
+use std::time::Duration;
+
 use super::Stops;
 use crate::{
     planted::{Fault, is_planted},
     tick::{Nanos, State, Symbol},
-    topic::{Record, Stamped, Store, ToldState, TopicId},
+    topic::{Image, Plane, Record, Stamped, Store, ToldState, TopicId},
 };
 
 /// In place of the local topic of a symbol without subscriptions here.
@@ -15,6 +17,9 @@ pub(in crate::fanout) const UNWATCHED: u32 = u32::MAX;
 /// A symbol that has subscriptions here, or had some.
 pub(in crate::fanout) struct LocalTopic {
     pub symbol: Symbol,
+    pub plane: Plane,
+    /// How much later than in real time it is shown, in milliseconds; 0 in real time.
+    pub delay_ms: u32,
     /// `None` until the symbol is listed.
     pub market: Option<TopicId>,
     pub record: Record,
@@ -48,20 +53,7 @@ pub(in crate::fanout) struct LocalTopic {
 /// Takes the next tick into a record.
 #[inline]
 pub(in crate::fanout) fn advance(record: &mut Record, tick: &Stamped) {
-    record.seq = tick.seq;
-    record.order = tick.order;
-    record.ts = tick.ts;
-    record.rx = tick.rx;
-    record.note(tick.fields.named());
-    if tick.fields.correction().is_some() {
-        record.corrected_at = tick.seq;
-    }
-    if is_planted(Fault::LosesWithdrawal) {
-        record.fields.merge(&tick.fields.only(tick.fields.mask));
-    } else {
-        record.fields.merge(&tick.fields);
-    }
-    record.reference.begin(record.seq, &record.fields);
+    tick.advance(record);
 }
 
 impl LocalTopic {
@@ -77,6 +69,8 @@ impl LocalTopic {
     pub fn new(symbol: Symbol) -> Self {
         LocalTopic {
             symbol,
+            plane: Plane::RealTime,
+            delay_ms: 0,
             market: None,
             record: Record::default(),
             state: State::Pending,
@@ -95,6 +89,29 @@ impl LocalTopic {
         }
     }
 
+    /// Of the delayed market.
+    pub fn delayed(symbol: Symbol, delay_ms: u32) -> Self {
+        LocalTopic { plane: Plane::Delayed, delay_ms, ..LocalTopic::new(symbol) }
+    }
+
+    #[inline]
+    pub fn is_delayed(&self) -> bool {
+        self.plane == Plane::Delayed
+    }
+
+    /// When what was received then could first be shown here.
+    pub fn due(&self, rx: Nanos) -> Nanos {
+        if self.delay_ms == 0 { rx } else { rx.plus(Duration::from_millis(u64::from(self.delay_ms))) }
+    }
+
+    /// As the market has it now.
+    pub fn image(&self, market: TopicId, store: &impl Store) -> Image {
+        match self.plane {
+            Plane::RealTime => store.image(market),
+            Plane::Delayed => store.delayed_image(market),
+        }
+    }
+
     /// Takes a tick into the record, and among the recent ticks when any subscription may need it there.
     #[inline]
     pub fn apply(&mut self, tick: &Stamped, recent_ticks: usize) {
@@ -109,6 +126,10 @@ impl LocalTopic {
 
     /// As [`Store::history`], up to the record here; the store is not asked for recent ticks.
     pub fn history(&self, from: u64, max: usize, store: &impl Store, out: &mut Vec<Stamped>) -> u64 {
+        if self.is_delayed() {
+            // The market's ring is ahead of it.
+            return u64::MAX;
+        }
         let oldest = self.recent.first().map_or(u64::MAX, |tick| tick.seq);
         if let Some(first) = from.checked_sub(oldest).and_then(|first| usize::try_from(first).ok()) {
             out.extend(self.recent.iter().skip(first).take(max).cloned());

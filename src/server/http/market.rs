@@ -114,7 +114,8 @@ fn tell_answered(shard: &Shard, rights: &Rights) {
 
 /// Refuses a request of which nothing may be answered, whether the symbols exist or not.
 fn allow_any(shard: &Shard, caller: &Caller, targets: &[Target], rights: &Rights) -> Result<(), Failure> {
-    let may_have = |target: &Target| !matches!(target, Target::Name(symbol) if !rights.may_read(symbol));
+    let may_read = |symbol: &Symbol| shard.node.plane_of(rights, symbol).is_some();
+    let may_have = |target: &Target| !matches!(target, Target::Name(symbol) if !may_read(symbol));
     if targets.iter().any(may_have) {
         return Ok(());
     }
@@ -186,7 +187,7 @@ pub async fn events(
     })?;
     let left_at = request.headers().get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()));
     if let Some(position) = left_at.and_then(|id| Position::parse(&id))
-        && let Some(resume) = resume(shard, position, command.clone()).await?
+        && let Some(resume) = resume(shard, position, command.clone(), rights.clone()).await?
     {
         command = subscribe_command(query, Some(&resume)).unwrap_or(command);
     }
@@ -200,10 +201,15 @@ pub async fn events(
 
 /// Where a client continues that was sent events before. With globs this walks over all topics: two at once, off the
 /// shard's thread.
-async fn resume(shard: &Rc<Shard>, position: Position, command: String) -> Result<Option<String>, Failure> {
+async fn resume(
+    shard: &Rc<Shard>,
+    position: Position,
+    command: String,
+    rights: Rights,
+) -> Result<Option<String>, Failure> {
     static WALKS: Semaphore = Semaphore::const_new(2);
     let node = Arc::clone(&shard.node);
     let _walk = WALKS.acquire().await;
-    let resume = tokio::task::spawn_blocking(move || position.resume(&node, &command)).await;
+    let resume = tokio::task::spawn_blocking(move || position.resume(&node, &command, &rights)).await;
     resume.map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
 }

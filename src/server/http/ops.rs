@@ -35,6 +35,7 @@ use crate::{
         },
         stats::ShardReport,
     },
+    topic::DelayedMarket,
 };
 
 /// A shard answers between two turns, in milliseconds. One that does not is stuck, and the scrape reports it.
@@ -103,6 +104,7 @@ fn text(app: &App, server: &ServerState, answers: Vec<Option<ShardReport>>) -> V
         limits: &server.node.limits,
         log_lines_dropped: app.log_lines_dropped.load(Ordering::Relaxed),
         audit: server.node.audit.as_deref(),
+        delayed: server.node.ingest.delayed().map(DelayedMarket::report),
         uptime_seconds: app.clock.now().since(app.began) as f64 / 1e9,
         #[cfg(feature = "tls")]
         tls: server.tls.as_deref(),

@@ -26,7 +26,8 @@ use crate::{
     planted::{Fault, is_planted},
     server::{shard::Shard, slices::Priority},
     session::node::NodeState,
-    tick::{Numbers, Symbol, WantedFields},
+    tick::{Numbers, State, Symbol, WantedFields},
+    topic::{Image, ListedTopic, Plane},
     wire::encodings::json,
 };
 
@@ -178,6 +179,30 @@ impl SymbolsWalk {
     }
 }
 
+impl SymbolsWalk {
+    /// Rows as the delayed market has them, where they are read there; a symbol whose first tick is not due is left out.
+    fn late(&self, rows: &[ListedTopic], stale_nanos: u64) -> Vec<Option<ListedTopic>> {
+        let Some(delayed) = self.node.ingest.delayed() else { return rows.iter().map(|_| None).collect() };
+        let is_late =
+            |row: &&ListedTopic| self.node.plane_of(&self.rights, &row.symbol) == Some(Plane::Delayed);
+        let symbols: Vec<Symbol> = rows.iter().filter(is_late).map(|row| row.symbol.clone()).collect();
+        let mut images = self.node.ingest.delayed_records(&symbols).into_iter();
+        let now = self.node.market.now();
+        let listed = |row: &ListedTopic| {
+            let Image { record, closed, .. } = images.next()??;
+            let due = record.rx.plus(delayed.products.of(&row.symbol).delay);
+            let state = match closed {
+                true => State::Closed,
+                false if now.since(due) > stale_nanos => State::Stale,
+                false => State::Live,
+            };
+            (record.seq > 0).then(|| ListedTopic { symbol: row.symbol.clone(), seq: record.seq, state })
+        };
+        let mut listed = listed;
+        rows.iter().map(|row| if is_late(&row) { listed(row) } else { None }).collect()
+    }
+}
+
 impl Walk for SymbolsWalk {
     fn piece(&mut self, out: &mut Vec<u8>) -> bool {
         let stale_nanos = u64::try_from(self.node.limits.stale.as_nanos()).unwrap_or(u64::MAX);
@@ -185,7 +210,14 @@ impl Walk for SymbolsWalk {
         let rows = self.node.ingest.listing(self.from, count, self.node.market.now(), stale_nanos);
         self.from += count;
         let mut text = String::with_capacity(PIECE_BYTES);
-        for row in rows.into_iter().filter(|row| self.rights.may_read(&row.symbol)) {
+        let late = self.late(&rows, stale_nanos);
+        let readable = rows.into_iter().zip(late).filter_map(|(row, late)| {
+            match self.node.plane_of(&self.rights, &row.symbol)? {
+                Plane::RealTime => Some(row),
+                Plane::Delayed => late,
+            }
+        });
+        for row in readable {
             // Neither symbols nor states have characters that JSON would escape.
             let written = write!(
                 text,
@@ -212,13 +244,30 @@ impl RecordsWalk {
         numbers: Numbers,
         rights: &SharedRights,
     ) -> Self {
-        named.retain(|symbol| rights.may_read(symbol) || is_planted(Fault::SnapshotForgetsRights));
+        named.retain(|symbol| {
+            node.plane_of(rights, symbol).is_some() || is_planted(Fault::SnapshotForgetsRights)
+        });
         let mut known = HashSet::new();
         globs.retain(|glob| known.insert(glob.as_str().to_owned()));
         let until = if globs.is_empty() { 0 } else { node.ingest.topics() };
         let (named, node) = (named.into_iter(), Arc::clone(node));
         let (rights, wanted) = (SharedRights::clone(rights), rights.readable_fields(&node.fields));
         RecordsWalk { node, named, seen: HashSet::new(), globs, from: 0, until, numbers, rights, wanted }
+    }
+
+    /// The fields that may be read of a symbol, and how much later it is shown.
+    fn shown_of(&self, symbol: &Symbol, plane: Plane) -> (WantedFields, Option<u32>) {
+        match (plane, self.node.ingest.delayed()) {
+            (Plane::Delayed, Some(delayed)) => {
+                let product = delayed.products.of(symbol);
+                let wanted = match &product.fields {
+                    None => self.wanted,
+                    Some(_) => product.delayed_fields(&self.node.fields).intersect(self.wanted),
+                };
+                (wanted, Some(product.delay_ms()))
+            }
+            _ => (self.wanted, None),
+        }
     }
 
     /// The next symbols to be written, none of them a second time.
@@ -234,7 +283,7 @@ impl RecordsWalk {
         symbols.retain(|symbol| {
             !self.seen.contains(symbol)
                 && self.globs.iter().any(|glob| glob.matches(symbol))
-                && self.rights.may_read(symbol)
+                && self.node.plane_of(&self.rights, symbol).is_some()
         });
         symbols
     }
@@ -243,17 +292,37 @@ impl RecordsWalk {
 impl Walk for RecordsWalk {
     fn piece(&mut self, out: &mut Vec<u8>) -> bool {
         let symbols = self.symbols();
-        let mut shown = Vec::new();
-        for (symbol, image) in symbols.iter().zip(self.node.ingest.records(&symbols)) {
-            if let Some(image) = image.filter(|image| image.record.seq > 0) {
+        let planes: Vec<Plane> = symbols
+            .iter()
+            .map(|symbol| self.node.plane_of(&self.rights, symbol).unwrap_or_default())
+            .collect();
+        let of = |plane| -> Vec<Symbol> {
+            let here = symbols.iter().zip(&planes).filter(|(_, at)| **at == plane);
+            here.map(|(symbol, _)| symbol.clone()).collect()
+        };
+        let mut in_real_time = self.node.ingest.records(&of(Plane::RealTime)).into_iter();
+        let mut late = self.node.ingest.delayed_records(&of(Plane::Delayed)).into_iter();
+        let mut shown = [Vec::new(), Vec::new()];
+        for (symbol, plane) in symbols.iter().zip(&planes) {
+            let image = match plane {
+                Plane::RealTime => in_real_time.next(),
+                Plane::Delayed => late.next(),
+            };
+            let Some(Image { record, .. }) = image.flatten().filter(|image| image.record.seq > 0) else {
+                continue;
+            };
+            let (wanted, delay_ms) = self.shown_of(symbol, *plane);
+            if !wanted.is_empty() {
                 out.push(b',');
-                json::write_snapshot(symbol, &image.record, self.wanted, self.numbers, out);
-                shown.push(symbol);
+                json::write_snapshot(symbol, &record, wanted, self.numbers, delay_ms, out);
+                shown[*plane as usize].push(symbol);
             }
         }
         if let Some(audit) = &self.node.audit {
             let (now, who) = (self.node.clock.now(), self.rights.who());
-            audit.tell_received(now, &who, Via::Rest, false, shown.into_iter());
+            for (symbols, delayed) in shown.into_iter().zip([false, true]) {
+                audit.tell_received(now, &who, Via::Rest, delayed, symbols.into_iter());
+            }
         }
         self.named.len() > 0 || self.from < self.until
     }

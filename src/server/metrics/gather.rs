@@ -22,6 +22,7 @@ use crate::{
         stats::{LimitHit, ShardReport},
     },
     tick::Nanos,
+    topic::DelayedReport,
     wire::CloseReason,
 };
 
@@ -44,6 +45,8 @@ pub struct ScrapeInputs<'a> {
     #[cfg(feature = "tls")]
     pub key_servers: &'a KeyServerStats,
     pub audit: Option<&'a AuditLog>,
+    /// `None` where nothing is shown delayed.
+    pub delayed: Option<DelayedReport>,
     pub now: Nanos,
 }
 
@@ -51,6 +54,9 @@ impl Handles {
     /// Sets every metric to its current value.
     pub fn set(&self, report: &ShardReport, inputs: &ScrapeInputs<'_>) {
         self.set_accounts(report);
+        if let Some(delayed) = &inputs.delayed {
+            self.set_delayed(report, delayed);
+        }
         self.set_sessions(report, inputs);
         self.set_waiting(report, inputs);
         self.set_limits(inputs.limits);
@@ -77,6 +83,30 @@ impl Handles {
         self.updates_discarded.set(accounts.discarded);
         self.updates_pending.set(accounts.pending);
         self.updates_residual.set_signed(accounts.residual());
+    }
+
+    fn set_delayed(&self, report: &ShardReport, delayed: &DelayedReport) {
+        let accounts = &report.delayed;
+        let outcomes = [
+            ("offered", accounts.offered),
+            ("delivered", accounts.delivered),
+            ("conflated", accounts.conflated),
+            ("filtered", accounts.filtered),
+            ("gapped", accounts.gapped.iter().sum()),
+            ("discarded", accounts.discarded),
+        ];
+        for (outcome, ticks) in outcomes {
+            self.delayed_updates.set([outcome], ticks);
+        }
+        self.delayed_pending.set(accounts.pending);
+        self.delayed_residual.set_signed(accounts.residual());
+        for waiting in &delayed.waiting {
+            let delay = waiting.delay.as_millis().to_string();
+            self.delayed_waiting_records.set([&delay], waiting.records as u64);
+            self.delayed_waiting_bytes.set([&delay], waiting.bytes as u64);
+        }
+        self.delayed_released.set(delayed.released);
+        self.delayed_resyncs.set(delayed.missed);
     }
 
     fn set_sessions(&self, report: &ShardReport, inputs: &ScrapeInputs<'_>) {

@@ -71,6 +71,20 @@ metrics! {
         "Ticks due to subscriptions, found by walking their cursors.";
     updates_residual: CountGauge = "tickcast_updates_residual",
         "Offered less all that became of it: 0, or the accounts are wrong.";
+    delayed_updates: TotalBy<1> = "tickcast_delayed_updates_total" by ["outcome"],
+        "Ticks offered to subscriptions of the delayed market, and what became of them; accounts of their own.";
+    delayed_pending: CountGauge = "tickcast_delayed_pending",
+        "Ticks of the delayed market that are shown, and due to subscriptions.";
+    delayed_residual: CountGauge = "tickcast_delayed_residual",
+        "In the delayed market: offered less all that became of it: 0, or the accounts are wrong.";
+    delayed_waiting_records: CountGaugeBy<1> = "tickcast_delayed_waiting_records" by ["delay_ms"],
+        "Records that wait until they may be shown delayed.";
+    delayed_waiting_bytes: CountGaugeBy<1> = "tickcast_delayed_waiting_bytes" by ["delay_ms"],
+        "Memory of the records that wait.";
+    delayed_released: Total = "tickcast_delayed_released_total",
+        "Records that have become due, and are shown delayed.";
+    delayed_resyncs: Total = "tickcast_delayed_resyncs_total",
+        "How often the delayed market lost batches, and read the records instead.";
     update_age_seconds: AgeHistogram = "tickcast_update_age_seconds",
         "From a tick's intake to its acceptance by the socket.";
     read_age_seconds: AgeHistogram = "tickcast_read_age_seconds",

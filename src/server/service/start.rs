@@ -38,6 +38,7 @@ use crate::{
     proxies::TrustedProxies,
     server::{
         admission::balancer::Role,
+        delayed,
         http::{self, App, scrapes::ScrapeQueue},
         intake::{Condition, FeedSink, FeedStatus},
         listener,
@@ -109,10 +110,8 @@ impl Service {
             .into_iter()
             .unzip();
         let statuses = feeds.statuses.clone();
-        let names = statuses.iter().map(|status| status.name.clone()).collect();
-        let mut market = Market::new(names, setup.limits.topics, setup.limits.ring_ticks);
-        market.set_tape_limits(&setup.limits);
-        let ingest = Ingest::new(market, ends.iter().map(outlet).collect());
+        let ingest = Ingest::new(market_of(&statuses, &setup.limits), ends.iter().map(outlet).collect());
+        let (ingest, delayed_wakeup) = delayed::join(ingest, &setup.auth, &market_clock);
         let ingest = Arc::new(ingest.with_listings(std::mem::take(&mut feeds.listings)));
         let epoch = setup.epoch.unwrap_or_else(|| new_epoch(&clock));
         let node = NodeState::new(epoch, setup.limits, clock, market_clock.clone(), Arc::clone(&ingest))
@@ -161,6 +160,8 @@ impl Service {
             accept::start(&listeners, &server, tls).map_err(StartError::Thread)?;
         }
         let stop_feeds = Stop::default();
+        delayed::start(&ingest, delayed_wakeup, clock, &market_clock, &stop_feeds)
+            .map_err(StartError::Thread)?;
         for (status, feed) in feeds.to_run {
             start_feed(feed, sink(&status), &stop_feeds).map_err(StartError::Thread)?;
         }
@@ -214,6 +215,13 @@ fn start_audit(
     let products = Arc::clone(products);
     let of = move |symbol: &Symbol| products.of(symbol).name.clone();
     Ok(Some(Arc::new(AuditLog::start(setup, clock.now())?.with_products(Box::new(of)))))
+}
+
+fn market_of(feeds: &[Arc<FeedStatus>], limits: &Limits) -> Market {
+    let names = feeds.iter().map(|status| status.name.clone()).collect();
+    let mut market = Market::new(names, limits.topics, limits.ring_ticks);
+    market.set_tape_limits(limits);
+    market
 }
 
 /// Listens for clients, and then for operators, if they have an address of their own.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::job::{AuthJob, AuthStage, Job, UserPlace};
 use crate::{
     access::{BearerToken, Refused},
-    fanout::{Place, SessionKey, Units},
+    fanout::{Place, Restricted, SessionKey, Units},
     planted::{Fault, is_planted},
     session::{core::Core, socket::SessionSocket, users},
     tick::Nanos,
@@ -93,21 +93,22 @@ impl<S: SessionSocket> Core<S> {
             self.audit_renewed(key, &job.rights);
             self.entitle(key, &job.rights, user);
             self.fanout.restrict_globs(key);
-            job.stage = AuthStage::Restricting { from: Place::default(), ended: Vec::new() };
+            job.stage = AuthStage::Restricting { from: Place::default(), changed: Restricted::default() };
         }
-        if let AuthStage::Restricting { from, ended } = &mut job.stage {
+        if let AuthStage::Restricting { from, changed } = &mut job.stage {
+            let ingest = Arc::clone(&self.node.ingest);
             let is_done = is_planted(Fault::RenewalForgetsSubscriptions)
-                || self.fanout.restrict_some(key, from, now, ended, units);
+                || self.fanout.restrict_some(key, from, now, &*ingest, changed, units);
             if !is_done {
                 return false;
             }
-            job.stage = AuthStage::Telling { from: Place::default(), ended: std::mem::take(ended) };
+            job.stage = AuthStage::Telling { from: Place::default(), changed: std::mem::take(changed) };
         }
-        let AuthStage::Telling { from, ended } = &mut job.stage else { return false };
+        let AuthStage::Telling { from, changed } = &mut job.stage else { return false };
         if !self.audit_subscribed(key, from, units) {
             return false;
         }
-        let ended = std::mem::take(ended);
+        let Restricted { ended, moved } = std::mem::take(changed);
         self.control(key, &Control::Auth { id: job.id.take(), expires: job.rights.expires });
         if !ended.is_empty() {
             let results = ended.into_iter().map(|withdrawn| Entry {
@@ -116,6 +117,7 @@ impl<S: SessionSocket> Core<S> {
             });
             self.control(key, &Control::Unsubscribed { id: None, results: results.collect() });
         }
+        self.tell_moved(key, &moved);
         true
     }
 }

@@ -2,21 +2,26 @@
 //!
 //! Each step does as much as its units allow and leaves the rest for the next. `schedule.rs` decides when a step runs.
 
-use super::job::{AnswerProgress, Job, Step, SymbolsCommand, SymbolsJob};
+use super::{
+    job::{AnswerProgress, Job, Step, SymbolsCommand, SymbolsJob},
+    results::{is_state_sent, matched, not_subscribed, resume_of, status},
+};
 use crate::{
     fanout::{
-        CHANGE_UNITS, Glob, Mode, Name, Place, ResumePoint, SUBSCRIBE_UNITS, SessionKey, Spec,
-        SubscribeOutcome, SubscribeRequest, Subscribed, TooMany, Units,
+        CHANGE_UNITS, Glob, Mode, Place, SUBSCRIBE_UNITS, SessionKey, Spec, SubscribeOutcome,
+        SubscribeRequest, Subscribed, TooMany, Units,
     },
     session::{core::Core, socket::SessionSocket, stats::LimitHit},
-    tick::{Nanos, State, Symbol},
+    tick::{Nanos, Symbol},
+    topic::Plane,
     wire::{
         Control, Encoding, ErrorCode, Target,
-        command::ResumeFrom,
         control::{Entry, Status},
     },
 };
 
+/// Symbols that a glob has matched, and that are shown delayed, in one message.
+const LATE_AT_ONCE: usize = 64;
 /// To write one result, or one row of a list.
 pub(super) const ENTRY_UNITS: usize = 8;
 
@@ -46,10 +51,26 @@ impl<S: SessionSocket> Core<S> {
         if !self.answer(key, job, units) {
             return false;
         }
+        // Who is shown a symbol delayed is told so, also when a glob has matched it.
+        while !job.late.is_empty() {
+            let count = job.late.len().min(LATE_AT_ONCE);
+            let late: Vec<_> = job.late.drain(..count).collect();
+            let results = late.into_iter().map(|(symbol, outcome)| {
+                let entry = Entry::new(symbol.as_str(), status(outcome)).named(job.name.as_ref());
+                self.with_delay(key, &symbol, entry)
+            });
+            let results = results.collect();
+            self.control(key, &Control::Subscribed { id: None, results, fields: Vec::new() });
+            units.spend(count * ENTRY_UNITS);
+            if units.is_spent() && !job.late.is_empty() {
+                return false;
+            }
+        }
         // An old price must not look new, even when its topic was quiet before the client subscribed.
         while let Some((symbol, state)) = job.states.pop_first() {
             let name = job.name.clone();
-            let told = self.fanout.told(&symbol, state);
+            let is_late = self.fanout.plane_of(key, &symbol) == Some(Plane::Delayed);
+            let told = self.fanout.told(&symbol, state).filter(|_| !is_late);
             let (symbol, reason) = (symbol.as_str(), told.as_ref().map(|told| &*told.reason));
             self.control(key, &Control::SymbolStatus { name, symbol, state, reason });
             units.spend(ENTRY_UNITS);
@@ -159,21 +180,22 @@ impl<S: SessionSocket> Core<S> {
                 if let Some(refused) = self.refused(key, symbol, name.as_ref()) {
                     return refused;
                 }
-                if !self.may_have(key, job) {
+                if !self.may_have_of(key, symbol, job) {
                     return self.no_field(key, symbol.as_str(), name.as_ref());
                 }
                 return match self.subscribe(key, symbol, job, now, units) {
                     Ok(subscribed) => {
                         let waits = subscribed.outcome == SubscribeOutcome::Pending;
                         let known = (waits && !self.node.ingest.is_known(symbol)).then_some(false);
-                        Entry { name, known, ..Entry::new(symbol.as_str(), status(subscribed.outcome)) }
+                        let entry = Entry::new(symbol.as_str(), status(subscribed.outcome));
+                        self.with_delay(key, symbol, Entry { name, known, ..entry })
                     }
                     Err(TooMany) => self.too_many(key, symbol.as_str(), name),
                 };
             }
             SymbolsCommand::Unsubscribe => self.fanout.unsubscribe(key, symbol, name.as_ref()),
             SymbolsCommand::Set { change } => {
-                let Some(change) = self.fanout.allowed_change(key, change) else {
+                let Some(change) = self.fanout.allowed_change_of(key, symbol, change) else {
                     return self.no_field(key, symbol.as_str(), name.as_ref());
                 };
                 self.fanout.set(key, symbol, name.as_ref(), &change, now)
@@ -197,7 +219,7 @@ impl<S: SessionSocket> Core<S> {
     ) -> Result<Subscribed, TooMany> {
         let SymbolsCommand::Subscribe { spec, resume } = &job.command else { return Err(TooMany) };
         let resume = resume_of(resume.as_ref(), symbol, &self.node.epoch);
-        let allowed = self.fanout.allowed(key, spec).ok_or(TooMany)?;
+        let allowed = self.fanout.allowed_of(key, symbol, spec).ok_or(TooMany)?;
         let request = SubscribeRequest { symbol, spec: &allowed, resume };
         let walked = self.fanout.walked();
         let subscribed = self.fanout.subscribe(key, &request, now, &*self.node.ingest)?;
@@ -302,9 +324,18 @@ impl<S: SessionSocket> Core<S> {
             units.spend(SUBSCRIBE_UNITS);
             at += 1;
             let symbol = self.fanout.listed_symbols()[index as usize].clone();
+            if !self.may_have_of(key, &symbol, job) {
+                continue;
+            }
             // Symbols listed in the meantime may have used up the subscriptions.
-            if self.subscribe(key, &symbol, job, now, units).is_err() {
-                self.report_full(key, &symbol, job.name.clone());
+            match self.subscribe(key, &symbol, job, now, units) {
+                Ok(Subscribed { outcome, .. })
+                    if self.fanout.plane_of(key, &symbol) == Some(Plane::Delayed) =>
+                {
+                    job.late.push((symbol, outcome));
+                }
+                Ok(_) => {}
+                Err(TooMany) => self.report_full(key, &symbol, job.name.clone()),
             }
         }
         let status = if found.is_empty() { Status::Pending } else { Status::Ok };
@@ -331,8 +362,9 @@ impl<S: SessionSocket> Core<S> {
             *count += 1;
             match &job.command {
                 SymbolsCommand::Set { change } => {
-                    let change = self.fanout.allowed_change(key, change).unwrap_or(*change);
-                    self.fanout.set(key, &symbol, name, &change, now)
+                    // Where none of the fields is shown, the others stay.
+                    let change = self.fanout.allowed_change_of(key, &symbol, change);
+                    self.fanout.set(key, &symbol, name, &change.unwrap_or_default(), now)
                 }
                 _ => self.fanout.unsubscribe(key, &symbol, name),
             };
@@ -341,44 +373,4 @@ impl<S: SessionSocket> Core<S> {
         job.results.push(result);
         job.step = Step::Next;
     }
-}
-
-fn resume_of(from: Option<&ResumeFrom>, symbol: &Symbol, epoch: &str) -> Option<ResumePoint> {
-    let from = from?;
-    let last = *from.last.get(symbol.as_str())?;
-    Some(ResumePoint { same_epoch: from.epoch == epoch, last })
-}
-
-/// A client that subscribes for the first time assumes that a symbol is live unless it is sent another state. A client
-/// that comes back may know a state that is out of date, so it is sent the state in any case.
-fn is_state_sent(state: State, comes_back: bool) -> bool {
-    match state {
-        State::Stale | State::Halted | State::Closed => true,
-        State::Live => comes_back,
-        State::Pending => false,
-    }
-}
-
-fn status(outcome: SubscribeOutcome) -> Status {
-    match outcome {
-        SubscribeOutcome::Ok => Status::Ok,
-        SubscribeOutcome::Pending => Status::Pending,
-        SubscribeOutcome::Resumed => Status::Resumed,
-        SubscribeOutcome::Gap => Status::Gap,
-    }
-}
-
-fn not_subscribed(symbol: &str, name: Option<Name>) -> Entry {
-    let message = match &name {
-        None => "this session is not subscribed to it".to_owned(),
-        Some(name) => format!("this session is not subscribed to it as {:?}", name.as_str()),
-    };
-    Entry { name, ..Entry::error(symbol, ErrorCode::NotSubscribed, message) }
-}
-
-fn matched(glob: &Glob, name: Option<&Name>, count: usize, held: bool) -> Entry {
-    if count == 0 && !held {
-        return not_subscribed(glob.as_str(), name.cloned());
-    }
-    Entry { matched: Some(count), ..Entry::new(glob.as_str(), Status::Ok) }.named(name)
 }

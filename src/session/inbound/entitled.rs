@@ -1,27 +1,80 @@
 //! What a command is refused because the session may not read it. `fanout/entitlement.rs` knows what it may.
 
-use super::job::{SymbolsCommand, SymbolsJob};
+use super::{
+    job::{SymbolsCommand, SymbolsJob},
+    results::status,
+};
 use crate::{
     access::Entitlement,
-    fanout::{Name, SessionKey},
+    fanout::{Moved, Name, SessionKey},
     planted::{Fault, is_planted},
     session::{core::Core, refusals::RefusedAccess, socket::SessionSocket},
-    tick::Symbol,
-    wire::{ErrorCode, control::Entry},
+    tick::{State, Symbol},
+    topic::Plane,
+    wire::{
+        Control, ErrorCode,
+        control::{Entry, Status},
+    },
 };
+
+/// Results of one message that answers no command.
+const RESULTS_AT_ONCE: usize = 64;
 
 impl<S: SessionSocket> Core<S> {
     /// Why a symbol is refused; `None` for one that may be read. It is asked before anything is looked up, so that neither
     /// the answer nor its time says whether the symbol exists.
     pub(super) fn refused(&mut self, key: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<Entry> {
+        if self.fanout.may_read(key, symbol) || is_planted(Fault::ForgetsRights) {
+            return None;
+        }
         let message = match self.fanout.reading(key, symbol) {
             Entitlement::RealTime => return None,
-            _ if is_planted(Fault::ForgetsRights) => return None,
-            Entitlement::Delayed => "this symbol may be read delayed, and delayed data is not served yet",
+            Entitlement::Delayed => {
+                "this symbol may be read delayed, and nothing is shown delayed: auth.delayed_grid_ms is 0, or was when the \
+                 service was started without authentication"
+            }
             Entitlement::Refused => "this symbol may not be read with the session's token, if it exists",
         };
         self.audit_refused(key, RefusedAccess::NotEntitled, Some(symbol));
         Some(Entry::error(symbol.as_str(), ErrorCode::NotEntitled, message).named(name))
+    }
+
+    /// A result, with what must be known of a symbol that is shown delayed.
+    pub(super) fn with_delay(&self, key: SessionKey, symbol: &Symbol, entry: Entry) -> Entry {
+        if self.fanout.plane_of(key, symbol) != Some(Plane::Delayed) {
+            return entry;
+        }
+        let Some(product) = self.fanout.product_of(symbol) else { return entry };
+        Entry { delay_ms: Some(product.delay_ms()), notice: product.notice.clone(), ..entry }
+    }
+
+    /// Tells of a subscription that has begun without a result of its own: a glob has matched the symbol when it was
+    /// listed.
+    pub(in crate::session) fn tell_delayed(&mut self, key: SessionKey, symbol: &Symbol, name: Option<Name>) {
+        let entry = Entry { name, ..Entry::new(symbol.as_str(), Status::Pending) };
+        let results = vec![self.with_delay(key, symbol, entry)];
+        self.control(key, &Control::Subscribed { id: None, results, fields: Vec::new() });
+    }
+
+    /// Tells of subscriptions that go on in the other market.
+    pub(super) fn tell_moved(&mut self, key: SessionKey, moved: &[Moved]) {
+        for some in moved.chunks(RESULTS_AT_ONCE) {
+            let results = some.iter().map(|Moved { symbol, name, outcome, .. }| {
+                let entry = Entry { name: name.clone(), ..Entry::new(symbol.as_str(), status(*outcome)) };
+                self.with_delay(key, symbol, entry)
+            });
+            let results = results.collect();
+            self.control(key, &Control::Subscribed { id: None, results, fields: Vec::new() });
+        }
+        for Moved { symbol, name, state, .. } in moved {
+            if *state != State::Pending {
+                let name = name.clone();
+                self.control(
+                    key,
+                    &Control::SymbolStatus { name, symbol: symbol.as_str(), state: *state, reason: None },
+                );
+            }
+        }
     }
 
     /// The answer where none of the fields that are asked for may be read.
@@ -29,6 +82,15 @@ impl<S: SessionSocket> Core<S> {
         self.audit_refused(key, RefusedAccess::NotEntitled, None);
         let message = "none of the fields may be read with the session's token";
         Entry::error(text, ErrorCode::NotEntitled, message).named(name)
+    }
+
+    /// As [`Self::may_have`], of one symbol, which may be shown with fewer fields when it is shown delayed.
+    pub(super) fn may_have_of(&self, key: SessionKey, symbol: &Symbol, job: &SymbolsJob) -> bool {
+        match &job.command {
+            SymbolsCommand::Subscribe { spec, .. } => self.fanout.allowed_of(key, symbol, spec).is_some(),
+            SymbolsCommand::Set { change } => self.fanout.allowed_change_of(key, symbol, change).is_some(),
+            SymbolsCommand::Unsubscribe => true,
+        }
     }
 
     /// Whether the session may read any of the fields that a subscription is to.

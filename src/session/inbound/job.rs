@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 
 use crate::{
     access::SharedRights,
-    fanout::{Change, Name, Place, Spec, Withdrawn},
+    fanout::{Change, Name, Place, Restricted, Spec, SubscribeOutcome},
     planted::{Fault, is_planted},
     publish::TickMessage,
     session::users::UserPermit,
@@ -71,6 +71,8 @@ pub struct SymbolsJob {
     pub step: Step,
     /// The answer, written after the last target: how many results it contains.
     pub answer: AnswerProgress,
+    /// What globs have matched that is shown delayed, which the client is told after the answer.
+    pub late: Vec<(Symbol, SubscribeOutcome)>,
     /// States that the client is sent after the answer.
     pub states: BTreeMap<Symbol, State>,
 }
@@ -149,9 +151,9 @@ pub enum AuthStage {
     /// What the old token allows is still being written.
     Waiting,
     /// What the new one does not allow ends, from a place on.
-    Restricting { from: Place, ended: Vec<Withdrawn> },
+    Restricting { from: Place, changed: Restricted },
     /// What goes on is told to the accounts of use, from a place on.
-    Telling { from: Place, ended: Vec<Withdrawn> },
+    Telling { from: Place, changed: Restricted },
 }
 
 /// A message of ticks.
@@ -243,6 +245,7 @@ impl SymbolsJob {
             globs: 0,
             step: Step::Next,
             answer: AnswerProgress::None,
+            late: Vec::new(),
             states: BTreeMap::new(),
         }
     }

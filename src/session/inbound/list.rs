@@ -34,6 +34,7 @@ impl<S: SessionSocket> Core<S> {
                     symbol: listed.symbol.as_str().to_owned(),
                     name: listed.name,
                     mode: listed.mode.as_str(),
+                    delay_ms: listed.delay_ms,
                     interval_ms: millis(listed.interval),
                     fields: (listed.wanted != WantedFields::ALL)
                         .then(|| listed.wanted.names(&self.node.fields)),

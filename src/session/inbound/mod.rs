@@ -13,6 +13,7 @@ mod list;
 mod publish;
 pub mod query;
 pub mod read;
+mod results;
 mod schedule;
 mod small;
 mod too_many;

@@ -11,6 +11,7 @@ use crate::{
     fanout::{Place, SessionKey, Units},
     session::{core::Core, refusals::RefusedAccess, socket::SessionSocket, state::Session},
     tick::{Nanos, Symbol},
+    topic::Plane,
     wire::CloseReason,
 };
 
@@ -62,7 +63,11 @@ impl<S: SessionSocket> Core<S> {
         let Some(audit) = self.audit() else { return };
         let Some(session) = self.session(key) else { return };
         let (who, via) = (session.rights.who(), session.via());
-        audit.tell_received(self.node.clock.now(), &who, via, false, self.fanout.firsts().iter());
+        for plane in [Plane::RealTime, Plane::Delayed] {
+            let firsts = self.fanout.firsts().iter().filter(|first| first.plane == plane);
+            let symbols = firsts.map(|first| &first.symbol);
+            audit.tell_received(self.node.clock.now(), &who, via, plane == Plane::Delayed, symbols);
+        }
     }
 
     /// A session was refused something.
@@ -137,7 +142,7 @@ impl<S: SessionSocket> Core<S> {
         let Some(audit) = self.audit() else { return true };
         let Some(session) = self.session(key) else { return true };
         let (who, via) = (session.rights.who(), session.via());
-        let mut symbols = Vec::new();
+        let mut symbols = [Vec::new(), Vec::new()];
         let mut is_done = true;
         while let Some((next, held)) = self.fanout.subscribed_from(key, *from) {
             if units.is_spent() {
@@ -145,11 +150,13 @@ impl<S: SessionSocket> Core<S> {
                 break;
             }
             units.spend(SUBSCRIPTION_UNITS);
-            symbols.extend(held.has_begun.then_some(held.symbol));
+            symbols[held.plane as usize].extend(held.has_begun.then_some(held.symbol));
             *from = next;
         }
-        if !symbols.is_empty() {
-            audit.tell_received(self.node.clock.now(), &who, via, false, symbols.into_iter());
+        for (symbols, delayed) in symbols.into_iter().zip([false, true]) {
+            if !symbols.is_empty() {
+                audit.tell_received(self.node.clock.now(), &who, via, delayed, symbols.into_iter());
+            }
         }
         is_done
     }

@@ -18,6 +18,7 @@ impl<S: SessionSocket> Core<S> {
         let behind = self.fanout.all_behind();
         let mut report = ShardReport {
             accounts: self.fanout.accounts_with(&behind),
+            delayed: self.fanout.delayed_accounts_with(&behind),
             stats: ShardStats { deflate: self.framer.deflater.counts, ..self.stats.clone() },
             subscriptions: self.fanout.subscriptions(),
             subscriptions_behind: behind.dirty,

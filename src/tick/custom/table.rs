@@ -56,6 +56,7 @@ const RESERVED: &[&str] = &[
     "n",
     "seq",
     "as",
+    "delay_ms",
     "trade_id",
     "affects",
     "cancel",

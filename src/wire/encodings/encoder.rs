@@ -149,6 +149,8 @@ pub trait Messages: Encoder {
 pub struct Constant<'a> {
     pub symbol: &'a Symbol,
     pub reference: Reference,
+    /// How much later than in real time it is shown; `None` in real time.
+    pub delay_ms: Option<u32>,
 }
 
 /// Whose message it is.
@@ -190,7 +192,8 @@ pub enum MessageKind {
 
 impl<'a> Addressed<'a> {
     pub fn constant(&self) -> Constant<'a> {
-        Constant { symbol: self.topic.symbol, reference: self.reference }
+        let &TopicRef { symbol, delay_ms, .. } = self.topic;
+        Constant { symbol, reference: self.reference, delay_ms }
     }
 }
 

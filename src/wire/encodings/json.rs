@@ -67,6 +67,9 @@ impl Messages for Json {
         out: &mut Vec<u8>,
     ) {
         write_head(topic.symbol, shown, out);
+        if let Some(delay_ms) = topic.delay_ms {
+            write_delay(delay_ms, out);
+        }
         write_report(part.report, part.numbers, out);
         shown.fields.write_json_as(part.numbers, part.fields, out);
         if kind == MessageKind::Update {
@@ -143,10 +146,11 @@ pub fn write_snapshot(
     record: &Record,
     fields: WantedFields,
     numbers: Numbers,
+    delay_ms: Option<u32>,
     out: &mut Vec<u8>,
 ) {
     let part = RecordPart { fields, report: None, numbers };
-    let topic = Constant { symbol, reference: crate::topic::Reference::ZERO };
+    let topic = Constant { symbol, reference: crate::topic::Reference::ZERO, delay_ms };
     out.extend_from_slice(beginning(MessageKind::Snapshot));
     Json::part(MessageKind::Snapshot, &topic, &record.into(), &part, out);
     out.push(b'}');
@@ -189,6 +193,13 @@ fn write_head(symbol: &Symbol, shown: &Shown<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(shown.ts.micros()).as_bytes());
     out.extend_from_slice(br#","rx":"#);
     out.extend_from_slice(itoa::Buffer::new().format(shown.rx.micros()).as_bytes());
+}
+
+/// How much later than in real time it is shown.
+#[cold]
+fn write_delay(delay_ms: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#","delay_ms":"#);
+    write_int(u64::from(delay_ms), out);
 }
 
 #[inline]

@@ -82,6 +82,11 @@ impl RawClient {
         }
     }
 
+    /// What has come and was not taken.
+    pub fn ahead(&self) -> String {
+        String::from_utf8_lossy(&self.buffer).into_owned()
+    }
+
     /// The head of an HTTP response; what follows it stays for [`RawClient::read_frame`].
     pub async fn read_head(&mut self) -> String {
         loop {

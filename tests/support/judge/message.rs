@@ -10,8 +10,10 @@ use std::{
 use serde_json::{Value, value::RawValue};
 
 /// What data messages have beside fields of a record. Any other name is a field that a configuration added.
-const ENVELOPE: [&str; 13] =
-    ["type", "as", "symbol", "seq", "ts", "rx", "n", "cancel", "correct", "trade", "from", "to", "reason"];
+const ENVELOPE: [&str; 14] = [
+    "type", "as", "symbol", "seq", "ts", "rx", "n", "delay_ms", "cancel", "correct", "trade", "from", "to",
+    "reason",
+];
 
 /// One message of a frame.
 #[derive(Clone)]

@@ -17,7 +17,8 @@ use crate::{
 /// More pairs than a message of protocol 1 has, with as many configured fields as there can be.
 const PAIRS_MAX: usize = 96;
 /// What messages have beside fields of a record.
-const ENVELOPE: [&str; 10] = ["type", "as", "symbol", "seq", "ts", "rx", "n", "cancel", "correct", "trade"];
+const ENVELOPE: [&str; 11] =
+    ["type", "as", "symbol", "seq", "ts", "rx", "n", "delay_ms", "cancel", "correct", "trade"];
 
 /// The fields that the text of a message has.
 pub fn values(object: &str) -> Result<Values<'_>, MessageError> {

@@ -142,6 +142,7 @@ fn emit<E: Encoder>(mut writer: FrameWriter<'_, E>, topic: &Topic, at: usize, st
         symbol: &topic.symbol,
         record,
         is_first: step.is_first || !topic.is_known,
+        delay_ms: None,
     };
     let tick = topic.ticks.last().unwrap();
     match step.sent {

@@ -92,6 +92,7 @@ impl Market {
                     symbol: &self.symbols[number],
                     record,
                     is_first: cursors[number] == 0,
+                    delay_ms: None,
                 };
                 if n == 1 {
                     writer.last_tick(&topic, &View::WHOLE);

@@ -127,7 +127,14 @@ impl Instrument {
 
     pub fn at(&self) -> TopicRef<'_> {
         let Instrument { symbol, number, record } = self;
-        TopicRef { local: LocalId(*number % 64), number: TopicId(*number), symbol, record, is_first: false }
+        TopicRef {
+            local: LocalId(*number % 64),
+            number: TopicId(*number),
+            symbol,
+            record,
+            is_first: false,
+            delay_ms: None,
+        }
     }
 }
 
