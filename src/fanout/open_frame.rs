@@ -31,8 +31,8 @@ fn topic_of<'a>(
     topic: &'a LocalTopic,
 ) -> TopicRef<'a> {
     let is_first = sub.takes_first();
-    if is_first && let Some(firsts) = firsts {
-        firsts.push(First { symbol: topic.symbol.clone(), plane: topic.plane });
+    if is_first {
+        note_first(firsts, topic);
     }
     TopicRef {
         local: LocalId(sub.topic),
@@ -42,6 +42,14 @@ fn topic_of<'a>(
         record: &topic.record,
         delay_ms: topic.is_delayed().then_some(topic.delay_ms),
         is_first,
+    }
+}
+
+/// A subscription is sent its first message. Apart, so that the code of all the others stays short enough to be inlined.
+#[cold]
+pub(super) fn note_first(firsts: &mut Option<Vec<First>>, topic: &LocalTopic) {
+    if let Some(firsts) = firsts {
+        firsts.push(First { symbol: topic.symbol.clone(), plane: topic.plane });
     }
 }
 

@@ -8,8 +8,9 @@
 //! Invariant: a repeated frame leaves a session's cursors, queues and accounting as filling it would have.
 
 use super::{
-    Emit, Fanout, First, FrameTally, Mode, SessionKey,
+    Emit, Fanout, FrameTally, Mode, SessionKey,
     frame_cache::{CachedFrame, KeyPart, Left},
+    open_frame::note_first,
     schedule::SendSchedule,
     state::{Base, Claim, LocalTopic, Subscription},
 };
@@ -47,12 +48,8 @@ impl Fanout {
             for (&(key, _), Left { part, since }) in left.iter().zip(&cached_left) {
                 let sub = &mut self.subs[key as usize];
                 (sub.cursor, sub.since, sub.queued) = (part.cursor, *since, 1);
-                if sub.claim.is_first()
-                    && !part.is_first
-                    && let Some(firsts) = &mut self.firsts
-                {
-                    let topic = &self.topics[sub.topic as usize];
-                    firsts.push(First { symbol: topic.symbol.clone(), plane: topic.plane });
+                if sub.claim.is_first() && !part.is_first {
+                    note_first(&mut self.firsts, &self.topics[sub.topic as usize]);
                 }
                 sub.claim = if part.is_first { Claim::New } else { Claim::None };
             }
@@ -79,12 +76,12 @@ impl Fanout {
     fn sent_all(&mut self, key: u32, now: Nanos) {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
-        if sub.claim.is_first()
-            && let Some(firsts) = &mut self.firsts
-        {
-            firsts.push(First { symbol: topic.symbol.clone(), plane: topic.plane });
+        if sub.claim != Claim::None {
+            if sub.claim.is_first() {
+                note_first(&mut self.firsts, topic);
+            }
+            sub.claim = Claim::None;
         }
-        sub.claim = Claim::None;
         if sub.mode == Mode::Trades {
             return self.sent_trades(key, now);
         }
