@@ -59,5 +59,6 @@ mod trades;
 mod trusted;
 mod upgrade;
 mod users;
+mod venues;
 mod upstream;
 mod withdrawn;

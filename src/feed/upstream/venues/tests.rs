@@ -1,5 +1,7 @@
 //! What holds for every venue, whatever it sends.
 
+mod reconnects;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
