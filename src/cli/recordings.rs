@@ -102,6 +102,7 @@ impl SelectionArgs {
                 fields: self.fields.table()?,
             },
             sorted: self.sorted,
+            ..Selection::default()
         })
     }
 }

@@ -30,6 +30,8 @@ pub struct Block {
     /// Loss that our own recordings report: how many gaps of selected symbols, and how many ticks.
     pub gaps: u64,
     pub gap_ticks: u64,
+    /// Before which of the records the recorder lost its connection, as our own recordings tell it; in order.
+    pub disconnects: Vec<usize>,
     /// Warnings where nothing was rejected: a file that was cut, times that jump. Each names its file.
     pub warnings: Vec<String>,
     /// Files that a pattern or an archive gave and that are no recordings.
@@ -72,6 +74,7 @@ impl Block {
         self.rejects.clear();
         self.tally = RejectCounts::default();
         (self.passed, self.gaps, self.gap_ticks) = (0, 0, 0);
+        self.disconnects.clear();
         self.warnings.clear();
         self.cut = false;
         self.skipped_files = 0;
@@ -80,6 +83,8 @@ impl Block {
 
     /// Appends all of another block.
     pub fn append(&mut self, mut other: Block) {
+        let before = self.records.len();
+        self.disconnects.extend(other.disconnects.iter().map(|at| before + at));
         self.records.append(&mut other.records);
         let room = REJECTS_KEPT.saturating_sub(self.rejects.len());
         self.rejects.extend(other.rejects.into_iter().take(room));

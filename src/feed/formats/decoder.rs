@@ -39,6 +39,8 @@ pub struct DecoderOutput {
     pub first_passed: Option<String>,
     /// Loss that our own recordings report.
     pub gaps: Vec<Gap>,
+    /// Where the recorder lost its connection, as our own recordings report: after how many ticks of this output, and when.
+    pub disconnects: Vec<(usize, Nanos)>,
     /// The header of our own format.
     pub header: Option<Header>,
     /// The prefix of every symbol.
@@ -107,6 +109,7 @@ impl DecoderOutput {
         self.tally = RejectCounts::default();
         self.passed = 0;
         self.gaps.clear();
+        self.disconnects.clear();
         self.jumps.clear();
         (self.jumped, self.jump_max_ns) = (0, 0);
         self.notes.clear();
@@ -174,6 +177,11 @@ impl DecoderOutput {
             gap.symbol = symbol;
         }
         self.gaps.push(gap);
+    }
+
+    /// The recorder lost its connection at this time.
+    pub fn disconnect(&mut self, rx: Nanos) {
+        self.disconnects.push((self.ticks.len(), rx));
     }
 
     pub fn reject(&mut self, place: RecordPosition, reason: RejectReason, message: impl FnOnce() -> String) {

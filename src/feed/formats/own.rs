@@ -83,7 +83,12 @@ fn decode_line(
         RawLine::Whole { bytes, .. } if bytes.starts_with(META) => {
             match gap(bytes) {
                 Some(gap) => out.gap(gap),
-                None => out.passed += 1,
+                None => {
+                    out.passed += 1;
+                    if let Some(rx) = disconnected(bytes) {
+                        out.disconnect(rx);
+                    }
+                }
             }
             return;
         }
@@ -112,6 +117,17 @@ fn gap(line: &[u8]) -> Option<Gap> {
     let ticks = to.checked_sub(from)?.checked_add(1)?;
     let gap = Gap { rx: Nanos::from_micros(rx)?, symbol: Symbol::new(&symbol).ok()?, ticks };
     (tickcast == "gap").then_some(gap)
+}
+
+/// When the recorder lost its connection, if a line says that it has.
+fn disconnected(line: &[u8]) -> Option<Nanos> {
+    #[derive(serde::Deserialize)]
+    struct Line<'a> {
+        tickcast: &'a str,
+        rx: i64,
+    }
+    let Line { tickcast, rx } = serde_json::from_slice(line).ok()?;
+    if tickcast == "disconnected" { Nanos::from_micros(rx) } else { None }
 }
 
 /// Whether the line is a recording's header.

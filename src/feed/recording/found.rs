@@ -18,7 +18,7 @@ pub fn open_each(
     selection: &Selection,
     line_bytes_max: usize,
 ) -> Result<Each, FeedError> {
-    let ArchiveMembers { members, skipped } = members(inputs)?;
+    let ArchiveMembers { members, skipped } = members(inputs, selection.sizes.open_files)?;
     Ok(Each {
         inputs: inputs.to_vec(),
         members: members.into_iter(),
@@ -56,7 +56,7 @@ impl Iterator for Each {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let opened = Track::open(self.members.next()?, &self.selection.hints, self.line_bytes_max);
+            let opened = Track::open(self.members.next()?, &self.selection, self.line_bytes_max);
             match self.skipped.sift(opened, &self.selection) {
                 Ok(None) => {}
                 Ok(Some(track)) => {

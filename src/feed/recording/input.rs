@@ -94,8 +94,6 @@ struct Checked<R> {
     expected: u32,
 }
 
-/// Files of one set of recordings that are open at once: others are closed, and reopened when they are read on.
-const OPEN_FILES_MAX: usize = 64;
 /// The least that identifies any binary format; a line end in less means nothing.
 const HEAD_BYTES_MIN: usize = 32;
 const ZIP_MAGIC: &[u8; 4] = b"PK\x03\x04";
@@ -108,9 +106,9 @@ const MAC_FOLDER: &str = "__MACOSX/";
 ///
 /// # Errors
 /// When a folder cannot be read, or no file matches a pattern.
-pub fn members(inputs: &[RecordingInput]) -> Result<ArchiveMembers, FeedError> {
+pub fn members(inputs: &[RecordingInput], open_files: usize) -> Result<ArchiveMembers, FeedError> {
     let mut members = ArchiveMembers::default();
-    let pool = FilePool::new(OPEN_FILES_MAX);
+    let pool = FilePool::new(open_files);
     for input in inputs {
         match input {
             RecordingInput::Bundled => {
@@ -126,6 +124,10 @@ pub fn members(inputs: &[RecordingInput]) -> Result<ArchiveMembers, FeedError> {
                     let file = PoolPath { path, pool: Arc::clone(&pool) };
                     members.add_all(name, Location::File(file.into()), is_found)?;
                 }
+            }
+            RecordingInput::Found(path) => {
+                let file = PoolPath { path: path.clone(), pool: Arc::clone(&pool) };
+                members.add_all(shown(path).into(), Location::File(file.into()), true)?;
             }
         }
     }

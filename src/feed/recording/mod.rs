@@ -34,7 +34,7 @@ pub use open::{Recording, open};
 #[cfg(feature = "parquet")]
 pub use parquet::ParquetWriter;
 pub use records::RecordReader;
-pub use select::{OnError, RecordingInput, Selection, parse_symbols};
+pub use select::{NameSet, OnError, ReadSizes, RecordingInput, Selection, parse_symbols};
 pub use stats::{RecordingStats, SymbolStats};
 pub use writer::{Compression, Writer};
 

@@ -63,8 +63,6 @@ const AWAKE_MAX: usize = 64;
 const FIRST_CHUNKS_MAX: usize = 4;
 /// A file with no more chunks than this counts as small.
 const SMALL_RECORDS: usize = 1_000;
-/// The most records of a block.
-const BLOCK_RECORDS_MAX: usize = 4_096;
 /// A block ends after this many chunks, so that a narrow selection of a large file does not keep its caller waiting.
 const BLOCK_CHUNKS_MAX: usize = 64;
 
@@ -77,12 +75,12 @@ pub fn open(
     selection: &Selection,
     line_bytes_max: usize,
 ) -> Result<Recording, FeedError> {
-    let ArchiveMembers { members, skipped } = members(inputs)?;
+    let ArchiveMembers { members, skipped } = members(inputs, selection.sizes.open_files)?;
     let mut skipped = Skips(skipped);
     let mut tracks = Vec::new();
     let sleeps = members.len() > AWAKE_MAX;
     for member in members {
-        let opened = Track::open(member, &selection.hints, line_bytes_max);
+        let opened = Track::open(member, selection, line_bytes_max);
         if let Some(mut track) = skipped.sift(opened, selection)? {
             if sleeps {
                 track.sleep(&selection.hints);
@@ -195,7 +193,7 @@ impl Recording {
                 }
             }
             let track = &mut self.tracks[place];
-            track.wake(&self.selection.hints, self.line_bytes_max)?;
+            track.wake(&self.selection, self.line_bytes_max)?;
             let mut more = track.refill(&self.selection, block)?;
             if self.sleeps && more && track.ready.len() <= SMALL_RECORDS {
                 // A small file ends with this, and is closed.
@@ -216,7 +214,7 @@ impl Recording {
     /// `false` when the file must be read on instead.
     fn find_first(&mut self, place: usize, block: &mut Block) -> Result<bool, FeedError> {
         let track = &mut self.tracks[place];
-        track.wake(&self.selection.hints, self.line_bytes_max)?;
+        track.wake(&self.selection, self.line_bytes_max)?;
         let mut read = Block::default();
         for _ in 0..FIRST_CHUNKS_MAX {
             let more = track.refill(&self.selection, &mut read);
@@ -258,7 +256,7 @@ impl Recording {
                 return true;
             }
             track.merged_to = at;
-            block.records.extend(track.ready.pop_front());
+            track.give(block);
         }
         self.empty.push(place);
         true
@@ -296,7 +294,7 @@ impl RecordReader for Recording {
 
     fn rewind(&mut self) -> Result<(), FeedError> {
         for track in &mut self.tracks {
-            *track = Track::open(track.member().clone(), &self.selection.hints, self.line_bytes_max)
+            *track = Track::open(track.member().clone(), &self.selection, self.line_bytes_max)
                 .map_err(|(_, error)| error)?;
             if self.sleeps {
                 track.sleep(&self.selection.hints);
@@ -313,7 +311,7 @@ impl Recording {
             return Err(error);
         }
         let before = block.records.len();
-        let records_max = before + BLOCK_RECORDS_MAX;
+        let records_max = before + self.selection.sizes.block_records;
         let mut chunks_left = BLOCK_CHUNKS_MAX;
         loop {
             match self.fill_tracks(&mut chunks_left, block) {

@@ -4,7 +4,7 @@
 //! Invariant: whether a record is selected depends only on its receive time and its symbol, not on the records around
 //! it.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{collections::HashSet, fmt, path::PathBuf, sync::Arc};
 
 use crate::{
     escape::Escaped,
@@ -13,10 +13,16 @@ use crate::{
         formats::Hints,
         options::Options,
         record::RecordedTick,
+        recording::decompress::CHUNK_BYTES,
         time::{TIME_EXPECTED, parse_time},
     },
-    tick::{Glob, Nanos, Symbol},
+    tick::{Glob, Nanos, SYMBOL_BYTES_MAX, Symbol},
 };
+
+/// Files of one set of recordings that are open at once: others are closed, and reopened when they are read on.
+const OPEN_FILES_MAX: usize = 64;
+/// The most records of a block.
+const BLOCK_RECORDS_MAX: usize = 4_096;
 
 /// What is to be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +31,8 @@ pub enum RecordingInput {
     Bundled,
     /// A file; if none has this name and its last part has a `*`, all files that match, by name.
     File(PathBuf),
+    /// A file that was found in a folder: when it is no recording, it is skipped and others may be read.
+    Found(PathBuf),
     /// Bytes in memory. The name is for messages, and indicates the format as a file's name would.
     Bytes { name: String, bytes: Arc<[u8]> },
 }
@@ -38,11 +46,29 @@ pub struct Selection {
     pub to: Option<Nanos>,
     /// Names and patterns; empty for all symbols.
     pub symbols: Vec<Glob>,
+    /// Names in any case, which a record must also have; `None` for all.
+    pub names: Option<NameSet>,
     pub on_error: OnError,
     /// What the files do not contain.
     pub hints: Hints,
     /// No file's times step back: reading may end after `to`.
     pub sorted: bool,
+    pub sizes: ReadSizes,
+}
+
+/// Names of symbols, compared without regard to the case of ASCII letters.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NameSet(Arc<HashSet<Box<[u8]>>>);
+
+/// How much is read at once. Smaller sizes cost time, and memory decides how many recordings can be read at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadSizes {
+    /// Of each file; at least what its format is detected by.
+    pub chunk_bytes: usize,
+    /// The most records of a block.
+    pub block_records: usize,
+    /// Files that are open at once.
+    pub open_files: usize,
 }
 
 /// The effect of a rejected record.
@@ -69,7 +95,9 @@ impl fmt::Display for RecordingInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RecordingInput::Bundled => f.write_str(bundled::NAME),
-            RecordingInput::File(path) => Escaped(&path.to_string_lossy()).fmt(f),
+            RecordingInput::File(path) | RecordingInput::Found(path) => {
+                Escaped(&path.to_string_lossy()).fmt(f)
+            }
             RecordingInput::Bytes { name, .. } => Escaped(name).fmt(f),
         }
     }
@@ -96,6 +124,7 @@ impl Selection {
                 prefix: options.take_parsed("prefix")?,
                 ..Hints::default()
             },
+            ..Selection::default()
         })
     }
 
@@ -106,9 +135,41 @@ impl Selection {
 
     /// Whether a record of this receive time and symbol is selected.
     pub fn covers(&self, rx: Nanos, symbol: &Symbol) -> bool {
-        self.from.is_none_or(|from| rx >= from)
-            && self.to.is_none_or(|to| rx < to)
+        self.covers_time(rx)
             && (self.symbols.is_empty() || self.symbols.iter().any(|glob| glob.matches(symbol)))
+            && self.names.as_ref().is_none_or(|names| names.contains(symbol))
+    }
+
+    /// Whether a time is selected.
+    pub fn covers_time(&self, rx: Nanos) -> bool {
+        self.from.is_none_or(|from| rx >= from) && self.to.is_none_or(|to| rx < to)
+    }
+}
+
+// === impl NameSet ===
+
+impl NameSet {
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        NameSet(Arc::new(
+            names.into_iter().map(|name| name.to_ascii_uppercase().into_bytes().into()).collect(),
+        ))
+    }
+
+    pub fn contains(&self, symbol: &Symbol) -> bool {
+        let name = symbol.as_str().as_bytes();
+        let mut upper = [0; SYMBOL_BYTES_MAX];
+        let Some(upper) = upper.get_mut(..name.len()) else { return false };
+        upper.copy_from_slice(name);
+        upper.make_ascii_uppercase();
+        self.0.contains(&*upper)
+    }
+}
+
+// === impl ReadSizes ===
+
+impl Default for ReadSizes {
+    fn default() -> Self {
+        ReadSizes { chunk_bytes: CHUNK_BYTES, block_records: BLOCK_RECORDS_MAX, open_files: OPEN_FILES_MAX }
     }
 }
 

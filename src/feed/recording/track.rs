@@ -11,7 +11,6 @@ use std::{
 
 use super::{
     Block, Header, REJECTS_KEPT, RecordedTick, Reject,
-    decompress::CHUNK_BYTES,
     input::{Member, read_head},
     select::{OnError, Selection},
 };
@@ -40,6 +39,11 @@ pub struct Track {
     last_rx: Option<Nanos>,
     /// Ticks that were read, selected or not.
     pub decoded: u64,
+    /// Selected records so far, and how many of them were returned.
+    taken: u64,
+    given: u64,
+    /// Where the recorder lost its connection: after so many selected records.
+    breaks: VecDeque<u64>,
     /// Jumps of time that were reported with their position.
     jumps_told: u32,
     /// The reason why nothing more comes, once `ready` is empty.
@@ -117,14 +121,19 @@ fn look(
 // === impl OpenFile ===
 
 impl OpenFile {
-    fn open(member: &Member, hints: &Hints, line_bytes_max: usize) -> Result<(Format, OpenFile), FeedError> {
+    fn open(
+        member: &Member,
+        selection: &Selection,
+        line_bytes_max: usize,
+    ) -> Result<(Format, OpenFile), FeedError> {
+        let hints = &selection.hints;
         let path = member.name.to_string();
         let opened = match member.open(hints.unit) {
             Ok(opened) => opened,
             Err(source) => return Err(FeedError::Read { path, source }),
         };
         let mut input = opened.bytes;
-        let mut chunk = vec![0; CHUNK_BYTES].into_boxed_slice();
+        let mut chunk = vec![0; selection.sizes.chunk_bytes.max(HEAD_BYTES)].into_boxed_slice();
         let looked = look(&opened.inner_name, &mut input, &mut chunk[..HEAD_BYTES], hints, line_bytes_max);
         let Looked { format, decoder, head_bytes, error: head_error } = match looked {
             Ok(looked) => looked,
@@ -152,8 +161,12 @@ fn output_of(format: Format, hints: &Hints) -> DecoderOutput {
 impl Track {
     /// # Errors
     /// When the file cannot be read, or its format is not supported.
-    pub fn open(member: Member, hints: &Hints, line_bytes_max: usize) -> Result<Self, (Member, FeedError)> {
-        let (format, live) = match OpenFile::open(&member, hints, line_bytes_max) {
+    pub fn open(
+        member: Member,
+        selection: &Selection,
+        line_bytes_max: usize,
+    ) -> Result<Self, (Member, FeedError)> {
+        let (format, live) = match OpenFile::open(&member, selection, line_bytes_max) {
             Ok(opened) => opened,
             Err(error) => return Err((member, error)),
         };
@@ -161,11 +174,14 @@ impl Track {
             member,
             format,
             live: Some(live),
-            output: output_of(format, hints),
+            output: output_of(format, &selection.hints),
             ready: VecDeque::new(),
             merged_to: Nanos(i64::MIN),
             last_rx: None,
             decoded: 0,
+            taken: 0,
+            given: 0,
+            breaks: VecDeque::new(),
             jumps_told: 0,
             end: None,
         })
@@ -179,6 +195,8 @@ impl Track {
             self.ready = VecDeque::new();
             (self.merged_to, self.last_rx) = (Nanos(i64::MIN), None);
             (self.decoded, self.jumps_told) = (0, 0);
+            (self.taken, self.given) = (0, 0);
+            self.breaks.clear();
         }
     }
 
@@ -191,9 +209,9 @@ impl Track {
     ///
     /// # Errors
     /// When it can no longer be read.
-    pub fn wake(&mut self, hints: &Hints, line_bytes_max: usize) -> Result<(), FeedError> {
+    pub fn wake(&mut self, selection: &Selection, line_bytes_max: usize) -> Result<(), FeedError> {
         if self.is_asleep() {
-            let (format, live) = OpenFile::open(&self.member, hints, line_bytes_max)?;
+            let (format, live) = OpenFile::open(&self.member, selection, line_bytes_max)?;
             (self.format, self.live) = (format, Some(live));
         }
         Ok(())
@@ -238,7 +256,7 @@ impl Track {
             block.gaps += 1;
             block.gap_ticks = block.gap_ticks.saturating_add(gap.ticks);
         }
-        self.complete_and_select(selection);
+        self.complete_and_select(selection, block);
         if self.end.is_some() {
             self.live = None;
             self.output.ticks = Vec::new();
@@ -339,22 +357,47 @@ impl Track {
         }
     }
 
-    fn complete_and_select(&mut self, selection: &Selection) {
+    /// Returns the next record, and where the recorder lost its connection behind it.
+    pub fn give(&mut self, block: &mut Block) {
+        let Some(record) = self.ready.pop_front() else { return };
+        block.records.push(record);
+        self.given += 1;
+        self.tell_breaks(block);
+    }
+
+    fn tell_breaks(&mut self, block: &mut Block) {
+        while self.breaks.front().is_some_and(|after| *after <= self.given) {
+            self.breaks.pop_front();
+            block.disconnects.push(block.records.len());
+        }
+    }
+
+    fn complete_and_select(&mut self, selection: &Selection, block: &mut Block) {
         if self.last_rx.is_none() {
             // Ticks without any time precede the first that has one, and are due with it.
             self.last_rx = self.output.ticks.iter().find_map(|(rx, tick)| rx.or(tick.ts));
         }
         self.decoded += self.output.ticks.len() as u64;
-        for (rx, tick) in self.output.ticks.drain(..) {
+        let mut disconnects = self.output.disconnects.drain(..).peekable();
+        for (at, (rx, tick)) in self.output.ticks.drain(..).enumerate() {
+            while let Some((_, lost)) = disconnects.next_if(|(before, _)| *before <= at) {
+                if selection.covers_time(lost) {
+                    self.breaks.push_back(self.taken);
+                }
+            }
             let rx = rx.or(tick.ts).or(self.last_rx).unwrap_or_default();
             self.last_rx = Some(rx);
             let record = RecordedTick { rx, tick };
             if selection.takes(&record) {
                 self.ready.push_back(record);
+                self.taken += 1;
             } else if selection.sorted && selection.to.is_some_and(|to| rx.since(to) > BEYOND_TO_NANOS) {
                 self.end.get_or_insert(TrackEnd::Reached);
                 break;
             }
         }
+        let last = disconnects.filter(|(_, lost)| selection.covers_time(*lost));
+        self.breaks.extend(last.map(|_| self.taken));
+        self.tell_breaks(block);
     }
 }

@@ -57,7 +57,9 @@ impl ReplayConfig {
     /// Whether an input is no file: it may be silent for a while, and can be read only once.
     pub(super) fn reads_a_pipe(&self) -> bool {
         self.inputs.iter().any(|input| match input {
-            RecordingInput::File(path) => path.metadata().is_ok_and(|file| !file.is_file()),
+            RecordingInput::File(path) | RecordingInput::Found(path) => {
+                path.metadata().is_ok_and(|file| !file.is_file())
+            }
             RecordingInput::Bundled | RecordingInput::Bytes { .. } => false,
         })
     }
