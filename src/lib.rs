@@ -32,6 +32,7 @@ pub mod topic;
 pub mod fanout;
 pub mod publish;
 pub mod wire;
+pub mod replays;
 pub mod session;
 pub mod server;
 

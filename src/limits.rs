@@ -17,6 +17,8 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Requests with long answers that are answered at once, over all shards.
     pub bulk_requests: usize,
+    /// Replays of their own that clients have at once.
+    pub replays: usize,
     /// Subscriptions of one session.
     pub subscriptions: usize,
     /// Subscriptions of all sessions of one user; 0 for no limit.
@@ -113,6 +115,7 @@ pub const DEFAULT: Limits = Limits {
     sessions_per_address: 100,
     connections_per_address: 256,
     bulk_requests: 32,
+    replays: 128,
     subscriptions: 2_048,
     user_subscriptions: 0,
     user_commands_per_second: 0,

@@ -17,7 +17,6 @@
 //! let market = TestMarket::start(Play::file(&file))?;
 //! let mut bot = client(&market.stream_url("symbols=BTC-USD&mode=every"));
 //! market.wait_for_clients(1)?;
-//!
 //! market.step(2)?;
 //! market.wait_until_sent()?;
 //! // Whatever the bot has done by now, it has been sent two ticks.
@@ -204,6 +203,7 @@ impl TestMarket {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             admin_listen: None,
             feeds: vec![play.source()?],
+            recordings: None,
             shards: play.shards,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),

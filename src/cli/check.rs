@@ -11,10 +11,13 @@ use std::{
     sync::Arc,
 };
 
-use tickcast::feed::{
-    FeedError, Source,
-    recording::{self, Block, RecordReader, RecordingInput},
-    source::SourceKind,
+use tickcast::{
+    feed::{
+        FeedError, Source,
+        recording::{self, Block, RecordReader, RecordingInput},
+        source::SourceKind,
+    },
+    replays::library::Library,
 };
 
 use crate::{
@@ -57,6 +60,7 @@ fn check(mut gathered: Gathered, open_files_max: u64) -> CheckOutcome {
     let unopened: Vec<ConfigFault> =
         gathered.config.feeds.iter().filter_map(|text| unopened(text, &gathered)).collect();
     gathered.faults.extend(unopened);
+    gathered.faults.extend(unread_recordings(&gathered));
     let of_tls = certificates::faults(&gathered);
     gathered.faults.extend(of_tls);
     if !gathered.faults.is_empty() {
@@ -75,6 +79,15 @@ fn auth_faults(gathered: &Gathered) -> Vec<ConfigFault> {
         ConfigFault { origin, problem: Problem::Auth(fault) }
     };
     AuthWatch::check(crate::cli::settings::auth(&gathered.config.auth)).into_iter().map(fault).collect()
+}
+
+/// The directory of recordings, where there is none.
+fn unread_recordings(gathered: &Gathered) -> Option<ConfigFault> {
+    let directory = gathered.config.recordings.as_ref()?;
+    let source = Library::new(Some(directory.clone())).exchanges().err()?;
+    let origin = gathered.origins.get("recordings").cloned().unwrap_or(ConfigOrigin::Default);
+    let problem = Problem::Recordings { path: directory.to_string_lossy().into_owned(), source };
+    Some(ConfigFault { origin, problem })
 }
 
 /// A feed that `serve` could not open: a recording that is not there, or is none.

@@ -33,6 +33,9 @@ pub struct SettingsArgs {
     /// Add this field to records, as name, name:kind or name:kind:merge:symbols; may be repeated
     #[arg(long = "field", value_name = "FIELD")]
     fields: Vec<String>,
+    /// Let clients replay the recordings of this directory for themselves [default: the bundled recording]
+    #[arg(long, value_name = "DIR")]
+    recordings: Option<String>,
     /// Read settings from this TOML file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -127,6 +130,7 @@ impl SettingsArgs {
             admin_listen: self.admin_listen.clone(),
             feeds: self.feeds.clone(),
             fields: self.fields.clone(),
+            recordings: self.recordings.clone(),
             shards: self.shards.clone(),
             log_format: self.log_format.clone(),
             log_level: self.log_level.clone(),

@@ -136,6 +136,9 @@ pub enum Problem {
     /// Known only when feeds are opened: by `tickcast check`, and by the service when it starts.
     #[error("the feed `{}` cannot be opened", ShownText(.text))]
     FeedUnopened { text: String, source: FeedError },
+    /// Known only when it is looked at: by `tickcast check`, and by the service when it starts.
+    #[error("the directory of recordings `{}` cannot be read", ShownText(.path))]
+    Recordings { path: String, source: io::Error },
     #[error("`{key}` has an empty name of a file")]
     FileUnnamed { key: &'static str },
     #[error(

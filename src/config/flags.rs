@@ -22,6 +22,8 @@ pub struct Flags {
     pub feeds: Vec<String>,
     /// `--field`, each
     pub fields: Vec<String>,
+    /// `--recordings`
+    pub recordings: Option<String>,
     /// `--shards`
     pub shards: Option<String>,
     /// `--log-format`
@@ -53,6 +55,7 @@ pub(super) fn read(flags: &Flags) -> Layer {
         one("--admin-listen", "admin_listen", &flags.admin_listen),
         many("--feed", "feeds", &flags.feeds),
         many("--field", "fields", &flags.fields),
+        one("--recordings", "recordings", &flags.recordings),
         one("--shards", "shards", &flags.shards),
         one("--log-format", "log.format", &flags.log_format),
         one("--log-level", "log.level", &flags.log_level),

@@ -25,6 +25,7 @@ mod origin;
 mod products;
 mod proxy_keys;
 mod relation;
+mod replay_keys;
 mod settings;
 mod shown;
 mod suggest;

@@ -20,6 +20,8 @@ pub struct Config {
     pub admin_listen: Option<SocketAddr>,
     /// The sources of ticks, as texts that [`tickcast::feed::Source`] reads.
     pub feeds: Vec<String>,
+    /// The directory of the recordings that clients may replay for themselves; `None`: the one within the program.
+    pub recordings: Option<PathBuf>,
     /// Threads that serve sessions; 0 means one per core.
     pub shards: usize,
     pub log_format: LogFormat,
@@ -66,6 +68,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             admin_listen: None,
             feeds: vec!["replay:bundled?loop=true".to_owned()],
+            recordings: None,
             shards: 0,
             log_format: LogFormat::Text,
             log_level: Level::INFO,

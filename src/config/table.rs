@@ -14,7 +14,7 @@ use super::{
     fault::Problem,
     feeds,
     key::{Applies, ConfigKey, Kind},
-    proxy_keys,
+    proxy_keys, replay_keys,
     settings::{Config, LogFormat},
     value::ValueUnit,
 };
@@ -99,6 +99,7 @@ keys! {
             kind: Kind::List { get: |config| &config.feeds, set: feeds::set },
             doc: "Where ticks come from: one or more sources.",
         },
+        replay_keys::RECORDINGS,
         ConfigKey {
             name: "fields",
             applies: Applies::AtRestart,
@@ -199,6 +200,8 @@ keys! {
     count bulk_requests (1, 10_000),
         "Requests with long answers (`/v1/symbols`, `/v1/snapshot` of more than 64 symbols or with globs) that are \
          answered at once. One more gets 503.";
+    count replays (0, 10_000),
+        "Replays of their own that clients have at once. One more is refused.";
     count subscriptions (1, 100_000),
         "Subscriptions of one session.";
     count user_subscriptions (0, 100_000_000),

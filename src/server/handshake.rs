@@ -28,6 +28,29 @@ pub struct Accepted {
 /// # Errors
 /// When it is not one; the message names the header that is missing or wrong.
 pub fn check<B>(request: &Request<B>, limits: &Limits) -> Result<Accepted, Failure> {
+    let accept_key = check_key(request)?;
+    let headers = request.headers();
+    let (encoding, subprotocol) = choose_encoding(headers)?;
+    let deflate = Deflate::of(headers).filter(|_| limits.deflate_bytes > 0);
+    // An encoding that has no compressed form takes no offer.
+    let deflated = deflate.and_then(|deflate| Some((deflate, encoding.deflated(deflate.window)?)));
+    let (deflate, encoding) =
+        deflated.map_or((None, encoding), |(deflate, deflated)| (Some(deflate), deflated));
+    let encoding = if wants_tx(request.uri().query())? { encoding.telling_sent() } else { encoding };
+    Ok(Accepted { accept_key, encoding, subprotocol, deflate })
+}
+
+/// Checks an upgrade to a protocol without subprotocols and extensions; what is offered of them is passed over.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_plain<B>(request: &Request<B>) -> Result<Accepted, Failure> {
+    let accept_key = check_key(request)?;
+    Ok(Accepted { accept_key, encoding: Encoding::JSON, subprotocol: None, deflate: None })
+}
+
+/// Checks what every upgrade has, and answers its key.
+fn check_key<B>(request: &Request<B>) -> Result<HeaderValue, Failure> {
     let headers = request.headers();
     debug_assert_eq!(request.method(), Method::GET, "the route has checked the method");
     Hosts::of(request)?;
@@ -64,15 +87,7 @@ pub fn check<B>(request: &Request<B>, limits: &Limits) -> Result<Accepted, Failu
     };
     let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes()));
     let key = key.filter(|_| once(header::SEC_WEBSOCKET_KEY)).ok_or_else(bad_key)?;
-    let (encoding, subprotocol) = choose_encoding(headers)?;
-    let deflate = Deflate::of(headers).filter(|_| limits.deflate_bytes > 0);
-    // An encoding that has no compressed form takes no offer.
-    let deflated = deflate.and_then(|deflate| Some((deflate, encoding.deflated(deflate.window)?)));
-    let (deflate, encoding) =
-        deflated.map_or((None, encoding), |(deflate, deflated)| (Some(deflate), deflated));
-    let encoding = if wants_tx(request.uri().query())? { encoding.telling_sent() } else { encoding };
-    let accept_key = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| bad_key())?;
-    Ok(Accepted { accept_key, encoding, subprotocol, deflate })
+    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| bad_key())
 }
 
 /// Whether each data frame is to say when it is sent. It decides how frames are written, so a fault ends the handshake.

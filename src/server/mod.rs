@@ -28,6 +28,7 @@ pub mod admission;
 #[cfg(feature = "tls")]
 pub mod keys;
 pub mod message;
+pub mod replays;
 pub mod state;
 pub mod http_connection;
 pub mod shard;

@@ -12,7 +12,7 @@ pub const PROBE_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 pub const HEADERS_MAX: usize = 64;
 
 /// The routes: path and methods.
-pub const ROUTES: [(&str, &[Method]); 19] = [
+pub const ROUTES: [(&str, &[Method]); 25] = [
     ("/", &[Method::GET, Method::HEAD]),
     ("/assets/app.css", &[Method::GET, Method::HEAD]),
     ("/assets/app.js", &[Method::GET, Method::HEAD]),
@@ -30,9 +30,21 @@ pub const ROUTES: [(&str, &[Method]); 19] = [
     ("/v1/admin/sessions", &[Method::GET, Method::HEAD]),
     ("/v1/admin/close", &[Method::POST]),
     ("/v1/admin/usage", &[Method::GET, Method::HEAD]),
+    ("/replay-normalized", &[Method::GET]),
+    ("/ws-replay-normalized", &[Method::GET]),
+    ("/health-check", &[Method::GET, Method::HEAD]),
+    ("/tardis/replay-normalized", &[Method::GET]),
+    ("/tardis/ws-replay-normalized", &[Method::GET]),
+    ("/tardis/health-check", &[Method::GET, Method::HEAD]),
     ("/debug/slow", &[Method::GET, Method::HEAD]),
     ("/debug/users", &[Method::GET, Method::HEAD]),
 ];
+
+/// Replays of one's own over WebSocket, as tardis-machine has them, which also takes these paths with a prefix.
+pub const REPLAY_SOCKET_PATHS: [&str; 2] = ["/ws-replay-normalized", "/tardis/ws-replay-normalized"];
+/// The same as lines, and the health check.
+pub const REPLAY_PATHS: [&str; 4] =
+    ["/replay-normalized", "/health-check", "/tardis/replay-normalized", "/tardis/health-check"];
 
 /// Requests of operators. If operators have a listener of their own, these are served only there.
 pub const ADMIN_PATHS: [&str; 9] = [

@@ -17,6 +17,7 @@ use super::{
         rejected::Rejected,
     },
     message::ToShard,
+    replays::Replays,
 };
 #[cfg(feature = "tls")]
 use super::{keys::KeyServerStats, tls::state::TlsState};
@@ -39,6 +40,8 @@ pub struct ServerState {
     pub session_addresses: SessionAddresses,
     pub balancer: ConnectionBalancer,
     pub rejected: Rejected,
+    /// Replays of their own that clients ask for.
+    pub replays: Arc<Replays>,
     /// A shutdown has been requested: the service runs on for a while and is not ready.
     pub leaving: AtomicBool,
     pub draining: AtomicBool,
@@ -75,6 +78,7 @@ impl ServerState {
             proxies: Live::new(TrustedProxies::default()),
             session_addresses: SessionAddresses::default(),
             rejected: Rejected::default(),
+            replays: Arc::default(),
             leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             over: AtomicBool::new(false),

@@ -25,7 +25,7 @@ mod names;
 pub mod published;
 mod run;
 mod taken_in;
-mod websocket;
+pub mod websocket;
 mod wide;
 
 pub use close::CloseReason;

@@ -15,6 +15,7 @@ import thin  # noqa: F401
 import ahead  # noqa: F401
 import ingest  # noqa: F401
 import idle  # noqa: F401
+import replays  # noqa: F401
 import binary_live  # noqa: F401
 import terminal  # noqa: F401
 from judge import run

@@ -53,6 +53,7 @@ mod start;
 mod strange_files;
 mod stream;
 mod tape;
+mod tardis;
 mod tls;
 mod symbols;
 mod trades;

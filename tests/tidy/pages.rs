@@ -8,6 +8,7 @@ use tickcast::{
     server::{
         admission::rejected::RejectedReason,
         metrics::{ALL, MetricKind},
+        replays::stats::ReplayEnd,
         tls::stats::{KINDS, TlsRejected},
     },
     session::{refusals::RefusedAccess, stats::LimitHit},
@@ -67,6 +68,7 @@ fn the_page_of_metrics_has_every_value_of_every_label() {
         ("tickcast_access_refused_total", "reason", own(&RefusedAccess::ALL.map(RefusedAccess::label))),
         ("tickcast_tls_handshakes_total", "kind", own(&KINDS)),
         ("tickcast_tls_rejected_total", "reason", own(&TlsRejected::ALL.map(TlsRejected::label))),
+        ("tickcast_replays_ended_total", "end", own(&ReplayEnd::ALL.map(ReplayEnd::label))),
         ("tickcast_limit_hits_total", "limit", own(&LimitHit::ALL.map(LimitHit::label))),
     ];
     let mut expected = String::from("| metric | label | values |\n|---|---|---|\n");

@@ -39,10 +39,9 @@ pub struct Track {
     last_rx: Option<Nanos>,
     /// Ticks that were read, selected or not.
     pub decoded: u64,
-    /// Selected records so far, and how many of them were returned.
+    /// Selected records so far, how many of them were returned, and after how many the recorder lost its connection.
     taken: u64,
     given: u64,
-    /// Where the recorder lost its connection: after so many selected records.
     breaks: VecDeque<u64>,
     /// Jumps of time that were reported with their position.
     jumps_told: u32,
@@ -194,8 +193,7 @@ impl Track {
             self.output = output_of(self.format, hints);
             self.ready = VecDeque::new();
             (self.merged_to, self.last_rx) = (Nanos(i64::MIN), None);
-            (self.decoded, self.jumps_told) = (0, 0);
-            (self.taken, self.given) = (0, 0);
+            (self.decoded, self.jumps_told, self.taken, self.given) = (0, 0, 0, 0);
             self.breaks.clear();
         }
     }
@@ -359,9 +357,8 @@ impl Track {
 
     /// Returns the next record, and where the recorder lost its connection behind it.
     pub fn give(&mut self, block: &mut Block) {
-        let Some(record) = self.ready.pop_front() else { return };
-        block.records.push(record);
-        self.given += 1;
+        self.given += u64::from(!self.ready.is_empty());
+        block.records.extend(self.ready.pop_front());
         self.tell_breaks(block);
     }
 

@@ -33,6 +33,11 @@ pub fn compress(mut response: HttpResponse, coding: AnswerCoding, bytes_min: usi
             None => (ResponseBody::Walk(walk), false),
         },
         ResponseBody::Events(events) => (ResponseBody::Events(events), false),
+        // Its reader is a program on a fast link, and compressing would be work of the shard.
+        ResponseBody::Replay(body) => {
+            *response.body_mut() = ResponseBody::Replay(body);
+            return response;
+        }
         body => {
             *response.body_mut() = body;
             return response;

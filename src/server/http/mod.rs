@@ -22,6 +22,7 @@ mod named;
 mod ops;
 pub mod publish;
 mod replay;
+mod replays;
 mod response;
 mod preread;
 mod router;

@@ -103,6 +103,7 @@ fn text(app: &App, server: &ServerState, answers: Vec<Option<ShardReport>>) -> V
         ready: shards == app.shards.len() && why_not_ready(app, server).is_ok(),
         limits: &server.node.limits,
         log_lines_dropped: app.log_lines_dropped.load(Ordering::Relaxed),
+        replays: &server.replays,
         audit: server.node.audit.as_deref(),
         delayed: server.node.ingest.delayed().map(DelayedMarket::report),
         uptime_seconds: app.clock.now().since(app.began) as f64 / 1e9,

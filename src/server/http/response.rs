@@ -11,7 +11,9 @@ use hyper::{
     http::response,
 };
 
-use super::{coding::AnswerCoding, compressed_walk::CompressedWalk, walk::WalkBody};
+use super::{
+    coding::AnswerCoding, compressed_walk::CompressedWalk, replays::lines::ReplayBody, walk::WalkBody,
+};
 use crate::{
     server::{failure::Failure, handshake::Accepted, sse::AdmittedEvents},
     wire::{CloseReason, Control, Deflater, Encoding},
@@ -26,6 +28,7 @@ pub enum ResponseBody {
     Walk(WalkBody),
     CompressedWalk(Box<CompressedWalk>),
     Events(AdmittedEvents),
+    Replay(Box<ReplayBody>),
 }
 
 impl hyper::body::Body for ResponseBody {
@@ -41,6 +44,7 @@ impl hyper::body::Body for ResponseBody {
             ResponseBody::Walk(body) => std::pin::Pin::new(body).poll_frame(context),
             ResponseBody::CompressedWalk(body) => std::pin::Pin::new(body).poll_frame(context),
             ResponseBody::Events(_) => std::task::Poll::Ready(None),
+            ResponseBody::Replay(body) => body.poll_frame(context).map(|frame| frame.map(Ok)),
         }
     }
 
@@ -49,15 +53,17 @@ impl hyper::body::Body for ResponseBody {
             ResponseBody::Whole(body) => body.is_end_stream(),
             ResponseBody::Walk(_) | ResponseBody::CompressedWalk(_) => false,
             ResponseBody::Events(_) => true,
+            ResponseBody::Replay(body) => body.is_over(),
         }
     }
 
     fn size_hint(&self) -> hyper::body::SizeHint {
         match self {
             ResponseBody::Whole(body) => body.size_hint(),
-            ResponseBody::Walk(_) | ResponseBody::CompressedWalk(_) | ResponseBody::Events(_) => {
-                hyper::body::SizeHint::default()
-            }
+            ResponseBody::Walk(_)
+            | ResponseBody::CompressedWalk(_)
+            | ResponseBody::Events(_)
+            | ResponseBody::Replay(_) => hyper::body::SizeHint::default(),
         }
     }
 }
@@ -74,6 +80,17 @@ pub fn walk(body: WalkBody) -> HttpResponse {
     let mut response = Response::new(ResponseBody::Walk(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Lines as they are read.
+pub fn lines(kind: HeaderValue, body: ReplayBody) -> HttpResponse {
+    let mut response = Response::new(ResponseBody::Replay(Box::new(body)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, kind);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies that buffer would take more than the reader does.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }
 

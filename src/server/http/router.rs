@@ -15,7 +15,7 @@ use super::{
     app::App,
     caller::Caller,
     coding::AnswerCoding,
-    cors, dashboard, head, market, ops, publish, replay,
+    cors, dashboard, head, market, ops, publish, replay, replays,
     response::{self, HttpResponse},
     upgrade,
 };
@@ -29,7 +29,7 @@ use crate::{
         handshake,
         hosts::Hosts,
         pages::{self, Page},
-        routes::{ADMIN_PATHS, ROUTES, STREAM_PATH},
+        routes::{ADMIN_PATHS, REPLAY_PATHS, REPLAY_SOCKET_PATHS, ROUTES, STREAM_PATH},
         shard::Shard,
     },
     session::refusals::RefusedAccess,
@@ -76,7 +76,7 @@ async fn route(
         // Of the server as a whole.
         return Ok(cors::options(request.headers(), &[Method::GET, Method::HEAD, Method::POST]));
     }
-    let Some((path, methods)) = ROUTES.into_iter().find(|(known, _)| *known == path) else {
+    let Some((path, methods)) = ROUTES.into_iter().find(|(known, _)| *known == trimmed(path)) else {
         return Err(Failure::not_found(path));
     };
     if app.has_admin && (caller.role == Role::Admin) != ADMIN_PATHS.contains(&path) {
@@ -90,6 +90,12 @@ async fn route(
     }
     if path == STREAM_PATH {
         return upgrade(shard, request, caller);
+    }
+    if REPLAY_SOCKET_PATHS.contains(&path) {
+        return replays::upgrade(shard, request, caller);
+    }
+    if REPLAY_PATHS.contains(&path) {
+        return replays::answer(app, shard, caller, &request, path).await;
     }
     let access = RouteAccess::of(app, shard, &request, caller, may_control, path)?;
     let query = request.uri().query().unwrap_or_default();
@@ -116,6 +122,13 @@ async fn route(
             Ok(asset.answer(request.headers(), coding))
         }
     }
+}
+
+/// tardis-machine's paths may end with a slash.
+fn trimmed(path: &str) -> &str {
+    path.strip_suffix('/')
+        .filter(|path| path.ends_with("-normalized") || path.ends_with("/health-check"))
+        .unwrap_or(path)
 }
 
 /// Answers an upgrade; the session begins when the answer is out.

@@ -16,6 +16,7 @@ use crate::{
     server::{
         admission::rejected::{Rejected, RejectedReason},
         intake::FeedStatus,
+        replays::{Replays, stats::ReplayEnd},
     },
     session::{
         refusals::{AccessRefusals, RefusedAccess},
@@ -44,6 +45,7 @@ pub struct ScrapeInputs<'a> {
     pub tls: Option<&'a TlsState>,
     #[cfg(feature = "tls")]
     pub key_servers: &'a KeyServerStats,
+    pub replays: &'a Replays,
     pub audit: Option<&'a AuditLog>,
     /// `None` where nothing is shown delayed.
     pub delayed: Option<DelayedReport>,
@@ -61,6 +63,7 @@ impl Handles {
         self.set_waiting(report, inputs);
         self.set_limits(inputs.limits);
         self.set_feeds(inputs);
+        self.set_replays(inputs.replays);
         #[cfg(feature = "tls")]
         if let Some(tls) = inputs.tls {
             self.set_tls(tls);
@@ -166,10 +169,20 @@ impl Handles {
     /// So that queries for a share of a limit need no copy of the configuration.
     fn set_limits(&self, limits: &Limits) {
         self.limits_sessions.set(limits.sessions as u64);
+        self.limits_replays.set(limits.replays as u64);
         self.limits_topics.set(limits.topics as u64);
         self.limits_control_bytes.set(limits.control_bytes as u64);
         self.limits_stale_seconds.set(limits.stale.as_secs_f64());
         self.limits_drain_seconds.set(limits.drain.as_secs_f64());
+    }
+
+    fn set_replays(&self, replays: &Replays) {
+        self.replays.set(replays.open() as u64);
+        for end in ReplayEnd::ALL {
+            self.replays_ended.set([end.label()], replays.stats.get(end));
+        }
+        self.replay_messages.set(replays.stats.messages.load(Relaxed));
+        self.replay_bytes.set(replays.stats.bytes.load(Relaxed));
     }
 
     #[cfg(feature = "tls")]

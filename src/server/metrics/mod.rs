@@ -18,7 +18,7 @@ use table::Handles;
 
 pub use gather::ScrapeInputs;
 pub use handles::{Definition, MetricKind};
-pub use process::cpu_seconds;
+pub use process::{cpu_seconds, resident_bytes};
 pub use table::ALL;
 
 /// The registry, and the handles into it.

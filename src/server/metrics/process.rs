@@ -62,7 +62,7 @@ impl Process {
             // No limit is reported as none.
             MAX_FDS => getrlimit(Resource::Nofile).current.map(|most| most as f64),
             VIRTUAL => memory_pages(0).map(|pages| pages * page_size() as f64),
-            RESIDENT => memory_pages(1).map(|pages| pages * page_size() as f64),
+            RESIDENT => resident_bytes(),
             STARTED => self.started_at,
             THREADS => stat(STAT_THREADS),
             _ => None,
@@ -81,6 +81,11 @@ impl Collector for Process {
         };
         METRICS.iter().filter_map(family).collect()
     }
+}
+
+/// Resident memory.
+pub fn resident_bytes() -> Option<f64> {
+    memory_pages(1).map(|pages| pages * page_size() as f64)
 }
 
 /// CPU time of all threads since the process began, in seconds.

@@ -171,6 +171,16 @@ metrics! {
         "Ticks that were missing.";
     feed_resubscribed: TotalBy<1> = "tickcast_feed_resubscribed_total" by ["feed"],
         "Streams that were silent though subscribed to, and were subscribed to anew.";
+    replays: CountGauge = "tickcast_replays",
+        "Replays of their own that clients have now.";
+    replays_ended: TotalBy<1> = "tickcast_replays_ended_total" by ["end"],
+        "Such replays that have ended, and how.";
+    replay_messages: Total = "tickcast_replay_messages_total",
+        "Messages of such replays.";
+    replay_bytes: Total = "tickcast_replay_bytes_total",
+        "Bytes of these messages, as they are framed.";
+    limits_replays: CountGauge = "tickcast_limits_replays",
+        "limits.replays, as it is in force.";
     draining: CountGauge = "tickcast_draining",
         "1 while the server stops.";
     uptime_seconds: Seconds = "tickcast_uptime_seconds",

@@ -5,6 +5,7 @@ use std::fmt;
 use std::{
     io,
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, atomic::AtomicU64},
 };
 
@@ -27,6 +28,8 @@ pub struct Setup {
     /// A listener for operators alone; [`Service::admin_address`](super::Service::admin_address) returns its port.
     pub admin_listen: Option<SocketAddr>,
     pub feeds: Vec<Source>,
+    /// The recordings that clients may replay for themselves; `None`: the one within the program.
+    pub recordings: Option<PathBuf>,
     /// 0: one a core.
     pub shards: usize,
     pub allowed_origins: Vec<String>,
@@ -71,6 +74,8 @@ pub enum StartError {
     NoTls,
     #[error("cannot keep accounts of use (audit.file)")]
     Audit(#[from] AuditFileError),
+    #[error("cannot read the directory of recordings {}", .path.display())]
+    Recordings { path: PathBuf, source: io::Error },
     #[error("cannot set up metrics")]
     Metrics(#[from] prometheus::Error),
     #[error("cannot start a thread or its runtime")]

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    path::PathBuf,
     rc::Rc,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -36,6 +37,7 @@ use crate::{
     limits::Limits,
     live::Live,
     proxies::TrustedProxies,
+    replays::library::Library,
     server::{
         admission::balancer::Role,
         delayed,
@@ -44,6 +46,7 @@ use crate::{
         listener,
         message::ToShard,
         metrics::Metrics,
+        replays::Replays,
         shard::Shard,
         state::ServerState,
     },
@@ -127,7 +130,8 @@ impl Service {
             ServerState { proxies: Live::new(TrustedProxies::new(&setup.trusted_proxies)), ..server };
         #[cfg(feature = "tls")]
         let server = ServerState { tls, key_servers: auth.stats(), ..server };
-        let server = Arc::new(server);
+        let replays = Arc::new(Replays::new(library(setup.recordings)?));
+        let server = Arc::new(ServerState { replays, ..server });
         look_at_rights(&server.node.authority, inboxes.clone());
         let ended = ending(&feeds, &server);
         let sink =
@@ -222,6 +226,15 @@ fn market_of(feeds: &[Arc<FeedStatus>], limits: &Limits) -> Market {
     let mut market = Market::new(names, limits.topics, limits.ring_ticks);
     market.set_tape_limits(limits);
     market
+}
+
+/// The recordings that clients may replay; a directory that is not there is found now, and not by a client.
+fn library(directory: Option<PathBuf>) -> Result<Library, StartError> {
+    let library = Library::new(directory.clone());
+    match (library.exchanges(), directory) {
+        (Err(source), Some(path)) => Err(StartError::Recordings { path, source }),
+        _ => Ok(library),
+    }
 }
 
 /// Listens for clients, and then for operators, if they have an address of their own.

@@ -4,7 +4,7 @@
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 use super::{Server, Socket, within};
@@ -41,6 +41,15 @@ impl RawClient {
         }
         let stream = within("a handshake of TLS", Socket::over(stream, server.tls.as_ref())).await;
         RawClient { stream: stream.expect("a handshake of TLS"), buffer: Vec::new() }
+    }
+
+    /// The same, over a socket into which the kernel takes few bytes ahead of its reader.
+    pub async fn connect_with_window(server: &Server, bytes: u32) -> RawClient {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(bytes).expect("a size that the kernel takes");
+        let stream =
+            within("a connection", socket.connect(server.address)).await.expect("a listening server");
+        RawClient { stream: Socket::Plain(stream), buffer: Vec::new() }
     }
 
     /// The head of a request for an upgrade.

@@ -1,0 +1,167 @@
+//! Who is sent a replay: its rights as long as they last, its places among the limits, and the accounts of use.
+//!
+//! Invariant: nothing is sent when [`Recipient::ended`] has a reason; a recipient is counted, and told to the accounts,
+//! once.
+
+use std::{
+    mem,
+    rc::Rc,
+    sync::{Arc, atomic::Ordering},
+};
+
+use hyper::{Request, StatusCode};
+
+use crate::{
+    access::SharedRights,
+    audit::{AuditLog, Event, Via, Who},
+    proxies::ClientAddress,
+    server::{
+        access::NoAccess,
+        admission::{
+            addresses::AddressPermit,
+            sessions::{self, SessionAccess},
+        },
+        failure::Failure,
+        handshake::user_agent,
+        replays::{driver::MessagesPart, stats::ReplayEnd},
+        shard::Shard,
+        state::ServerState,
+    },
+    session::refusals::RefusedAccess,
+    tick::Nanos,
+    wire::CloseReason,
+};
+
+/// Who is sent a replay.
+pub struct Recipient {
+    server: Arc<ServerState>,
+    access: SessionAccess,
+    pub rights: SharedRights,
+    via: Via,
+    /// Among sessions, in the accounts of use.
+    number: u64,
+    /// Messages that the accounts do not know yet.
+    untold: u64,
+    /// How it ended, once that is known; whoever drops it without a word has left.
+    end: Option<ReplayEnd>,
+    _permit: AddressPermit,
+}
+
+impl Recipient {
+    /// Whoever sends this request, if it may have replays.
+    ///
+    /// # Errors
+    /// When it may not: its token, its address or its page.
+    pub fn admit<B>(
+        shard: &Rc<Shard>,
+        request: &Request<B>,
+        peer: ClientAddress,
+        via: Via,
+    ) -> Result<Self, Failure> {
+        let (server, node) = (&shard.server, &shard.node);
+        if server.draining.load(Ordering::Relaxed) {
+            return Err(Failure::draining());
+        }
+        let permit = sessions::permit(server, request, peer).map_err(|(reason, close)| {
+            server.rejected.count(reason);
+            let status = match close {
+                CloseReason::Origin => StatusCode::FORBIDDEN,
+                _ => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            Failure::new(status, reason.label(), close.phrase())
+        })?;
+        let access = sessions::access(server, request).inspect_err(|no_access: &NoAccess| {
+            node.tell_refused(Who::default(), peer.ip(), no_access.counted().label());
+        })?;
+        let SessionAccess::Granted { rights, .. } = &access else {
+            return Err(Failure::not_entitled("the request has no token"));
+        };
+        let rights = SharedRights::clone(rights);
+        if !rights.may_read_any() && !rights.may_control_replay() {
+            node.refused.count(RefusedAccess::NotEntitled);
+            node.tell_refused(rights.who(), peer.ip(), RefusedAccess::NotEntitled.label());
+            return Err(Failure::not_entitled(
+                "the request's token may neither read any symbol nor have replays",
+            ));
+        }
+        let number = node.session_numbers.fetch_add(1, Ordering::Relaxed);
+        let recipient = Recipient {
+            server: Arc::clone(server),
+            access,
+            rights,
+            via,
+            number,
+            untold: 0,
+            end: None,
+            _permit: permit,
+        };
+        recipient.tell(|recipient| Event::Opened {
+            session: recipient.number,
+            who: recipient.rights.who(),
+            address: peer.ip().to_canonical(),
+            agent: String::from_utf8_lossy(user_agent(request.headers())).into_owned(),
+            via,
+            expires: recipient.rights.expires.map(Nanos::micros),
+        });
+        Ok(recipient)
+    }
+
+    /// Why nothing more may be sent.
+    pub fn ended(&self) -> Option<CloseReason> {
+        let node = &self.server.node;
+        if self.server.draining.load(Ordering::Relaxed) {
+            return Some(CloseReason::Drain);
+        }
+        if self.rights.is_expired(node.clock.now()) {
+            return Some(CloseReason::Expired);
+        }
+        self.access.taken_back(node)
+    }
+
+    /// It is about to be sent this.
+    pub fn takes(&mut self, part: &MessagesPart) {
+        self.server.replays.stats.sent(part.messages, part.bytes.len());
+        self.untold += part.messages;
+        if let Some(audit) = &self.server.node.audit
+            && !part.symbols.is_empty()
+        {
+            let now = self.server.node.clock.now();
+            audit.tell_received(now, &self.rights.who(), self.via, false, part.symbols.iter());
+        }
+    }
+
+    /// Its request was refused by what its token allows.
+    pub fn refused(&mut self, peer: ClientAddress) {
+        self.server.node.refused.count(RefusedAccess::NotEntitled);
+        self.server.node.tell_refused(self.rights.who(), peer.ip(), RefusedAccess::NotEntitled.label());
+    }
+
+    /// It has ended; the first end counts.
+    pub fn end(&mut self, end: ReplayEnd) {
+        if self.end.replace(self.end.unwrap_or(end)).is_some() {
+            return;
+        }
+        self.server.replays.stats.count(end);
+        let untold = mem::take(&mut self.untold);
+        if let Some(audit) = self.audit() {
+            audit.tell_used(self.server.node.clock.now(), self.rights.who(), self.via, untold);
+        }
+        self.tell(|recipient| Event::Ended { session: recipient.number, reason: end.label().into() });
+    }
+
+    fn audit(&self) -> Option<&Arc<AuditLog>> {
+        self.server.node.audit.as_ref()
+    }
+
+    fn tell(&self, event: impl FnOnce(&Self) -> Event) {
+        if let Some(audit) = self.audit() {
+            audit.tell(self.server.node.clock.now(), event(self));
+        }
+    }
+}
+
+impl Drop for Recipient {
+    fn drop(&mut self) {
+        self.end(ReplayEnd::Left);
+    }
+}
