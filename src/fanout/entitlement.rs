@@ -79,7 +79,11 @@ impl Fanout {
     pub fn allowed(&self, session: SessionKey, spec: &Spec) -> Option<Spec> {
         let Some(entitled) = self.entitled(session) else { return Some(spec.clone()) };
         let wanted = entitled.fields_of(spec.view.wanted)?;
-        let view = View { wanted, reports: entitled.reports, ..spec.view.clone() };
+        if !spec.view.form.is_native() && wanted != spec.view.wanted {
+            // A venue's message has all of its fields.
+            return None;
+        }
+        let view = View { wanted, reports: spec.view.reports && entitled.reports, ..spec.view.clone() };
         Some(Spec { interval: spec.interval.max(entitled.rights.min_interval), view, ..spec.clone() })
     }
 

@@ -56,7 +56,7 @@ pub use resume::{ResumePoint, SubscribeOutcome};
 pub use shard::{Fanout, First, Notice};
 pub use status::{Behind, Listed};
 pub use subscribe::{Change, SubscribeRequest, Subscribed, TooMany};
-pub use view::{NAME_BYTES_MAX, Name, View};
+pub use view::{Form, NAME_BYTES_MAX, Name, View};
 pub use work_units::{CHANGE_UNITS, SUBSCRIBE_UNITS, Units};
 
 pub use crate::tick::Glob;

@@ -277,6 +277,14 @@ impl Fanout {
         self.delayed.in_flight += tally.late.ticks();
     }
 
+    /// Records a frame that is not sent because it leaves out ticks that its session must not miss.
+    pub fn interrupted(&mut self, tally: &FrameTally) {
+        self.in_flight -= tally.ticks();
+        let gaps = FrameTally { gapped: tally.gapped, ..FrameTally::default() };
+        self.accounts.record(&gaps);
+        self.accounts.discarded += tally.ticks() - gaps.ticks();
+    }
+
     /// Records a frame that will never be accepted: its session has ended.
     pub fn abandoned(&mut self, tally: &FrameTally) {
         self.in_flight -= tally.in_real_time();

@@ -62,6 +62,7 @@ impl Change {
             name: view.name.clone(),
             numbers: self.numbers.unwrap_or(view.numbers),
             reports: self.reports.unwrap_or(view.reports),
+            form: view.form,
         }
     }
 }

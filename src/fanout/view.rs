@@ -20,7 +20,14 @@ pub struct View {
     /// Whether it is told what is said of single trades: those that affect little, cancels, corrections. They show all
     /// that there is to a trade, whatever fields are wanted.
     pub reports: bool,
+    /// As which of a dialect's messages it is written.
+    pub form: Form,
 }
+
+/// As which message of its session's dialect a subscription is written; [`Form::NATIVE`] in every other session. What a
+/// number means is the dialect's own affair (`wire/dialects/`), whose views have some fields, and never all.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Form(u8);
 
 /// By which a client tells its subscriptions to one symbol apart (`as`): 1 to 32 bytes of UTF-8 with the characters that a
 /// symbol may have, so that none of them needs an escape in JSON.
@@ -34,8 +41,13 @@ pub const NAME_BYTES_MAX: usize = 32;
 
 impl View {
     /// Every field, without a name, with decimals as JSON numbers.
-    pub const WHOLE: View =
-        View { wanted: WantedFields::ALL, name: None, numbers: Numbers::Number, reports: true };
+    pub const WHOLE: View = View {
+        wanted: WantedFields::ALL,
+        name: None,
+        numbers: Numbers::Number,
+        reports: true,
+        form: Form::NATIVE,
+    };
 
     /// Whether a tick sets or withdraws one of its fields, or reports of a trade what it shows.
     #[inline]
@@ -62,6 +74,43 @@ impl View {
 impl Default for View {
     fn default() -> Self {
         View::WHOLE
+    }
+}
+
+// === impl Form ===
+
+impl Form {
+    pub const NATIVE: Form = Form(0);
+    /// Set in forms whose dialect has no word for a gap.
+    const LOSSLESS: u8 = 0x80;
+
+    /// A form that is conflated when its client is slow. Its number is 1 to 127.
+    ///
+    /// # Panics
+    /// With any other number: forms are constants.
+    pub const fn conflated(number: u8) -> Form {
+        assert!(number > 0 && number < Form::LOSSLESS, "0 is native, and one bit is taken");
+        Form(number)
+    }
+
+    /// A form of which a client must miss nothing: a gap ends the session.
+    ///
+    /// # Panics
+    /// As [`Self::conflated`].
+    pub const fn lossless(number: u8) -> Form {
+        Form(Form::conflated(number).0 | Form::LOSSLESS)
+    }
+
+    pub const fn number(self) -> usize {
+        (self.0 & !Form::LOSSLESS) as usize
+    }
+
+    pub const fn is_native(self) -> bool {
+        self.0 == 0
+    }
+
+    pub const fn is_lossless(self) -> bool {
+        self.0 & Form::LOSSLESS != 0
     }
 }
 

@@ -40,4 +40,9 @@ pub trait Feed: Send {
 /// Symbols that a feed declares before their first ticks. It need not name all of them.
 pub trait DeclaredSymbols: Send + Sync {
     fn lists(&self, symbol: &Symbol) -> bool;
+
+    /// Those that clients can be shown before the first tick; few. None of a feed that ticks at once.
+    fn declared(&self) -> Vec<Symbol> {
+        Vec::new()
+    }
 }

@@ -1,6 +1,6 @@
 //! The token of a request, and what it allows.
 //!
-//! A token comes in `Authorization: Bearer`, in the query as `token`, or, for a page's WebSocket, which can set no header,
+//! A token comes in `Authorization: Bearer`, in the header that an exchange has for keys, in the query as `token`, or, for a page's WebSocket, which can set no header,
 //! as the subprotocol `bearer.TOKEN`.
 //!
 //! Invariant: no token, and no part of one, is in an error, the log, or a metric.
@@ -20,6 +20,8 @@ use crate::{
 /// Before the token, in an entry of `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "bearer.";
 const SCHEME: &str = "bearer";
+/// The headers of venues' API keys: Binance's.
+const VENUE_HEADERS: [&str; 1] = ["x-mbx-apikey"];
 
 /// Why a request's token gives no rights.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -54,7 +56,8 @@ fn token<B>(request: &Request<B>) -> Result<Option<BearerToken>, NoAccess> {
     let query = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
     let in_query = query.filter(|(name, _)| name == TOKEN).map(|(_, token)| BearerToken::new(&token));
     let headers = request.headers();
-    let mut all = in_headers(headers).chain(in_query).chain(in_subprotocols(headers));
+    let mut all =
+        in_headers(headers).chain(in_venue_headers(headers)).chain(in_query).chain(in_subprotocols(headers));
     let Some(first) = all.next() else { return Ok(None) };
     if all.all(|other| other == first) { Ok(Some(first)) } else { Err(NoAccess::TwoTokens) }
 }
@@ -67,6 +70,12 @@ fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = BearerToken> {
         let (scheme, token) = text.split_once([' ', '\t']).unwrap_or((&text, ""));
         scheme.eq_ignore_ascii_case(SCHEME).then(|| BearerToken::new(token.trim()))
     })
+}
+
+/// Where clients of exchanges put their keys.
+fn in_venue_headers(headers: &HeaderMap) -> impl Iterator<Item = BearerToken> {
+    let keys = VENUE_HEADERS.into_iter().flat_map(|name| headers.get_all(name));
+    keys.map(|key| BearerToken::new(String::from_utf8_lossy(key.as_bytes()).trim()))
 }
 
 fn in_subprotocols(headers: &HeaderMap) -> impl Iterator<Item = BearerToken> {
@@ -132,6 +141,7 @@ mod tests {
         check("", &[("authorization", "Bearer")], Some(""));
         check("", &[("authorization", "Bearer\ta.b")], Some("a.b"));
         check("", &[("authorization", "Bearer \u{e9}")], Some("\u{e9}"));
+        check("", &[("x-mbx-apikey", "a.b")], Some("a.b"));
         check("", &[("sec-websocket-protocol", "tickcast.v1.json, bearer.a.b")], Some("a.b"));
         check(
             "?token=a",

@@ -28,6 +28,7 @@ use super::{
         rejected::RejectedReason,
         sessions,
     },
+    dialects,
     handshake::{self, user_agent},
     http_connection::HttpConnection,
     message::AcceptedConnection,
@@ -40,7 +41,8 @@ use super::{
 use crate::{
     planted::{Fault, is_planted},
     proxies::{AddressSource, ClientAddress, ProxyHead},
-    session::{peer::Peer, socket::SessionSocket},
+    session::{dialect::spoken::Spoken, peer::Peer, socket::SessionSocket},
+    wire::dialects::DialectSet,
 };
 
 /// A connection, from accept on, as one task.
@@ -178,9 +180,13 @@ impl<S: SessionSocket> HeadReader<S> {
     fn decide(self, read: &[u8]) -> ConnectionState<S> {
         let HeadReader { shard, stream, peer, role, counted, deadline, .. } = self;
         if role == Role::Clients
-            && let Some((mut request, head_bytes)) = plain_upgrade(read)
+            && let Some(PlainUpgrade { mut request, head_bytes, spoken }) =
+                plain_upgrade(read, shard.server.dialects)
             && !shard.server.draining.load(Ordering::Relaxed)
-            && let Ok(accepted) = handshake::check(&request, &shard.node.limits)
+            && let Ok(accepted) = match spoken.as_deref() {
+                None => handshake::check(&request, &shard.node.limits),
+                Some(spoken) => dialects::check(&request, spoken),
+            }
             && let Ok(client) = shard.server.client(peer, request.headers())
         {
             if stream.is_encrypted() {
@@ -191,7 +197,7 @@ impl<S: SessionSocket> HeadReader<S> {
             let is_local = sessions::is_local(&shard.server, &request, client);
             let peer = Peer { address: client.address, agent, is_local };
             let (encoding, read_ahead) = (accepted.encoding, &read[head_bytes..]);
-            let new = NewSession { stream, encoding, peer, read_ahead, counted: Some(counted) };
+            let new = NewSession { stream, encoding, spoken, peer, read_ahead, counted: Some(counted) };
             return ConnectionState::Session(new.begin(shard, admission, accepted.head()));
         }
         let mut read = read.to_vec();
@@ -222,19 +228,27 @@ pub fn start_connection(shard: &Rc<Shard>, accepted: AcceptedConnection) {
     }
 }
 
-/// A whole head of a request for the stream, which hyper would read to the same end, and its length.
-fn plain_upgrade(bytes: &[u8]) -> Option<(Request<()>, usize)> {
+/// A whole head of a request for a session, which hyper would read to the same end.
+struct PlainUpgrade {
+    request: Request<()>,
+    head_bytes: usize,
+    /// The protocol of a venue; `None` for our own.
+    spoken: Option<Box<Spoken>>,
+}
+
+fn plain_upgrade(bytes: &[u8], spoken: DialectSet) -> Option<PlainUpgrade> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Request::new(&mut headers);
     let httparse::Status::Complete(head_bytes) = head.parse(bytes).ok()? else { return None };
     let path = head.path?;
     let is_stream =
         path.strip_prefix(STREAM_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('?'));
-    if !is_stream || head.method != Some("GET") || head.version != Some(1) {
+    if head.method != Some("GET") || head.version != Some(1) {
         return None;
     }
     let mut request = Request::new(());
     *request.uri_mut() = path.parse().ok()?;
+    let spoken = if is_stream { None } else { Some(dialects::of_path(spoken, request.uri())?) };
     request.headers_mut().reserve(head.headers.len());
     for httparse::Header { name, value } in head.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
@@ -244,5 +258,5 @@ fn plain_upgrade(bytes: &[u8]) -> Option<(Request<()>, usize)> {
         }
         request.headers_mut().append(name, HeaderValue::from_bytes(value).ok()?);
     }
-    Some((request, head_bytes))
+    Some(PlainUpgrade { request, head_bytes, spoken })
 }

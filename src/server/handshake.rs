@@ -49,6 +49,21 @@ pub fn check_plain<B>(request: &Request<B>) -> Result<Accepted, Failure> {
     Ok(Accepted { accept_key, encoding: Encoding::JSON, subprotocol: None, deflate: None })
 }
 
+/// Checks an upgrade request for a session of a dialect, whose encoding its path has chosen. It takes no subprotocol and no
+/// extension.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_dialect<B>(request: &Request<B>, encoding: Encoding) -> Result<Accepted, Failure> {
+    let accept_key = check_key(request)?;
+    Ok(Accepted { accept_key, encoding, subprotocol: None, deflate: None })
+}
+
+/// Whether a request asks for a WebSocket.
+pub fn is_upgrade(headers: &HeaderMap) -> bool {
+    has_token(headers, header::UPGRADE, "websocket")
+}
+
 /// Checks what every upgrade has, and answers its key.
 fn check_key<B>(request: &Request<B>) -> Result<HeaderValue, Failure> {
     let headers = request.headers();

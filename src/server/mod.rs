@@ -17,7 +17,8 @@ pub mod slices;
 pub mod intake;
 
 pub mod routes;
-pub mod extensions;
+pub mod dialects;
+mod extensions;
 pub mod access;
 mod failure;
 pub mod hosts;

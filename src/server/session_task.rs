@@ -22,6 +22,7 @@ use crate::{
     fanout::SessionKey,
     planted::{Fault, is_planted},
     session::{
+        dialect::spoken::Spoken,
         inbound::read::Inbound,
         peer::Peer,
         socket::SessionSocket,
@@ -46,6 +47,8 @@ pub struct SessionTask<S: SessionSocket = ClientSocket> {
 pub struct NewSession<'a, S = ClientSocket> {
     pub stream: S,
     pub encoding: Encoding,
+    /// The protocol of a venue; `None` for our own.
+    pub spoken: Option<Box<Spoken>>,
     pub peer: Peer,
     /// Bytes that came after the request.
     pub read_ahead: &'a [u8],
@@ -55,14 +58,17 @@ pub struct NewSession<'a, S = ClientSocket> {
 impl<S: SessionSocket> NewSession<'_, S> {
     /// Begins the session, or ends one that is refused. `head` is sent before its first frame.
     pub fn begin(self, shard: Rc<Shard<S>>, admission: Admission, head: Vec<u8>) -> SessionTask<S> {
-        let NewSession { stream, encoding, peer, read_ahead, counted } = self;
+        let NewSession { stream, encoding, spoken, peer, read_ahead, counted } = self;
         let node = &shard.node;
         let stream = Rc::new(stream);
         let inbound = Inbound::new(read_ahead, encoding, &node.limits);
         let now = node.clock.now();
         let number = node.session_numbers.fetch_add(1, Ordering::Relaxed);
         let transport = Transport { stream: Rc::clone(&stream), encoding, waker: None };
-        let session = Session::new(node, transport, peer, number, now);
+        let takes_keys = spoken.as_deref().is_none_or(|spoken| spoken.dialect.rules().takes_keys);
+        let admission = admission.and_then(|admitted| admitted.with_token(takes_keys, node));
+        let is_spoken = spoken.is_some();
+        let session = Session { spoken, ..Session::new(node, transport, peer, number, now) };
         let mut core = shard.core.borrow_mut();
         let head_bytes = head.len();
         let key = core.open(session, head);
@@ -70,7 +76,9 @@ impl<S: SessionSocket> NewSession<'_, S> {
             Ok(Admitted { permit, access, command }) => {
                 access.give(&mut core, key);
                 core.log_opened(key);
-                if let Some(command) = command {
+                if is_spoken {
+                    core.open_dialect(key, now);
+                } else if let Some(command) = command {
                     core.command_of_request(key, &command, now);
                 }
                 Some(permit)

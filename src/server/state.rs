@@ -27,6 +27,7 @@ use crate::{
     session::{node::NodeState, stats::ShardReport},
     throttle::Throttle,
     web::AllowedOrigins,
+    wire::dialects::DialectSet,
 };
 
 /// It is read only, counted in atomics, or replaced whole by a reload. The locks are not on the path of a tick.
@@ -37,6 +38,8 @@ pub struct ServerState {
     pub allowed_origins: Live<AllowedOrigins>,
     /// The proxies that are believed.
     pub proxies: Live<TrustedProxies>,
+    /// The protocols of venues that are spoken here.
+    pub dialects: DialectSet,
     pub session_addresses: SessionAddresses,
     pub balancer: ConnectionBalancer,
     pub rejected: Rejected,
@@ -76,6 +79,7 @@ impl ServerState {
             inboxes,
             allowed_origins: Live::new(allowed_origins),
             proxies: Live::new(TrustedProxies::default()),
+            dialects: DialectSet::default(),
             session_addresses: SessionAddresses::default(),
             rejected: Rejected::default(),
             replays: Arc::default(),

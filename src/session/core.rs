@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     audited::AuditState,
+    dialect::spelling::Spellings,
     inbound::{backlog::Backlog, lag::ReadLag},
     node::NodeState,
     outbound::{pacing::WritePacing, prepared::PreparedFrame},
@@ -48,6 +49,8 @@ pub struct Core<S> {
     pub lag: ReadLag,
     pub reader: CommandReader,
     pub(super) audit_state: AuditState,
+    /// For dialects, which name symbols in any case of their letters.
+    pub(super) spellings: Spellings,
     /// Of published ticks; `None` until there are some.
     pub(super) decoder: Option<TickDecoder>,
     pub agents: Agents,
@@ -129,6 +132,7 @@ impl<S: SessionSocket> Core<S> {
             lag: ReadLag::default(),
             reader: CommandReader::with_fields(Arc::clone(&node.fields)),
             audit_state: AuditState::default(),
+            spellings: Spellings::default(),
             decoder: None,
             agents: Agents::default(),
             scratch: Vec::new(),

@@ -28,6 +28,7 @@ pub mod position;
 pub mod core;
 pub mod turn;
 
+pub mod dialect;
 pub mod inbound;
 pub mod outbound;
 pub mod maintenance;

@@ -5,6 +5,7 @@ use std::{rc::Rc, sync::Arc, task::Waker};
 use flate2::Crc;
 
 use super::{
+    dialect::spoken::Spoken,
     inbound::{budget::Budget, job::Jobs},
     node::NodeState,
     outbound::window::{DataHold, FIRST_MARK, FIRST_SMALL, ReadWindow, Sent},
@@ -98,6 +99,8 @@ pub struct Session<S> {
     pub is_warned: bool,
     /// What waits in `control` and `rest` tells of symbols that only who may read them is told.
     pub tells: bool,
+    /// Of a session that speaks a venue's protocol.
+    pub spoken: Option<Box<Spoken>>,
 }
 
 /// A socket, and how its output is written.
@@ -134,7 +137,7 @@ impl<S> Session<S> {
     /// `now` is by the machine's clock.
     pub fn new(node: &NodeState, transport: Transport<S>, peer: Peer, number: u64, now: Nanos) -> Self {
         let budget = Budget::new(&node.limits, now);
-        let has_window = transport.encoding.has_pings();
+        let has_window = transport.encoding.has_window();
         let plain = transport.encoding.is_gzip().then(Box::default);
         Session {
             transport,
@@ -180,6 +183,7 @@ impl<S> Session<S> {
             awaits_token: false,
             is_warned: false,
             tells: false,
+            spoken: None,
         }
     }
 

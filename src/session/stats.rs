@@ -3,7 +3,7 @@
 use crate::{
     fanout::Accounts,
     tick::Nanos,
-    wire::{CloseReason, DeflateCounts, TakenIn},
+    wire::{CloseReason, DeflateCounts, TakenIn, dialects::DIALECTS_MAX},
 };
 
 /// Upper bounds of the age histogram, in seconds: from 50 us, below any network, to the ten seconds after which a
@@ -77,6 +77,8 @@ pub enum LimitHit {
     UserCommands,
     /// A session was sent nothing for a while, because its user had been sent as much as one may be.
     UserBytes,
+    /// A dialect's client was too slow for a stream of which it must miss nothing, and was closed.
+    DialectLoss,
 }
 
 /// A shard's answer to a scrape. It shows one moment, so that the accounts balance exactly.
@@ -98,6 +100,8 @@ pub struct ShardReport {
     pub waiting_bytes: usize,
     /// The longest control queue of a session.
     pub control_bytes_max: usize,
+    /// Sessions that speak a dialect, by its index.
+    pub dialects: [usize; DIALECTS_MAX],
     /// Sessions that are sent nothing until their clients have read more.
     pub held: usize,
     /// Sessions whose clients have never answered a ping that they should have answered by now.
@@ -105,7 +109,7 @@ pub struct ShardReport {
 }
 
 impl LimitHit {
-    pub const ALL: [LimitHit; 12] = [
+    pub const ALL: [LimitHit; 13] = [
         LimitHit::Subscriptions,
         LimitHit::Globs,
         LimitHit::Commands,
@@ -118,6 +122,7 @@ impl LimitHit {
         LimitHit::UserSubscriptions,
         LimitHit::UserCommands,
         LimitHit::UserBytes,
+        LimitHit::DialectLoss,
     ];
 
     pub const fn label(self) -> &'static str {
@@ -134,6 +139,7 @@ impl LimitHit {
             LimitHit::UserSubscriptions => "user_subscriptions",
             LimitHit::UserCommands => "user_commands",
             LimitHit::UserBytes => "user_bytes",
+            LimitHit::DialectLoss => "dialect_loss",
         }
     }
 }
@@ -193,6 +199,9 @@ impl ShardReport {
         self.oldest = self.oldest.into_iter().chain(other.oldest).min();
         self.waiting_bytes += other.waiting_bytes;
         self.control_bytes_max = self.control_bytes_max.max(other.control_bytes_max);
+        for (sessions, more) in self.dialects.iter_mut().zip(other.dialects) {
+            *sessions += more;
+        }
         self.held += other.held;
         self.unanswering += other.unanswering;
         let (stats, more) = (&mut self.stats, &other.stats);

@@ -17,6 +17,14 @@ impl<S> Session<S> {
         if !self.budget.take_command(limits, now) {
             return Err(LimitHit::Commands);
         }
+        self.take_of_user(limits, now)
+    }
+
+    /// The same of its user alone: of a dialect's client, which has its venue's limit in place of the session's.
+    ///
+    /// # Errors
+    /// When it exceeds it.
+    pub(super) fn take_of_user(&self, limits: &Limits, now: Nanos) -> Result<(), LimitHit> {
         let size = BucketSize { rate: limits.user_commands_per_second, nanos: COMMANDS_NANOS };
         match &self.share {
             Some(share) if size.rate > 0 && !share.commands.take(size, now) => Err(LimitHit::UserCommands),

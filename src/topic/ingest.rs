@@ -102,6 +102,11 @@ impl Ingest {
         self.listings.iter().any(|listing| listing.lists(symbol)) || self.lock().find(symbol).is_some()
     }
 
+    /// The symbols that feeds declare, for clients that ask before there are ticks.
+    pub fn declared(&self) -> Vec<Symbol> {
+        self.listings.iter().flat_map(|listing| listing.declared()).collect()
+    }
+
     /// Takes ticks in and hands them on; the vector is left empty. Returns how many were taken.
     pub fn submit(
         &self,

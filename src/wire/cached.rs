@@ -7,6 +7,7 @@ use super::{
     run::{Run, RunParts},
 };
 use crate::{
+    fanout::Form,
     tick::{Numbers, WantedFields},
     topic::{Record, Stamped},
 };
@@ -27,10 +28,23 @@ pub(super) struct Cached {
     /// The parts of consecutive ticks from seq `run_first` on.
     run: Run,
     run_first: u64,
+    /// The parts of single ticks in forms of dialects, each at the remainder of its seq and form; empty until there is one.
+    formed: Vec<FormedTick>,
     /// Updates of the records at the newest stops, each at the remainder of its seq; empty until there is one.
     stops: Vec<MergedUpdates>,
 }
 
+/// The part of one tick in a dialect's form.
+#[derive(Default)]
+struct FormedTick {
+    seq: u64,
+    form: Form,
+    has_report: bool,
+    part: Vec<u8>,
+}
+
+/// How many ticks are cached in forms of dialects: sessions that keep up are sent those of one batch.
+const FORMED: usize = 32;
 /// A run that is longer than this is started again.
 const RUN_BYTES_MAX: usize = 8 * 1024;
 /// How many stops are cached: sessions that keep up are sent those of one batch, which has few for each topic.
@@ -42,7 +56,7 @@ impl Cached {
     pub fn record<M: Messages>(&mut self, topic: &Constant<'_>, record: &Record, numbers: Numbers) -> &[u8] {
         if self.record_seq != record.seq {
             self.record.clear();
-            let part = RecordPart { fields: WantedFields::ALL, report: None, numbers };
+            let part = RecordPart { fields: WantedFields::ALL, report: None, numbers, form: Form::NATIVE };
             M::part(MessageKind::Snapshot, topic, &record.into(), &part, &mut self.record);
             self.record_seq = record.seq;
         }
@@ -60,11 +74,32 @@ impl Cached {
         if self.tick_seq != record.seq {
             self.tick.clear();
             let report = record.fields.report().map(|report| &**report);
-            let part = RecordPart { fields: record.all_changed(), report, numbers };
+            let part = RecordPart { fields: record.all_changed(), report, numbers, form: Form::NATIVE };
             M::tick_part(topic, &record.into(), &part, &mut self.tick);
             self.tick_seq = record.seq;
         }
         &self.tick
+    }
+
+    /// The part of one tick in a dialect's form. It does not depend on the fields of a view: those of a form are the same.
+    #[inline]
+    pub fn formed<M: Messages>(
+        &mut self,
+        topic: &Constant<'_>,
+        tick: &Stamped,
+        part: &RecordPart<'_>,
+    ) -> &[u8] {
+        if self.formed.is_empty() {
+            self.formed.resize_with(FORMED, FormedTick::default);
+        }
+        let (form, has_report) = (part.form, part.report.is_some());
+        let kept = &mut self.formed[(tick.seq as usize ^ form.number()) % FORMED];
+        if (kept.seq, kept.form, kept.has_report) != (tick.seq, form, has_report) {
+            kept.part.clear();
+            M::tick_part(topic, &tick.into(), part, &mut kept.part);
+            (kept.seq, kept.form, kept.has_report) = (tick.seq, form, has_report);
+        }
+        &kept.part
     }
 
     /// Updates of the record at a stop.
@@ -106,6 +141,6 @@ impl Cached {
 #[inline]
 pub(super) fn push_tick<M: Messages>(run: &mut Run, topic: &Constant<'_>, tick: &Stamped, numbers: Numbers) {
     let report = tick.fields.report().map(|report| &**report);
-    let part = RecordPart { fields: WantedFields::ALL, report, numbers };
+    let part = RecordPart { fields: WantedFields::ALL, report, numbers, form: Form::NATIVE };
     run.push(|out| M::tick_part(topic, &tick.into(), &part, out));
 }

@@ -57,6 +57,8 @@ pub(super) struct Frame {
     /// The sum of these times, once the frame is finished.
     taken_in: TakenIn,
     pub newest_order: u64,
+    /// It leaves out ticks of a form of which a client must miss nothing.
+    pub has_lost: bool,
     /// Of a finished frame that is a part of a gzip member: the checksum of its plain bytes.
     plain: Crc,
     /// How many users the frame has: it is kept, or held.
@@ -118,6 +120,11 @@ impl FrameBuffers {
     /// Frames begin with this time.
     pub fn set_origin(&mut self, origin: Nanos) {
         self.times = FrameTimes::since(origin);
+    }
+
+    /// The next frame begins with this number of a message.
+    pub fn set_sequence(&mut self, sequence: u64) {
+        self.times.sequence = sequence;
     }
 
     /// Applies from the next frame on.
@@ -256,6 +263,7 @@ impl Frame {
         (self.room_bytes, self.message_bytes_max) = (room_bytes, message_bytes_max);
         self.encoding = None;
         self.newest_order = 0;
+        self.has_lost = false;
         self.rx.clear();
         self.late.clear();
         self.bytes.clear();
@@ -285,6 +293,14 @@ impl Frame {
             rx[at] = taken_in;
         }
         rx.into_iter().max()
+    }
+
+    /// As [`Self::record`], of a message that begins at this offset, if there is one: a dialect may have nothing to say.
+    #[inline]
+    pub fn record_from(&mut self, begin: usize, rx: Nanos, order: u64) {
+        if self.bytes.len() > begin {
+            self.record(rx, order);
+        }
     }
 
     /// Whether another message fits, whatever it is.

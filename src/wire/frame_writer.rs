@@ -92,7 +92,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         }
         let cached = &mut cached[index];
         let reference = topic.record.reference;
-        let head = Addressed { topic, reference, name: view.name.as_ref() };
+        let head = Addressed { topic, reference, name: view.name.as_ref(), form: view.form };
         MessagePlace { frame: self.frames.current_mut(), cached, old_run: self.old_run, head }
     }
 
@@ -137,7 +137,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         let part = updates(cached).update::<E::Messages>(&head.constant(), record, cursor, always, view);
         let (kind, times) = (MessageKind::Update, &mut frame.times);
         E::Messages::message(kind, &head, &record.into(), n, part, times, &mut frame.bytes);
-        record_of(topic, record, frame);
+        record_of(begin, topic, record, frame);
         write_name::<E>(begin, view, frame);
     }
 }
@@ -170,10 +170,11 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
             let part = cached.record::<E::Messages>(&head.constant(), record, view.numbers);
             E::Messages::message(kind, &head, &record.into(), 1, part, times, &mut frame.bytes);
         } else {
-            let part = RecordPart { fields: view.wanted, report: None, numbers: view.numbers };
+            let part =
+                RecordPart { fields: view.wanted, report: None, numbers: view.numbers, form: view.form };
             E::Messages::whole(kind, &head, &record.into(), 1, &part, times, &mut frame.bytes);
         }
-        record_of(topic, record, frame);
+        record_of(begin, topic, record, frame);
         write_name::<E>(begin, view, frame);
     }
 
@@ -190,15 +191,20 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         let begin = frame.bytes.len();
         let part = cached.last_tick::<E::Messages>(&head.constant(), record, view.numbers);
         E::Messages::tick(&head, &record.into(), part, &mut frame.times, &mut frame.bytes);
-        record_of(topic, record, frame);
+        record_of(begin, topic, record, frame);
         write_name::<E>(begin, view, frame);
     }
 
     fn tick(&mut self, topic: &TopicRef<'_>, tick: &Stamped, n: u64, view: &View) {
-        let MessagePlace { frame, head, .. } = self.place(topic, view);
+        let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
         let begin = frame.bytes.len();
-        write_tick::<E>(&head, tick, view, n, frame);
-        frame.record(tick.rx, tick.order);
+        if view.form.is_native() {
+            write_tick::<E>(&head, tick, view, n, frame);
+        } else {
+            let part = cached.formed::<E::Messages>(&head.constant(), tick, &part_of(view, tick));
+            E::Messages::tick(&head, &tick.into(), part, &mut frame.times, &mut frame.bytes);
+        }
+        frame.record_from(begin, tick.rx, tick.order);
         write_name::<E>(begin, view, frame);
     }
 
@@ -238,6 +244,10 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     }
 
     fn stop(&mut self, topic: &TopicRef<'_>, record: &Record, n: u64, always: WantedFields, view: &View) {
+        if !view.form.is_native() {
+            // What is known of an older record may lack fields, and a conflated message shows all of them.
+            return self.merged(topic, n, always, view);
+        }
         self.update(topic, record, n, always, view, |cached| cached.stop(record.seq));
     }
 
@@ -245,6 +255,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         let MessagePlace { frame, head, .. } = self.place(topic, view);
         let begin = frame.bytes.len();
         E::Messages::gap(&head, from, to, reason, &mut frame.bytes);
+        frame.has_lost |= view.form.is_lossless();
         write_name::<E>(begin, view, frame);
     }
 }
@@ -272,20 +283,29 @@ fn write_run<E: Encoder>(
 
 /// Writes the wanted fields of a tick, set or withdrawn, and what it says of a trade.
 fn write_tick<E: Encoder>(head: &Addressed<'_>, tick: &Stamped, view: &View, n: u64, frame: &mut Frame) {
-    let part =
-        RecordPart { fields: view.wanted, report: view.report_of(&tick.fields), numbers: view.numbers };
+    let part = part_of(view, tick);
     let (kind, times) = (MessageKind::Update, &mut frame.times);
     E::Messages::whole(kind, head, &tick.into(), n, &part, times, &mut frame.bytes);
 }
 
-/// Records a message with the record as it stands.
+/// Records a message with the record as it stands, which begins at this offset, if there is one.
 #[inline]
-fn record_of(topic: &TopicRef<'_>, record: &Record, frame: &mut Frame) {
+fn record_of(begin: usize, topic: &TopicRef<'_>, record: &Record, frame: &mut Frame) {
+    if frame.bytes.len() == begin {
+        return;
+    }
     if topic.delay_ms.is_none() {
         frame.record(record.rx, record.order);
     } else {
         frame.record_late(topic.due(record.rx), record.rx, record.order);
     }
+}
+
+/// What a view shows of a tick.
+#[inline]
+fn part_of<'a>(view: &View, tick: &'a Stamped) -> RecordPart<'a> {
+    let report = view.report_of(&tick.fields);
+    RecordPart { fields: view.wanted, report, numbers: view.numbers, form: view.form }
 }
 
 /// Gives the last message, which begins at this offset, the name of its subscription.

@@ -93,6 +93,21 @@ impl Framer {
         self.frames.ready()
     }
 
+    /// Whether the frame that was written last leaves out ticks of which its client must miss nothing.
+    pub fn has_lost(&self) -> bool {
+        self.frames.current().has_lost
+    }
+
+    /// The number of the next message of a session, in encodings that number them: for the next frame, and, once that is
+    /// filled, for the one behind it.
+    pub fn set_sequence(&mut self, sequence: u64) {
+        self.frames.set_sequence(sequence);
+    }
+
+    pub fn sequence(&self) -> u64 {
+        self.frames.current().times.sequence
+    }
+
     /// The finished frame, until it is released. `None` when it has no message.
     pub fn hold(&mut self) -> Option<HeldFrame> {
         self.frames.hold()

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::encodings::encoder::{Constant, MessageKind, Messages, RecordPart};
 use crate::{
-    fanout::View,
+    fanout::{Form, View},
     tick::WantedFields,
     topic::{ChangedFields, Record},
 };
@@ -33,6 +33,8 @@ struct MergedUpdate {
     always: WantedFields,
     /// and may be told what is said of a trade.
     reports: bool,
+    /// are written in this form.
+    form: Form,
     /// So these fields are named.
     fields: WantedFields,
     /// Whether what the last tick says of a trade is shown.
@@ -56,10 +58,10 @@ impl MergedUpdates {
         always: WantedFields,
         view: &View,
     ) -> &[u8] {
-        let &View { wanted, reports, .. } = view;
+        let &View { wanted, reports, form, .. } = view;
         let is_it = |entry: &MergedUpdate| {
             entry.cursors.contains(&cursor)
-                && (entry.wanted, entry.always, entry.reports) == (wanted, always, reports)
+                && (entry.wanted, entry.always, entry.reports, entry.form) == (wanted, always, reports, form)
         };
         let found = self.entries.iter().find(|entry| is_it(entry)).filter(|_| self.seq == record.seq);
         let bytes = match found {
@@ -78,7 +80,7 @@ impl MergedUpdates {
         always: WantedFields,
         view: &View,
     ) -> Range<u32> {
-        let &View { wanted, numbers, reports, .. } = view;
+        let &View { wanted, numbers, reports, form, .. } = view;
         if self.seq != record.seq || self.entries.len() >= MERGED_MAX {
             self.seq = record.seq;
             self.bytes.clear();
@@ -89,13 +91,17 @@ impl MergedUpdates {
         let report = record.fields.report().map(|report| &**report);
         let report = report.filter(|report| reports && report.concerns(wanted.fixed));
         let has_report = report.is_some();
-        let is_same = |entry: &&MergedUpdate| entry.fields == fields && entry.has_report == has_report;
+        let is_same = |entry: &&MergedUpdate| {
+            // A dialect's message shows the record, whatever has changed.
+            let is_whole = !form.is_native();
+            entry.form == form && entry.has_report == has_report && (is_whole || entry.fields == fields)
+        };
         let encoded = self.entries.iter().find(is_same);
         let bytes = if let Some(entry) = encoded {
             entry.bytes.clone()
         } else {
             let start = self.bytes.len() as u32;
-            let part = RecordPart { fields, report, numbers };
+            let part = RecordPart { fields, report, numbers, form };
             M::part(MessageKind::Update, topic, &record.into(), &part, &mut self.bytes);
             start..self.bytes.len() as u32
         };
@@ -104,6 +110,7 @@ impl MergedUpdates {
             wanted,
             always,
             reports,
+            form,
             fields,
             has_report,
             bytes: bytes.clone(),
@@ -146,7 +153,7 @@ mod tests {
         let written = updates.update::<Json>(&topic, record, cursor, always, &view).to_vec();
         let fields = record.changed_since(cursor).fields.union(always).intersect(wanted);
         let mut expected = Vec::new();
-        let part = RecordPart { fields, report: None, numbers: Numbers::Number };
+        let part = RecordPart { fields, report: None, numbers: Numbers::Number, form: Form::NATIVE };
         Json::part(MessageKind::Update, &topic, &record.into(), &part, &mut expected);
         assert_eq!(written.escape_ascii().to_string(), expected.escape_ascii().to_string());
     }

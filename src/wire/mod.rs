@@ -11,6 +11,7 @@ pub mod close;
 pub mod command;
 mod deflater;
 pub mod control;
+pub mod dialects;
 pub mod encodings;
 pub mod error;
 mod frame_buffers;

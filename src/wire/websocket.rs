@@ -30,6 +30,49 @@ pub fn write_frame_deflated(opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
     out[start] |= RSV1;
 }
 
+/// The header of a payload of 126 bytes and more, and less than 64 KiB.
+const LONG_HEADER: usize = 4;
+const SHORT_HEADER: usize = 2;
+
+/// Begins a frame whose payload is appended next, and is then [sealed](seal). Returns where the payload begins.
+#[inline]
+pub fn open(out: &mut Vec<u8>) -> usize {
+    out.extend_from_slice(&[0; LONG_HEADER]);
+    out.len()
+}
+
+/// Writes the header of the frame whose payload begins here and ends with the last byte.
+#[inline]
+pub fn seal(opcode: OpCode, payload: usize, out: &mut Vec<u8>) {
+    let mut head = [0; HEAD_BYTES];
+    let head_bytes = write_header(opcode, out.len() - payload, &mut head);
+    let begin = payload - LONG_HEADER;
+    match head_bytes {
+        LONG_HEADER => out[begin..payload].copy_from_slice(&head[..LONG_HEADER]),
+        SHORT_HEADER => {
+            // A header may not be longer than it must be.
+            out[begin..begin + SHORT_HEADER].copy_from_slice(&head[..SHORT_HEADER]);
+            let end = out.len();
+            out.copy_within(payload..end, begin + SHORT_HEADER);
+            out.truncate(end - (LONG_HEADER - SHORT_HEADER));
+        }
+        // No message of data is as long.
+        _ => drop(out.splice(begin..payload, head[..head_bytes].iter().copied())),
+    }
+}
+
+/// Removes the frame whose payload begins here.
+pub fn unopen(payload: usize, out: &mut Vec<u8>) {
+    out.truncate(payload - LONG_HEADER);
+}
+
+/// Appends a close frame with this code and reason, of at most 123 bytes.
+pub fn write_close_of(code: u16, reason: &str, out: &mut Vec<u8>) {
+    let mut payload = code.to_be_bytes().to_vec();
+    payload.extend_from_slice(reason.as_bytes());
+    write_frame(OpCode::Control(Control::Close), &payload, out);
+}
+
 /// Appends a frame with this payload.
 pub fn write_frame(opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
     let mut head = [0; HEAD_BYTES];
@@ -52,9 +95,7 @@ pub fn ping(position: u64) -> [u8; 10] {
 }
 
 pub fn write_close(reason: super::CloseReason, out: &mut Vec<u8>) {
-    let mut payload = reason.code().to_be_bytes().to_vec();
-    payload.extend_from_slice(reason.phrase().as_bytes());
-    write_frame(OpCode::Control(Control::Close), &payload, out);
+    write_close_of(reason.code(), reason.phrase(), out);
 }
 
 /// RFC 6455, 5.2. Returns how many bytes the header has.
@@ -94,6 +135,19 @@ mod tests {
         let mut expected = Vec::new();
         header.format(payload_bytes as u64, &mut expected).expect("a vector takes it");
         assert_eq!(head[..head_bytes], expected, "{opcode:?} of {payload_bytes} bytes");
+    }
+
+    #[test]
+    fn a_frame_that_was_opened_is_sealed_as_one_that_is_written_at_once() {
+        for payload_bytes in [0, 1, 125, 126, 127, 65_535, 65_536, 100_000] {
+            let payload = vec![b'x'; payload_bytes];
+            let (mut out, mut expected) = (b"before".to_vec(), b"before".to_vec());
+            let begin = open(&mut out);
+            out.extend_from_slice(&payload);
+            seal(OpCode::Data(Data::Text), begin, &mut out);
+            write_frame(OpCode::Data(Data::Text), &payload, &mut expected);
+            assert!(out == expected, "{payload_bytes} bytes");
+        }
     }
 
     #[test]

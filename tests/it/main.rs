@@ -9,6 +9,7 @@ mod health;
 mod admin;
 mod ahead;
 mod audit;
+mod binance;
 mod binary;
 mod bounds;
 mod check;

@@ -12,7 +12,7 @@ use tickcast::{
         tls::stats::{KINDS, TlsRejected},
     },
     session::{refusals::RefusedAccess, stats::LimitHit},
-    wire::{CloseReason, control::Pace},
+    wire::{CloseReason, control::Pace, dialects::DialectId},
 };
 
 use super::{files, marked, read, root};
@@ -60,6 +60,7 @@ fn the_page_of_metrics_has_every_value_of_every_label() {
         ),
         ("tickcast_sessions_closed_total", "reason", own(&CloseReason::ALL.map(CloseReason::label))),
         ("tickcast_sessions", "pace", paces),
+        ("tickcast_dialect_sessions", "dialect", DialectId::all().map(|id| id.name().to_owned()).collect()),
         (
             "tickcast_handshakes_rejected_total",
             "reason",

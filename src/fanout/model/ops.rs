@@ -258,7 +258,7 @@ fn spec(mix: Mix) -> impl Strategy<Value = Spec> {
         wanted,
         name: word(name),
         numbers,
-        reports: true,
+        ..View::WHOLE
     });
     (mode(mix), interval(mix), view, prop::bool::weighted(0.8))
         .prop_map(|(mode, interval, view, snapshot)| Spec { mode, interval, view, snapshot })

@@ -26,4 +26,10 @@ impl DeclaredSymbols for Names {
     fn lists(&self, symbol: &Symbol) -> bool {
         self.0.contains(symbol)
     }
+
+    fn declared(&self) -> Vec<Symbol> {
+        let mut symbols: Vec<Symbol> = self.0.iter().cloned().collect();
+        symbols.sort_unstable();
+        symbols
+    }
 }

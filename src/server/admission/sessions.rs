@@ -83,6 +83,18 @@ pub fn access<B>(server: &ServerState, request: &Request<B>) -> Result<SessionAc
 }
 
 impl Admitted {
+    /// The same, unless it has no token and its protocol no word for one.
+    ///
+    /// # Errors
+    /// When its token would be awaited for ever.
+    pub fn with_token(self, takes_keys: bool, node: &NodeState) -> Admission {
+        if takes_keys || !matches!(self.access, SessionAccess::Awaited) {
+            return Ok(self);
+        }
+        node.refused.count((&Refused::Missing).into());
+        Err((RejectedReason::Token, CloseReason::BadToken))
+    }
+
     /// Whether it still is when the session begins: an answer can wait for its client for long, and what is taken back
     /// meanwhile is not found by a look at the sessions that there are.
     ///

@@ -30,6 +30,7 @@ pub mod scrapes;
 mod serve;
 mod shared_socket;
 mod upgrade;
+mod venue;
 pub mod walk;
 
 pub use app::App;

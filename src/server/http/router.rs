@@ -17,7 +17,7 @@ use super::{
     coding::AnswerCoding,
     cors, dashboard, head, market, ops, publish, replay, replays,
     response::{self, HttpResponse},
-    upgrade,
+    upgrade, venue,
 };
 use crate::{
     access::{Rights, SharedRights},
@@ -25,15 +25,20 @@ use crate::{
     server::{
         access,
         admission::{balancer::Role, rejected::RejectedReason},
+        dialects,
         failure::Failure,
-        handshake,
+        handshake::{self, Accepted},
         hosts::Hosts,
         pages::{self, Page},
         routes::{ADMIN_PATHS, REPLAY_PATHS, REPLAY_SOCKET_PATHS, ROUTES, STREAM_PATH},
         shard::Shard,
     },
-    session::refusals::RefusedAccess,
+    session::{dialect::spoken::Spoken, refusals::RefusedAccess},
+    wire::dialects::rest::{RestAnswer, RestRow},
 };
+
+/// Of what a dialect answers by REST.
+const VENUE_METHODS: &[Method] = &[Method::GET, Method::HEAD];
 
 /// Answers a well-formed request that does not come from a forbidden page.
 pub async fn answer(
@@ -50,7 +55,7 @@ pub async fn answer(
     let page = match pages::check(&request, &hosts, &shard.server.allowed_origins) {
         Ok(page) => page,
         // A page learns nothing of an upgrade that fails, so it gets a close code.
-        Err(_) if request.uri().path() == STREAM_PATH && request.method() == Method::GET => Page::None,
+        Err(_) if is_stream(shard, &request) => Page::None,
         Err(refusal) => return Err(Failure::origin(refusal.to_string())),
     };
     let may_control = pages::is_local(client, &hosts, page);
@@ -76,7 +81,16 @@ async fn route(
         // Of the server as a whole.
         return Ok(cors::options(request.headers(), &[Method::GET, Method::HEAD, Method::POST]));
     }
-    let Some((path, methods)) = ROUTES.into_iter().find(|(known, _)| *known == trimmed(path)) else {
+    if let Some(spoken) = dialects::begin(shard.server.dialects, &request) {
+        if app.has_admin && caller.role == Role::Admin {
+            return Err(Failure::elsewhere(path, caller.role));
+        }
+        let accepted = dialects::check(&request, &spoken);
+        return upgrade(shard, request, caller, accepted, Some(spoken));
+    }
+    let venue = shard.server.dialects.rest(path);
+    let known = ROUTES.into_iter().find(|(known, _)| *known == trimmed(path));
+    let Some((path, methods)) = known.or(venue.map(|row| (row.path, VENUE_METHODS))) else {
         return Err(Failure::not_found(path));
     };
     if app.has_admin && (caller.role == Role::Admin) != ADMIN_PATHS.contains(&path) {
@@ -89,7 +103,8 @@ async fn route(
         return Err(Failure::method_not_allowed(request.method(), path, methods));
     }
     if path == STREAM_PATH {
-        return upgrade(shard, request, caller);
+        let accepted = handshake::check(&request, &shard.node.limits);
+        return upgrade(shard, request, caller, accepted, None);
     }
     if REPLAY_SOCKET_PATHS.contains(&path) {
         return replays::upgrade(shard, request, caller);
@@ -97,8 +112,12 @@ async fn route(
     if REPLAY_PATHS.contains(&path) {
         return replays::answer(app, shard, caller, &request, path).await;
     }
-    let access = RouteAccess::of(app, shard, &request, caller, may_control, path)?;
+    let needed = venue.map_or_else(|| Needed::of(path), Needed::of_venue);
+    let access = RouteAccess::of(app, shard, &request, caller, may_control, needed)?;
     let query = request.uri().query().unwrap_or_default();
+    if let Some(row) = venue {
+        return venue::answer(app, shard, caller, row, query, access.rights);
+    }
     match path {
         "/healthz" => Ok(response::json("{\"status\":\"alive\"}".to_owned())),
         "/readyz" => ops::ready(app, shard).await,
@@ -131,19 +150,31 @@ fn trimmed(path: &str) -> &str {
         .unwrap_or(path)
 }
 
+/// Whether a request is for a session over WebSocket.
+fn is_stream(shard: &Shard, request: &Request<Incoming>) -> bool {
+    let is_ours = request.uri().path() == STREAM_PATH && request.method() == Method::GET;
+    is_ours || dialects::begin(shard.server.dialects, request).is_some()
+}
+
 /// Answers an upgrade; the session begins when the answer is out.
-fn upgrade(shard: &Rc<Shard>, request: Request<Incoming>, caller: &Caller) -> Result<HttpResponse, Failure> {
+fn upgrade(
+    shard: &Rc<Shard>,
+    request: Request<Incoming>,
+    caller: &Caller,
+    accepted: Result<Accepted, Failure>,
+    spoken: Option<Box<Spoken>>,
+) -> Result<HttpResponse, Failure> {
     let server = &shard.server;
     if server.draining.load(Ordering::Relaxed) {
         server.rejected.count(RejectedReason::Draining);
         return Err(Failure::draining());
     }
-    let accepted = handshake::check(&request, &shard.node.limits)
-        .inspect_err(|_| server.rejected.count(RejectedReason::BadRequest))?;
+    let accepted = accepted.inspect_err(|_| server.rejected.count(RejectedReason::BadRequest))?;
     tokio::task::spawn_local(upgrade::upgrade(
         Rc::clone(shard),
         request,
         accepted.encoding,
+        spoken,
         caller.client.get(),
         caller.connection.take(),
     ));
@@ -164,10 +195,9 @@ impl RouteAccess {
         request: &Request<Incoming>,
         caller: &Caller,
         may_control: bool,
-        path: &str,
+        needed: Needed,
     ) -> Result<Self, Failure> {
         let node = &shard.node;
-        let needed = Needed::of(path);
         if needed == Needed::Nothing {
             return Ok(RouteAccess { rights: Rights::nothing() });
         }
@@ -215,6 +245,11 @@ enum Needed {
 }
 
 impl Needed {
+    /// What a dialect's clients ask: of the time anybody.
+    fn of_venue(row: &RestRow) -> Self {
+        if matches!(row.answer, RestAnswer::Fixed(_)) { Needed::Nothing } else { Needed::Read }
+    }
+
     /// A path that is not known here is an operator's.
     fn of(path: &str) -> Self {
         match path {

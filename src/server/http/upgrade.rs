@@ -13,7 +13,7 @@ use crate::{
         session_task::NewSession,
         shard::Shard,
     },
-    session::peer::Peer,
+    session::{dialect::spoken::Spoken, peer::Peer},
     wire::Encoding,
 };
 
@@ -22,6 +22,7 @@ pub async fn upgrade(
     shard: Rc<Shard>,
     request: Request<Incoming>,
     encoding: Encoding,
+    spoken: Option<Box<Spoken>>,
     peer: ClientAddress,
     counted: Option<Connection>,
 ) {
@@ -33,6 +34,6 @@ pub async fn upgrade(
     let Ok(parts) = upgraded.downcast::<ErrorBodySocket>() else { return };
     let Some((unread, stream)) = parts.io.socket.into_parts() else { return };
     let read_ahead = &[&parts.read_buf, &unread[..]].concat();
-    let new = NewSession { stream, encoding, peer, read_ahead, counted };
+    let new = NewSession { stream, encoding, spoken, peer, read_ahead, counted };
     tokio::task::spawn_local(new.begin(shard, admission, Vec::new()));
 }

@@ -44,6 +44,9 @@ pub struct WalkBody {
     /// The slice of time that the next piece waits for.
     slice: Option<Pin<Box<dyn Future<Output = ()>>>>,
     stage: ArrayStage,
+    /// What goes before the array, and behind it.
+    head: Vec<u8>,
+    tail: &'static str,
     /// What its request may read, and until when.
     rights: SharedRights,
     _permit: BulkPermit,
@@ -98,7 +101,21 @@ const PIECE_BYTES: usize = 16 * 1024;
 impl WalkBody {
     pub fn new(shard: &Rc<Shard>, walk: Box<dyn Walk>, permit: BulkPermit) -> Self {
         let (shard, rights) = (Rc::clone(shard), Rights::everything());
-        WalkBody { shard, walk, slice: None, stage: ArrayStage::First, rights, _permit: permit }
+        WalkBody {
+            shard,
+            walk,
+            slice: None,
+            stage: ArrayStage::First,
+            head: Vec::new(),
+            tail: "",
+            rights,
+            _permit: permit,
+        }
+    }
+
+    /// With an array that is a part of an object.
+    pub fn between(self, head: Vec<u8>, tail: &'static str) -> Self {
+        WalkBody { head, tail, ..self }
     }
 
     /// Of a request with these rights: once they have ended, the array ends without its bracket.
@@ -121,9 +138,13 @@ impl WalkBody {
                 None => out.push(b'['),
             }
             self.stage = ArrayStage::Rows;
+            if !self.head.is_empty() {
+                out.splice(..0, std::mem::take(&mut self.head));
+            }
         }
         if !goes_on {
             out.push(b']');
+            out.extend_from_slice(self.tail.as_bytes());
             self.stage = ArrayStage::Ended;
         }
         out

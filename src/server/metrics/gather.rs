@@ -24,7 +24,7 @@ use crate::{
     },
     tick::Nanos,
     topic::DelayedReport,
-    wire::CloseReason,
+    wire::{CloseReason, dialects::DialectId},
 };
 
 /// What a scrape gathers besides the shards' reports.
@@ -125,6 +125,9 @@ impl Handles {
         }
         for (pace, sessions) in [("live", report.live), ("conflating", report.conflating)] {
             self.sessions.set([pace], sessions as u64);
+        }
+        for dialect in DialectId::all() {
+            self.dialect_sessions.set([dialect.name()], report.dialects[dialect.index()] as u64);
         }
         self.sessions_held.set(report.held as u64);
         self.sessions_unanswering.set(report.unanswering as u64);

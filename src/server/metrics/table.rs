@@ -105,6 +105,8 @@ metrics! {
         "Sessions ended, by close reason.";
     sessions: CountGaugeBy<1> = "tickcast_sessions" by ["pace"],
         "Sessions open now, by how they keep up.";
+    dialect_sessions: CountGaugeBy<1> = "tickcast_dialect_sessions" by ["dialect"],
+        "Sessions open now that speak an exchange's protocol.";
     sessions_held: CountGauge = "tickcast_sessions_held",
         "Sessions that are sent no data until their clients have read more of it.";
     sessions_unanswering: CountGauge = "tickcast_sessions_unanswering",

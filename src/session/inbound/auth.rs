@@ -35,6 +35,27 @@ impl<S: SessionSocket> Core<S> {
             self.control(key, &Control::error(&error));
             return None;
         }
+        match self.admit_token(key, id, token, now) {
+            Ok(job) => Some(Job::Auth(Box::new(job))),
+            Err((id, refused)) => {
+                self.refuse_token(key, id, &refused);
+                None
+            }
+        }
+    }
+
+    /// Verifies a token, and counts the session among those of its user.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub(in crate::session) fn admit_token(
+        &mut self,
+        key: SessionKey,
+        id: Option<Id>,
+        token: &BearerToken,
+        now: Nanos,
+    ) -> Result<AuthJob, (Option<Id>, Refused)> {
+        let node = Arc::clone(&self.node);
         let admitted = node.authority.admit(Some(token.as_str()), now).and_then(|rights| {
             if rights.is_expired(now) {
                 return Err(Refused::Expired);
@@ -48,17 +69,18 @@ impl<S: SessionSocket> Core<S> {
         });
         match admitted {
             Ok((rights, user)) => {
-                Some(Job::Auth(Box::new(AuthJob { id, rights, user, stage: AuthStage::Waiting })))
+                Ok(AuthJob { id, rights, user, stage: AuthStage::Waiting, is_refused: false })
             }
-            Err(refused) => {
-                self.refuse_token(key, id, &refused);
-                None
-            }
+            Err(refused) => Err((id, refused)),
         }
     }
 
-    fn refuse_token(&mut self, key: SessionKey, id: Option<Id>, refused: &Refused) {
+    /// Tells the client. The client of a dialect is told by that.
+    pub(in crate::session) fn refuse_token(&mut self, key: SessionKey, id: Option<Id>, refused: &Refused) {
         self.audit_refused(key, refused.into(), None);
+        if self.session(key).is_some_and(|session| session.spoken.is_some()) {
+            return;
+        }
         let error = CommandError { id, code: ErrorCode::BadToken, message: refused.to_string() };
         self.control(key, &Control::error(&error));
         if self.session(key).is_some_and(|session| session.awaits_token) {
@@ -67,7 +89,7 @@ impl<S: SessionSocket> Core<S> {
     }
 
     /// Continues an `auth`; returns whether it has been answered. `now` is by the market's clock.
-    pub(super) fn step_auth(
+    pub(in crate::session) fn step_auth(
         &mut self,
         key: SessionKey,
         job: &mut AuthJob,
@@ -84,6 +106,7 @@ impl<S: SessionSocket> Core<S> {
             let new = if let UserPlace::New(user) = &place { user.as_deref() } else { None };
             if let Some(refused) = users::taken_back(&self.node.authority, &job.rights, new) {
                 self.refuse_token(key, job.id.take(), &refused);
+                job.is_refused = true;
                 return true;
             }
             let user = match place {

@@ -27,7 +27,7 @@ pub struct Budget {
 }
 
 impl Bucket {
-    fn full(burst: u32, now: Nanos) -> Self {
+    pub fn full(burst: u32, now: Nanos) -> Self {
         Bucket { tokens: burst as f32, filled: now }
     }
 

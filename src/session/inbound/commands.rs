@@ -33,22 +33,12 @@ impl<S: SessionSocket> Core<S> {
             Job::List(job) => self.step_list(key, job, units),
             Job::Auth(job) => self.step_auth(key, job, self.node.market.at(now), units),
             Job::Publish(job) => self.step_publish(key, job, now, units),
+            Job::Dialect(job) => self.step_dialect(key, job, now, units),
         }
     }
 
     fn step_symbols(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) -> bool {
-        while job.results.len() < job.targets.len() {
-            if units.is_spent() {
-                return false;
-            }
-            match &mut job.step {
-                Step::Next => self.begin_target(key, job, now, units),
-                Step::Matching { .. } => self.match_glob(key, job, units),
-                Step::Subscribing { .. } => self.subscribe_matches(key, job, now, units),
-                Step::Own { .. } => self.walk_own(key, job, now, units),
-            }
-        }
-        if !self.answer(key, job, units) {
+        if !self.step_targets(key, job, now, units) || !self.answer(key, job, units) {
             return false;
         }
         // Who is shown a symbol delayed is told so, also when a glob has matched it.
@@ -76,6 +66,28 @@ impl<S: SessionSocket> Core<S> {
             units.spend(ENTRY_UNITS);
             if units.is_spent() && !job.states.is_empty() {
                 return false;
+            }
+        }
+        true
+    }
+
+    /// Carries out what a command names, as far as the units last. Returns whether all of it is done, and the answer due.
+    pub(in crate::session) fn step_targets(
+        &mut self,
+        key: SessionKey,
+        job: &mut SymbolsJob,
+        now: Nanos,
+        units: &mut Units,
+    ) -> bool {
+        while job.results.len() < job.targets.len() {
+            if units.is_spent() {
+                return false;
+            }
+            match &mut job.step {
+                Step::Next => self.begin_target(key, job, now, units),
+                Step::Matching { .. } => self.match_glob(key, job, units),
+                Step::Subscribing { .. } => self.subscribe_matches(key, job, now, units),
+                Step::Own { .. } => self.walk_own(key, job, now, units),
             }
         }
         true

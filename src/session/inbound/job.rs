@@ -20,6 +20,7 @@ use crate::{
         assembled::Growing,
         command::{Publishing, ResumeFrom},
         control::Entry,
+        dialects::{Carried, Wish, Wishes},
     },
 };
 
@@ -38,6 +39,8 @@ pub struct Jobs {
 /// A message that has not been read.
 pub enum WaitingMessage {
     Text(Box<str>),
+    /// Of a session whose dialect may take it.
+    Binary(Box<[u8]>),
     /// A message over the rate limit: its answer comes in its turn.
     RateLimited,
 }
@@ -53,6 +56,7 @@ pub enum Job {
     List(ListJob),
     Auth(Box<AuthJob>),
     Publish(Box<PublishJob>),
+    Dialect(Box<DialectJob>),
 }
 
 /// A command that names symbols.
@@ -138,6 +142,8 @@ pub struct AuthJob {
     pub rights: SharedRights,
     pub user: UserPlace,
     pub stage: AuthStage,
+    /// It was taken back before it came into force.
+    pub is_refused: bool,
 }
 
 /// A session's place among those of its user.
@@ -160,6 +166,19 @@ pub enum AuthStage {
 pub struct PublishJob {
     pub publishing: Publishing,
     pub message: TickMessage,
+}
+
+/// What is left of the wishes for one message of a dialect's client, and what became of those before.
+pub struct DialectJob {
+    pub left: VecDeque<Wish>,
+    pub current: Option<CurrentWish>,
+    pub results: Vec<Carried>,
+}
+
+/// A wish that takes several steps. Those of a kind that follow one another are one.
+pub enum CurrentWish {
+    Symbols(Box<SymbolsJob>),
+    Auth(Box<AuthJob>),
 }
 
 pub struct ListJob {
@@ -202,6 +221,7 @@ impl WaitingMessage {
     fn bytes(&self) -> usize {
         match self {
             WaitingMessage::Text(text) => text.len(),
+            WaitingMessage::Binary(message) => message.len(),
             WaitingMessage::RateLimited => 0,
         }
     }
@@ -212,7 +232,15 @@ impl WaitingMessage {
 impl Job {
     /// Whether it goes on when everything that is written is out.
     pub fn waits_for_writing(&self) -> bool {
-        matches!(self, Job::Auth(job) if matches!(job.stage, AuthStage::Waiting))
+        let auth = match self {
+            Job::Auth(job) => job,
+            Job::Dialect(job) => match &job.current {
+                Some(CurrentWish::Auth(job)) => job,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        matches!(auth.stage, AuthStage::Waiting)
     }
 
     /// Whether it may take longer than a few dozen names do.
@@ -222,8 +250,17 @@ impl Job {
                 let is_name = |target: &Target| !matches!(target, Target::Glob(_));
                 job.targets.len() > FEW_TARGETS || !job.targets.iter().all(is_name)
             }
+            Job::Dialect(job) => job.left.len() > FEW_TARGETS || job.current.is_some(),
             Job::List(_) | Job::Auth(_) | Job::Publish(_) => true,
         }
+    }
+}
+
+// === impl DialectJob ===
+
+impl DialectJob {
+    pub fn new(Wishes(wishes): Wishes) -> Self {
+        DialectJob { left: wishes.into(), current: None, results: Vec::new() }
     }
 }
 

@@ -14,6 +14,6 @@ mod publish;
 pub mod query;
 pub mod read;
 mod results;
-mod schedule;
+pub mod schedule;
 mod small;
 mod too_many;

@@ -231,6 +231,8 @@ impl<S: SessionSocket> Core<S> {
         while let Some((small, length)) = Small::read(rest) {
             match small {
                 Small::Pong(position) => self.take_pong(key, position, now),
+                // To a dialect it is a message like any other.
+                Small::Ack(_) if self.speaks_dialect(key) => break,
                 // The decoder's, which reports the fault.
                 Small::Ack(seen) if self.take_ack(key, seen, now).is_err() => break,
                 Small::Ack(_) => {}
@@ -241,6 +243,9 @@ impl<S: SessionSocket> Core<S> {
                 return Some(self.end_by_budget(key, limit));
             }
             self.note_heard(key, now);
+            if !self.may_say_more(key, now) {
+                return Some(Progress::Ended);
+            }
             rest = &mut rest[length..];
         }
         if rest.is_empty() {
@@ -276,12 +281,18 @@ impl<S: SessionSocket> Core<S> {
             return Progress::Ended;
         }
         self.note_heard(key, now);
+        if !self.may_say_more(key, now) {
+            return Progress::Ended;
+        }
         let bytes = message.len();
         match message {
             Message::Text(text) => self.command(key, text.as_str(), now),
             Message::Binary(_) if is_planted(Fault::TakesBinary) => {}
             Message::Binary(deflated) if arrival == Arrival::DeflatedText => {
                 return self.take_deflated(key, &deflated, now);
+            }
+            Message::Binary(message) if self.speaks_dialect(key) => {
+                self.binary_message(key, &message, now);
             }
             Message::Binary(_) => self.close(key, CloseReason::UnsupportedData),
             Message::Close(_) => self.closed_by_client(key),

@@ -19,7 +19,10 @@ use crate::{
     fanout::{SessionKey, Units},
     memory,
     publish::TickMessage,
-    session::{core::Core, outbound::window::BadAck, socket::SessionSocket, stats::thread_nanos},
+    session::{
+        core::Core, dialect::spoken::Said, outbound::window::BadAck, socket::SessionSocket,
+        stats::thread_nanos,
+    },
     tick::Nanos,
     wire::{Command, CommandError, Control, ErrorCode},
 };
@@ -30,10 +33,10 @@ const SLICE_UNITS: u32 = 16 * 1024;
 const QUANTUM_UNITS: usize = 4 * 1024;
 /// A message of at most this length is read when it arrives, whatever other work there is, so that a ping does not
 /// wait. This much of its command is carried out at once.
-const OF_MESSAGE: AtOnce = AtOnce { bytes: 512, units: 64 };
+pub(in crate::session) const OF_MESSAGE: AtOnce = AtOnce { bytes: 512, units: 64 };
 /// The same for a command in the query of a request. Accepting a client costs as much as about forty subscriptions.
 /// When a part of the command waits, the session costs one more write: the answer to the request is sent alone.
-const OF_REQUEST: AtOnce = AtOnce { bytes: 2 * 1024, units: 2 * 1024 };
+pub(in crate::session) const OF_REQUEST: AtOnce = AtOnce { bytes: 2 * 1024, units: 2 * 1024 };
 /// Bytes of a message that are read per unit.
 const BYTES_A_UNIT: usize = 4;
 /// Walks over all topics get this share of a slice; commands get the rest.
@@ -48,9 +51,9 @@ const TIMED_BYTES: usize = 4 * 1024;
 
 /// How much of a command is carried out on arrival, even when the allowance is spent.
 #[derive(Clone, Copy)]
-struct AtOnce {
+pub(in crate::session) struct AtOnce {
     /// A longer command waits.
-    bytes: usize,
+    pub bytes: usize,
     units: usize,
 }
 
@@ -66,6 +69,9 @@ impl<S: SessionSocket> Core<S> {
     }
 
     fn take_command(&mut self, key: SessionKey, text: &str, now: Nanos, at_once: AtOnce) {
+        if self.session(key).is_some_and(|session| session.spoken.is_some()) {
+            return self.take_said(key, Said::Text(text), now, at_once);
+        }
         if text.len() <= ACK_BYTES_MAX && self.is_taken_ack(key, text, now) {
             return;
         }
@@ -87,10 +93,22 @@ impl<S: SessionSocket> Core<S> {
         if !is_within_rate {
             return self.answer_rate_limited(key);
         }
+        self.carry_out(key, now, at_once, text.len(), |core, units| core.begin(key, text, now, units));
+    }
+
+    /// Begins what a message asks for, and carries it out as far as can be done at once.
+    pub(in crate::session) fn carry_out(
+        &mut self,
+        key: SessionKey,
+        now: Nanos,
+        at_once: AtOnce,
+        bytes: usize,
+        begin: impl FnOnce(&mut Self, &mut Units) -> Option<Box<Job>>,
+    ) {
         let before = self.backlog.allowance.left().max(at_once.units);
         let mut units = Units::new(u32::try_from(before).unwrap_or(u32::MAX));
-        let mut begun = (text.len() > TIMED_BYTES).then(thread_nanos);
-        if let Some(mut job) = self.begin(key, text, now, &mut units) {
+        let mut begun = (bytes > TIMED_BYTES).then(thread_nanos);
+        if let Some(mut job) = begin(self, &mut units) {
             begun = begun.or_else(|| job.may_be_long().then(thread_nanos));
             if self.step(key, &mut job, now, &mut units) {
                 self.finish(key);
@@ -180,6 +198,9 @@ impl<S: SessionSocket> Core<S> {
             } else {
                 match jobs.take_next() {
                     Some(WaitingMessage::Text(text)) => self.begin(key, &text, now, units),
+                    Some(WaitingMessage::Binary(message)) => {
+                        self.begin_said(key, Said::Binary(&message), now, units)
+                    }
                     Some(WaitingMessage::RateLimited) => {
                         units.spend(1);
                         self.answer_rate_limited(key);
@@ -239,7 +260,7 @@ impl<S: SessionSocket> Core<S> {
     }
 
     /// Leaves work for a later turn.
-    fn wait(&mut self, key: SessionKey, how: impl FnOnce(&mut Jobs)) {
+    pub(in crate::session) fn wait(&mut self, key: SessionKey, how: impl FnOnce(&mut Jobs)) {
         let Some(session) = self.session(key).filter(|session| session.is_open()) else { return };
         let jobs = session.jobs.get_or_insert_default();
         how(jobs);
@@ -267,6 +288,9 @@ impl<S: SessionSocket> Core<S> {
 
     /// Reads a message. A command that can be answered at once is; an error is reported, and the session goes on.
     fn begin(&mut self, key: SessionKey, text: &str, now: Nanos, units: &mut Units) -> Option<Box<Job>> {
+        if self.session(key).is_some_and(|session| session.spoken.is_some()) {
+            return self.begin_said(key, Said::Text(text), now, units);
+        }
         let node = Arc::clone(&self.node);
         match self.begin_publish(key, text, now, units) {
             Some(Ok(job)) => return Some(Box::new(Job::Publish(Box::new(job)))),

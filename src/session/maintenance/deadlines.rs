@@ -83,11 +83,14 @@ impl<S: SessionSocket> Core<S> {
         let pace = pace_of(session, limits, now);
         let changed = pace != session.pace;
         session.pace = pace;
-        let ping = session.encoding().has_pings()
+        let is_spoken = session.spoken.is_some();
+        let ping = !is_spoken
+            && session.encoding().has_pings()
             && !session.blocked
             && now.since(session.pinged_at) >= nanos(limits.ping)
             && !is_planted(Fault::NeverPings);
-        let heartbeat = !session.blocked
+        let heartbeat = !is_spoken
+            && !session.blocked
             && session.control.is_empty()
             && market.since(session.frame_at) >= nanos(limits.heartbeat)
             && !is_planted(Fault::NeverHeartbeats);
@@ -103,7 +106,8 @@ impl<S: SessionSocket> Core<S> {
         if heartbeat {
             self.heartbeat(key, market);
         }
-        if ping || changed || heartbeat || is_released {
+        let is_kept = is_spoken && self.keep_dialect(key, now);
+        if ping || changed || heartbeat || is_released || is_kept {
             self.flush(key);
         }
         if is_idle {
@@ -146,9 +150,18 @@ fn check_deadlines<S: SessionSocket>(session: &Session<S>, limits: &Limits, now:
     {
         return DeadlineAction::Close(CloseReason::Slow);
     }
+    if let Some(reason) = session.ended_by_venue(now) {
+        return DeadlineAction::Close(reason);
+    }
     // A client that has never answered a ping may be one that cannot: it is there while its system takes what it is sent.
     let is_there = || !session.answers_pings && session.transport.stream.unacknowledged_bytes() == 0;
-    if !session.blocked && !session.reading_held && session.is_unanswered(limits, now) && !is_there() {
+    let is_ours = session.spoken.is_none();
+    if is_ours
+        && !session.blocked
+        && !session.reading_held
+        && session.is_unanswered(limits, now)
+        && !is_there()
+    {
         return DeadlineAction::Close(CloseReason::PongTimeout);
     }
     DeadlineAction::Fine

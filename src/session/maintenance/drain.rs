@@ -11,7 +11,7 @@ use crate::{
     session::{core::Core, node::NodeState, socket::SessionSocket},
     tick::Nanos,
     topic::{Batch, BatchQueue},
-    wire::{CloseReason, Control, control::millis},
+    wire::{CloseReason, Control, control::millis, dialects::Leaving},
 };
 
 /// The least `retry_ms` of a drain, and the span over which clients are spread (with a millisecond more for each).
@@ -43,6 +43,7 @@ impl<S: SessionSocket> Core<S> {
         }
         if !is_planted(Fault::DrainsUnannounced) {
             self.control(key, &Control::Drain { retry_ms });
+            self.tell_leaving(key, Leaving::Drain);
         }
         self.fanout.flush_intervals(key);
         self.flush(key);

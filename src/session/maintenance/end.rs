@@ -7,7 +7,7 @@ use crate::{
     session::{core::Core, socket::SessionSocket},
     tick::Nanos,
     topic::{Batch, BatchQueue},
-    wire::{CloseReason, Control},
+    wire::{CloseReason, Control, dialects::Leaving},
 };
 
 impl<S: SessionSocket> Core<S> {
@@ -59,6 +59,7 @@ impl<S: SessionSocket> Core<S> {
             return;
         }
         self.control(key, &Control::End);
+        self.tell_leaving(key, Leaving::End);
         self.close(key, CloseReason::Normal);
         self.flush(key);
     }

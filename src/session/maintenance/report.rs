@@ -30,6 +30,9 @@ impl<S: SessionSocket> Core<S> {
                 Pace::Live => report.live += 1,
                 Pace::Conflating => report.conflating += 1,
             }
+            if let Some(spoken) = session.spoken.as_deref() {
+                report.dialects[spoken.id.index()] += 1;
+            }
             report.held += usize::from(session.hold == DataHold::Window);
             let is_missing =
                 session.window.as_deref().is_some_and(|window| window.proof == ReadProof::Missing);

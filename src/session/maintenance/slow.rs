@@ -24,6 +24,9 @@ pub struct SlowSession {
     /// From its first request, cut and made printable.
     pub user_agent: String,
     pub pace: Pace,
+    /// The exchange's protocol that it speaks; none for our own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<&'static str>,
     /// Why the session is in this list, for a person.
     pub why: String,
     /// For how long it has been behind without a break.
@@ -108,6 +111,7 @@ impl<S: SessionSocket> Core<S> {
             peer: session.peer.address.to_string(),
             user_agent: session.peer.agent.text().to_owned(),
             pace: session.pace,
+            dialect: session.spoken.as_deref().map(|spoken| spoken.id.name()),
             why,
             behind_ms: session.behind_since.map_or(0, since),
             blocked_ms,

@@ -53,6 +53,9 @@ impl<S: SessionSocket> Core<S> {
             }
             match self.prepare_frame(key, *now) {
                 Some(frame) => self.prepared.push((key, frame)),
+                None if self.session(key).is_some_and(|session| session.closing.is_some()) => {
+                    self.flush_at(key, now);
+                }
                 None => self.mark_caught_up(key, *now),
             }
         }

@@ -13,7 +13,8 @@ impl<S: SessionSocket> Core<S> {
     /// Appends to a session's control queue. A queue that grows beyond its limit ends the session.
     pub fn control(&mut self, key: SessionKey, message: &Control<'_>) {
         self.control_with(key, |encoding, payload| encoding.write_control(message, payload));
-        if message.tells_of_symbols() {
+        // A dialect has its own words, so nothing was written.
+        if message.tells_of_symbols() && !self.speaks_dialect(key) {
             self.note_telling(key);
         }
     }

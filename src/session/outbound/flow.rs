@@ -77,7 +77,7 @@ impl<S> Session<S> {
 
     /// Whether the session has a window. It gets one when it is first asked for.
     fn has_window(&mut self, sent: Sent, now: Nanos, limits: &Limits) -> bool {
-        if limits.target_delay.is_zero() || !self.encoding().has_pings() {
+        if limits.target_delay.is_zero() || !self.encoding().has_window() {
             self.window = None;
             self.check_at = sent.cost().saturating_add(OFF_STEP);
             self.small_at = u64::MAX;

@@ -15,9 +15,16 @@ impl<S: SessionSocket> Core<S> {
     pub(in crate::session) fn prepare_frame(&mut self, key: SessionKey, now: Nanos) -> Option<PreparedFrame> {
         let session = self.session(key)?;
         let (size, encoding) = (session.frame_size(), session.encoding());
+        let is_spoken = session.spoken.is_some();
         let market = self.node.market.at(now);
+        if is_spoken {
+            self.give_sequence(key);
+        }
         let tally = encoding.fill(&mut self.framer, size, &mut self.fanout, key, market, &self.node.ingest);
         self.note_firsts(key);
+        if is_spoken && !self.take_spoken(key, &tally) {
+            return None;
+        }
         self.framer.hold().map(|frame| PreparedFrame { frame, tally })
     }
 

@@ -156,6 +156,8 @@ impl<S: SessionSocket> Core<S> {
     fn write_data(&mut self, key: SessionKey, now: &mut Nanos) -> WriteOutcome {
         match self.prepare_frame(key, *now) {
             Some(frame) => self.send_frame(key, frame, now),
+            // A frame that misses something is not sent, but the session's close.
+            None if self.session(key).is_some_and(|session| session.closing.is_some()) => WriteOutcome::All,
             None => WriteOutcome::CaughtUp,
         }
     }

@@ -4,7 +4,7 @@
 //! ([`Encoding::fill`](super::Encoding::fill)). They have no state; cached messages are in `wire/cached.rs`.
 
 use crate::{
-    fanout::{GapReason, Name, TopicRef},
+    fanout::{Form, GapReason, Name, TopicRef},
     tick::{CustomFields, Fields, Nanos, Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Reference, Stamped},
     wire::{
@@ -33,6 +33,8 @@ pub trait Encoder: 'static {
     const HAS_POSITION: bool = false;
     /// Whether the client answers pings.
     const HAS_PINGS: bool = false;
+    /// Whether the session learns by pings how far its client has read, and sends no further ahead.
+    const HAS_WINDOW: bool = Self::HAS_PINGS;
     /// Whether its WebSocket has permessage-deflate, in both directions.
     const IS_DEFLATED: bool = false;
     /// Whether data has numbers in place of the names of fields, so that the client is told what they mean.
@@ -161,6 +163,7 @@ pub struct Addressed<'a> {
     pub reference: Reference,
     /// Of the subscription.
     pub name: Option<&'a Name>,
+    pub form: Form,
 }
 
 /// A record, or one tick.
@@ -179,6 +182,8 @@ pub struct RecordPart<'a> {
     /// What the record's last tick says of a trade, for an update.
     pub report: Option<&'a TradeReport>,
     pub numbers: Numbers,
+    /// Of a dialect's subscription.
+    pub form: Form,
 }
 
 /// The kind of a message with fields of a record.

@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::encoder::{Addressed, Constant, Encoder, MessageKind, Messages, RecordPart, Shown};
 use crate::{
-    fanout::{GapReason, Name},
+    fanout::{Form, GapReason, Name},
     tick::{Nanos, Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
     wire::{
@@ -149,7 +149,7 @@ pub fn write_snapshot(
     delay_ms: Option<u32>,
     out: &mut Vec<u8>,
 ) {
-    let part = RecordPart { fields, report: None, numbers };
+    let part = RecordPart { fields, report: None, numbers, form: Form::NATIVE };
     let topic = Constant { symbol, reference: crate::topic::Reference::ZERO, delay_ms };
     out.extend_from_slice(beginning(MessageKind::Snapshot));
     Json::part(MessageKind::Snapshot, &topic, &record.into(), &part, out);

@@ -15,6 +15,7 @@ pub mod json;
 pub mod json_deflated;
 #[cfg(test)]
 mod tests;
+pub mod venue;
 
 use binary::Binary;
 use encoder::Encoder;
@@ -22,12 +23,14 @@ use event_stream::EventStream;
 use event_stream_gzip::EventStreamGzip;
 use json::Json;
 use json_deflated::{FULL, JsonDeflated, SMALL};
+use venue::Framed;
 
 use super::{
     CloseReason, Control,
     assembled::Welcome,
     control::NumberedField,
     deflater::{DeflateWindow, Deflater},
+    dialects::binance::messages::BinanceMessages,
     frame_buffers::FrameSize,
     framer::Framer,
 };
@@ -45,9 +48,16 @@ const ENCODINGS: &[EncodingRow] = &[
     EncodingRow::of::<JsonDeflated<SMALL>>(None),
     EncodingRow::of::<Binary>(Some("tickcast.v1.binary")),
     EncodingRow::of::<EventStreamGzip>(None),
+    EncodingRow::of::<Framed<BinanceMessages<BINANCE_ROW, false, false>>>(None),
+    EncodingRow::of::<Framed<BinanceMessages<{ BINANCE_ROW + 1 }, false, true>>>(None),
+    EncodingRow::of::<Framed<BinanceMessages<{ BINANCE_ROW + 2 }, true, false>>>(None),
+    EncodingRow::of::<Framed<BinanceMessages<{ BINANCE_ROW + 3 }, true, true>>>(None),
     #[cfg(test)]
     EncodingRow::of::<tests::tabbed::Tabbed>(Some("tickcast.test.tabbed")),
 ];
+
+/// The first row of Binance: raw, and combined behind it, each with milliseconds and with microseconds.
+const BINANCE_ROW: u8 = 6;
 
 /// How one session's bytes are written: a row of [`ENCODINGS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +74,7 @@ struct EncodingRow {
     subprotocol: Option<&'static str>,
     has_position: bool,
     has_pings: bool,
+    has_window: bool,
     is_deflated: bool,
     has_field_table: bool,
     is_gzip: bool,
@@ -93,6 +104,7 @@ impl EncodingRow {
             subprotocol,
             has_position: E::HAS_POSITION,
             has_pings: E::HAS_PINGS,
+            has_window: E::HAS_WINDOW,
             is_deflated: E::IS_DEFLATED,
             has_field_table: E::HAS_FIELD_TABLE,
             is_gzip: E::IS_GZIP,
@@ -130,6 +142,11 @@ impl Encoding {
     pub const EVENT_STREAM: Encoding = Encoding::of::<EventStream>();
     /// The same, compressed by gzip.
     pub const EVENT_STREAM_GZIP: Encoding = Encoding::of::<EventStreamGzip>();
+    /// Binance's, of a session whose messages name their streams or not, and tell microseconds or not.
+    pub const fn binance(combined: bool, micros: bool) -> Encoding {
+        Encoding::of_row(BINANCE_ROW + 2 * combined as u8 + micros as u8)
+    }
+
     /// Binary messages over WebSocket.
     pub const BINARY: Encoding = Encoding::of::<Binary>();
 
@@ -190,6 +207,11 @@ impl Encoding {
     /// Whether the client answers pings.
     pub fn has_pings(self) -> bool {
         self.row().has_pings
+    }
+
+    /// Whether the session learns by pings how far its client has read.
+    pub fn has_window(self) -> bool {
+        self.row().has_window
     }
 
     /// The numbers of fields that data has in place of their names; empty where it has names.

@@ -5,6 +5,7 @@
 //! events, with a [`DEADLINE`] that only a broken server reaches.
 
 pub mod client;
+mod dialect;
 pub mod http;
 pub mod inflating;
 pub mod metrics;
@@ -24,6 +25,7 @@ use std::{
 };
 
 pub use client::{Client, upgrade};
+pub use dialect::VenueClient;
 pub use http::{Reply, Request};
 pub use inflating::Inflating;
 pub use judge::{

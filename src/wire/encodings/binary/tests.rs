@@ -318,7 +318,7 @@ fn view() -> impl Strategy<Value = View> {
         }),
     ];
     let name = prop::option::weighted(0.2, "[a-zé]{1,16}".prop_map(|name| Name::new(&name).unwrap()));
-    (wanted, name).prop_map(|(wanted, name)| View { wanted, name, numbers: Numbers::Text, reports: true })
+    (wanted, name).prop_map(|(wanted, name)| View { wanted, name, numbers: Numbers::Text, ..View::WHOLE })
 }
 
 fn step() -> impl Strategy<Value = Step> {

@@ -15,13 +15,13 @@ const AS_TEXT: u8 = 31;
 
 /// The decimals of a body, as they are written.
 pub struct Decimals {
-    form: Form,
+    form: ValueForm,
     /// By the discriminants of the fields.
     mantissas: [i64; DECIMAL_FIELDS + 2],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum ValueForm {
     /// From the reference of the topic.
     OfTopic(Reference),
     /// With places of their own, from 0.
@@ -50,7 +50,7 @@ impl Decimals {
     pub fn of(fields: &Fields, set: FieldSet, reference: Reference) -> Self {
         let set = set.intersect(DECIMALS);
         match scaled(fields, set, reference) {
-            Some(mantissas) => Decimals { form: Form::OfTopic(reference), mantissas },
+            Some(mantissas) => Decimals { form: ValueForm::OfTopic(reference), mantissas },
             None => Self::without_reference(fields, set),
         }
     }
@@ -60,30 +60,33 @@ impl Decimals {
     pub fn without_reference(fields: &Fields, set: FieldSet) -> Self {
         let set = set.intersect(DECIMALS);
         if set.is_empty() {
-            return Decimals { form: Form::OfTopic(Reference::ZERO), mantissas: [0; DECIMAL_FIELDS + 2] };
+            return Decimals {
+                form: ValueForm::OfTopic(Reference::ZERO),
+                mantissas: [0; DECIMAL_FIELDS + 2],
+            };
         }
         let places = fewest_places(fields, set);
         let scaled =
             places.and_then(|places| Some((places, scaled(fields, set, Reference::from_zero(places))?)));
         match scaled {
-            Some((places, mantissas)) => Decimals { form: Form::Own(places), mantissas },
-            None => Decimals { form: Form::Wide, mantissas: [0; DECIMAL_FIELDS + 2] },
+            Some((places, mantissas)) => Decimals { form: ValueForm::Own(places), mantissas },
+            None => Decimals { form: ValueForm::Wide, mantissas: [0; DECIMAL_FIELDS + 2] },
         }
     }
 
     /// The byte that says how they are written, where that is not by the reference.
     pub fn places_byte(&self) -> Option<u8> {
         match self.form {
-            Form::OfTopic(_) => None,
-            Form::Own(places) => Some(places.byte()),
-            Form::Wide => Some(WIDE),
+            ValueForm::OfTopic(_) => None,
+            ValueForm::Own(places) => Some(places.byte()),
+            ValueForm::Wide => Some(WIDE),
         }
     }
 
     fn writer(&self) -> DecimalWriter<'_> {
         let Reference { price: base, spread, .. } = match self.form {
-            Form::OfTopic(reference) => reference,
-            Form::Own(_) | Form::Wide => Reference::ZERO,
+            ValueForm::OfTopic(reference) => reference,
+            ValueForm::Own(_) | ValueForm::Wide => Reference::ZERO,
         };
         DecimalWriter { decimals: self, spread: spread.into(), base, has_price: false }
     }
@@ -93,7 +96,7 @@ impl DecimalWriter<'_> {
     /// Appends the value of a field that is set.
     #[inline]
     fn write(&mut self, fields: &Fields, field: Field, out: &mut Vec<u8>) {
-        if self.decimals.form == Form::Wide {
+        if self.decimals.form == ValueForm::Wide {
             return write_wide(fields, field, out);
         }
         let mantissa = self.decimals.mantissas[field as usize];

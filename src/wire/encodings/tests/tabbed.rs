@@ -18,7 +18,7 @@ use crate::{
 pub struct Tabbed;
 
 impl Encoder for Tabbed {
-    const ID: u8 = 6;
+    const ID: u8 = 10;
     type Messages = Self;
 
     fn frame(bytes: &mut Vec<u8>, _: &mut Deflater) -> usize {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::reader::{Fault, Form, Frame, Read, Scale, decimal, scale, unzigzag};
+use super::reader::{Fault, Frame, Read, Scale, ValueForm, decimal, scale, unzigzag};
 use crate::tick::{CustomFields, Field, Nanos};
 
 /// What a client keeps of a connection.
@@ -139,7 +139,7 @@ impl Decoder {
         frame: &mut Frame<'_>,
         message: &mut Map<String, Value>,
     ) -> Read<()> {
-        let mut form = symbol.reference.map_or(Form::None, Form::Scaled);
+        let mut form = symbol.reference.map_or(ValueForm::None, ValueForm::Scaled);
         let mut mask = u128::from(first);
         if first & 0x80 != 0 {
             if first & 0x78 != 0 {
@@ -166,7 +166,7 @@ impl Decoder {
     fn values(
         &self,
         mask: u128,
-        form: Form,
+        form: ValueForm,
         frame: &mut Frame<'_>,
         message: &mut Map<String, Value>,
     ) -> Read<()> {
@@ -175,9 +175,9 @@ impl Decoder {
             let (name, kind) = self.fields.get(&id).ok_or(Fault::UnknownField)?;
             let value = match kind.as_str() {
                 "price" => match form {
-                    Form::None => return Err(Fault::Value),
-                    Form::Wide => frame.general()?,
-                    Form::Scaled(scale) => {
+                    ValueForm::None => return Err(Fault::Value),
+                    ValueForm::Wide => frame.general()?,
+                    ValueForm::Scaled(scale) => {
                         let from = base.unwrap_or(scale.price);
                         let price = from.checked_add(frame.signed()?).ok_or(Fault::Overflow)?;
                         base.get_or_insert(price);
@@ -187,9 +187,9 @@ impl Decoder {
                     }
                 },
                 "size" => match form {
-                    Form::None => return Err(Fault::Value),
-                    Form::Wide => frame.general()?,
-                    Form::Scaled(scale) => {
+                    ValueForm::None => return Err(Fault::Value),
+                    ValueForm::Wide => frame.general()?,
+                    ValueForm::Scaled(scale) => {
                         let size = i64::try_from(frame.varint()?).map_err(|_| Fault::Overflow)?;
                         decimal(i128::from(size), scale.size_places)
                     }
@@ -229,7 +229,7 @@ impl Decoder {
         let mut trade = Map::new();
         if flags & 4 != 0 {
             let mask = inner.mask()?;
-            let form = if mask & 0b11_0000 != 0 { inner.form()? } else { Form::None };
+            let form = if mask & 0b11_0000 != 0 { inner.form()? } else { ValueForm::None };
             self.values(mask, form, &mut inner, &mut trade)?;
         }
         if flags & 8 != 0 {

@@ -45,7 +45,7 @@ pub struct Scale {
 
 /// How the decimals of a body are written.
 #[derive(Clone, Copy)]
-pub enum Form {
+pub enum ValueForm {
     /// They cannot be: the symbol has no reference, and the body no places.
     None,
     Scaled(Scale),
@@ -106,10 +106,10 @@ impl<'a> Frame<'a> {
         String::from_utf8(self.take(length)?.to_vec()).map_err(|_| Fault::Text)
     }
 
-    pub fn form(&mut self) -> Read<Form> {
+    pub fn form(&mut self) -> Read<ValueForm> {
         match self.byte()? {
-            0xFF => Ok(Form::Wide),
-            byte => scale(byte, 0, 0).map(Form::Scaled),
+            0xFF => Ok(ValueForm::Wide),
+            byte => scale(byte, 0, 0).map(ValueForm::Scaled),
         }
     }
 

@@ -1,0 +1,32 @@
+//! Which upgrades are for sessions of dialects: a path that a dialect takes, of those that the service speaks.
+
+use hyper::{Method, Request, Uri};
+
+use super::{failure::Failure, handshake, routes::ROUTES};
+use crate::{
+    session::dialect::spoken::Spoken,
+    wire::{Encoding, dialects::DialectSet},
+};
+
+/// The session of a dialect that a request begins. A path that is a route of our own is a dialect's only for an upgrade.
+pub fn begin<B>(spoken: DialectSet, request: &Request<B>) -> Option<Box<Spoken>> {
+    let is_ours = || ROUTES.iter().any(|(known, _)| *known == request.uri().path());
+    if request.method() != Method::GET || !handshake::is_upgrade(request.headers()) && is_ours() {
+        return None;
+    }
+    of_path(spoken, request.uri())
+}
+
+/// The same by the path alone.
+pub fn of_path(spoken: DialectSet, uri: &Uri) -> Option<Box<Spoken>> {
+    Some(Spoken::new(spoken.begin(uri.path(), uri.query().unwrap_or_default())?))
+}
+
+/// Checks the upgrade of such a session.
+///
+/// # Errors
+/// When it is none.
+pub fn check<B>(request: &Request<B>, spoken: &Spoken) -> Result<handshake::Accepted, Failure> {
+    let encoding: Encoding = spoken.dialect.encoding();
+    handshake::check_dialect(request, encoding)
+}

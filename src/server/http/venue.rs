@@ -1,0 +1,180 @@
+//! Requests of REST that a dialect answers, at the start of its clients. Which there are, and how rows are written, is the
+//! dialect's (`wire/dialects/rest.rs`); here are the symbols, the rights and the pace.
+
+use std::{collections::HashSet, rc::Rc, sync::Arc};
+
+use hyper::StatusCode;
+
+use super::{
+    app::App,
+    bulk,
+    caller::Caller,
+    response::{self, HttpResponse},
+    walk::{Walk, WalkBody},
+};
+use crate::{
+    access::SharedRights,
+    audit::{AuditLog, Via},
+    server::{failure::Failure, shard::Shard},
+    session::node::NodeState,
+    tick::Symbol,
+    topic::Record,
+    wire::dialects::{
+        Moment,
+        rest::{NamedSymbols, RestAnswer, RestRow},
+    },
+};
+
+/// The most symbols that a request may name.
+const NAMED_MAX: usize = 512;
+/// Symbols that are looked up for one piece of a long answer.
+const A_PIECE: usize = 64;
+
+pub fn answer(
+    app: &App,
+    shard: &Rc<Shard>,
+    caller: &Caller,
+    row: &RestRow,
+    query: &str,
+    rights: SharedRights,
+) -> Result<HttpResponse, Failure> {
+    let node = &shard.node;
+    if node.audit.as_deref().is_some_and(AuditLog::refuses) {
+        return Err(Failure::unaudited());
+    }
+    if let Some(audit) = &node.audit {
+        audit.tell_used(node.clock.now(), rights.who(), Via::Rest, 1);
+    }
+    let machine = node.clock.now();
+    let at = Moment { machine, market: node.market.at(machine) };
+    let (head, tail) = match row.answer {
+        RestAnswer::Fixed(write) => return Ok(response::json(write(at))),
+        RestAnswer::Listing { head, tail, .. } => (head(at), tail),
+        RestAnswer::Records { .. } => (String::new(), ""),
+    };
+    let (named, is_one) = match NamedSymbols::of(query) {
+        NamedSymbols::All => {
+            let permit = bulk::permit(&app.bulk, shard, &caller.activity)?;
+            let walk = VenueWalk::new(node, row.answer, at, &rights);
+            let body = WalkBody::new(shard, Box::new(walk), permit).under(rights);
+            return Ok(response::walk(body.between(head.into_bytes(), tail)));
+        }
+        NamedSymbols::One(symbol) => (vec![symbol], true),
+        NamedSymbols::Some(symbols) => (symbols, false),
+    };
+    let found =
+        named.iter().take(NAMED_MAX + 1).map(|text| find(node, text, &rights)).collect::<Option<Vec<_>>>();
+    let Some(symbols) = found.filter(|found| !found.is_empty() && found.len() <= NAMED_MAX) else {
+        let mut response = response::json(row.no_symbol.to_owned());
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        return Ok(response);
+    };
+    let mut out = head.into_bytes();
+    let begin = out.len();
+    write_rows(node, row.answer, at, &rights, &symbols, RowsOf::Named, &mut out);
+    let is_object = is_one && matches!(row.answer, RestAnswer::Records { .. });
+    if is_object {
+        out.remove(begin);
+    } else {
+        out[begin] = b'[';
+        out.push(b']');
+    }
+    out.extend_from_slice(tail.as_bytes());
+    Ok(response::whole("application/json", out.into()))
+}
+
+/// The symbol that a text names in any case of its letters, if it may be read.
+fn find(node: &NodeState, text: &str, rights: &SharedRights) -> Option<Symbol> {
+    let spelled = [text.to_ascii_uppercase(), text.to_owned(), text.to_ascii_lowercase()];
+    let symbols = spelled.iter().filter_map(|text| Symbol::new(text).ok());
+    symbols.filter(|symbol| rights.may_read(symbol)).find(|symbol| node.ingest.is_known(symbol))
+}
+
+/// Whether a symbol without a tick has a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RowsOf {
+    Named,
+    All,
+}
+
+/// Appends a row for each symbol, with a comma before it.
+fn write_rows(
+    node: &NodeState,
+    answer: RestAnswer,
+    at: Moment,
+    rights: &SharedRights,
+    symbols: &[Symbol],
+    rows: RowsOf,
+    out: &mut Vec<u8>,
+) {
+    match answer {
+        RestAnswer::Fixed(_) => {}
+        RestAnswer::Listing { row, .. } => {
+            for symbol in symbols {
+                out.push(b',');
+                row(symbol, out);
+            }
+        }
+        RestAnswer::Records { row } => {
+            let mut shown = Vec::new();
+            let nothing = Record::default();
+            for (symbol, image) in symbols.iter().zip(node.ingest.records(symbols)) {
+                let record = image.map(|image| image.record).filter(|record| record.seq > 0);
+                if record.is_none() && rows == RowsOf::All {
+                    continue;
+                }
+                shown.extend(record.is_some().then_some(symbol));
+                out.push(b',');
+                row(symbol, record.as_ref().unwrap_or(&nothing), at, out);
+            }
+            if let Some(audit) = &node.audit {
+                audit.tell_received(node.clock.now(), &rights.who(), Via::Rest, false, shown.into_iter());
+            }
+        }
+    }
+}
+
+/// Every symbol: those that feeds declare, and then those that have ticked.
+struct VenueWalk {
+    node: Arc<NodeState>,
+    answer: RestAnswer,
+    at: Moment,
+    rights: SharedRights,
+    declared: std::vec::IntoIter<Symbol>,
+    /// The declared ones, each of which has its row already.
+    seen: HashSet<Symbol>,
+    from: usize,
+    until: usize,
+}
+
+impl VenueWalk {
+    fn new(node: &Arc<NodeState>, answer: RestAnswer, at: Moment, rights: &SharedRights) -> Self {
+        let declared = node.ingest.declared();
+        let seen = declared.iter().cloned().collect();
+        VenueWalk {
+            answer,
+            at,
+            rights: SharedRights::clone(rights),
+            declared: declared.into_iter(),
+            seen,
+            from: 0,
+            until: node.ingest.topics(),
+            node: Arc::clone(node),
+        }
+    }
+}
+
+impl Walk for VenueWalk {
+    fn piece(&mut self, out: &mut Vec<u8>) -> bool {
+        let mut symbols: Vec<Symbol> = self.declared.by_ref().take(A_PIECE).collect();
+        if symbols.is_empty() {
+            let count = A_PIECE.min(self.until - self.from);
+            symbols = self.node.ingest.symbols(self.from, count);
+            self.from += count;
+            symbols.retain(|symbol| !self.seen.contains(symbol));
+        }
+        symbols.retain(|symbol| self.rights.may_read(symbol));
+        write_rows(&self.node, self.answer, self.at, &self.rights, &symbols, RowsOf::All, out);
+        self.declared.len() > 0 || self.from < self.until
+    }
+}

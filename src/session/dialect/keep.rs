@@ -1,0 +1,80 @@
+//! What a venue does by the clock: pings, their deadline, the age of a connection, and what its dialect does itself.
+
+use std::time::Duration;
+
+use crate::{
+    fanout::SessionKey,
+    session::{core::Core, inbound::budget::Bucket, socket::SessionSocket, state::Session, stats::LimitHit},
+    tick::Nanos,
+    wire::{CloseReason, control::millis, dialects::Leaving},
+};
+
+impl<S: SessionSocket> Core<S> {
+    /// Pings when it is time to, and lets the dialect do what it does by the clock. Returns whether there is something to
+    /// write.
+    pub(in crate::session) fn keep_dialect(&mut self, key: SessionKey, now: Nanos) -> bool {
+        let Some(session) = self.session(key) else { return false };
+        if !session.ping_as_venue(now) && session.spoken.is_none() {
+            return false;
+        }
+        let at = self.moment(now);
+        self.tell_dialect(key, |dialect, wishes| dialect.sweep(at, wishes));
+        self.session(key).is_some_and(|session| !session.control.is_empty())
+    }
+
+    /// Counts a message of a dialect's client, of whatever kind. One more than its venue allows closes the session.
+    pub(in crate::session) fn may_say_more(&mut self, key: SessionKey, now: Nanos) -> bool {
+        let most = self.node.limits.dialect_messages_per_second;
+        let spoken = self.session(key).and_then(|session| session.spoken.as_deref_mut());
+        let Some(spoken) = spoken.filter(|_| most > 0) else { return true };
+        let bucket = spoken.messages.get_or_insert_with(|| Bucket::full(most, now));
+        if bucket.take(1, most, most, now) {
+            return true;
+        }
+        self.stats.limits[LimitHit::Commands as usize] += 1;
+        self.close(key, CloseReason::Policy);
+        false
+    }
+
+    /// Tells a dialect that its session will be closed, before what is due is sent.
+    pub(in crate::session) fn tell_leaving(&mut self, key: SessionKey, why: Leaving) {
+        let at = self.moment(self.node.clock.now());
+        self.tell_dialect(key, |dialect, wishes| dialect.leaving(why, at, wishes));
+    }
+}
+
+impl<S> Session<S> {
+    /// Queues a ping at the venue's own times. Returns whether it has.
+    fn ping_as_venue(&mut self, now: Nanos) -> bool {
+        let Some(spoken) = self.spoken.as_deref_mut() else { return false };
+        let Some(every) = spoken.dialect.rules().ping else { return false };
+        if self.blocked || now.since(self.pinged_at) < nanos(every) {
+            return false;
+        }
+        self.pinged_at = now;
+        // A ping that something has come after is answered, or its client is there all the same.
+        let is_answered = spoken.unanswered_since.is_none_or(|since| self.heard_at > since);
+        if is_answered {
+            spoken.unanswered_since = Some(now);
+        }
+        self.encoding().write_ping(&mut self.control);
+        self.control_frames += 1;
+        true
+    }
+
+    /// Why a session of a dialect ends now by its venue's rules.
+    pub(in crate::session) fn ended_by_venue(&self, now: Nanos) -> Option<CloseReason> {
+        let spoken = self.spoken.as_deref()?;
+        let rules = spoken.dialect.rules();
+        let is_old = rules.age_max.is_some_and(|age| now.since(self.opened_at) >= nanos(age));
+        if is_old {
+            return Some(CloseReason::Normal);
+        }
+        let since = spoken.unanswered_since.filter(|since| self.heard_at <= *since)?;
+        (now.since(since) >= nanos(rules.pong)).then_some(CloseReason::PongTimeout)
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    millis(duration).saturating_mul(1_000_000)
+}

@@ -1,0 +1,40 @@
+//! Frames of dialects, once they are filled: the numbers of their messages, frames in which nothing is said, and frames that
+//! miss something. A client that is too slow for a stream of which it must miss nothing is closed, as its venue does.
+//!
+//! Loss: the ticks of a frame that is not sent are recorded as discarded, and those that the ring no longer had as gapped.
+
+use crate::{
+    fanout::{FrameTally, SessionKey},
+    session::{core::Core, socket::SessionSocket, stats::LimitHit},
+    wire::CloseReason,
+};
+
+impl<S: SessionSocket> Core<S> {
+    /// Gives the next frame the number of its first message.
+    pub(in crate::session) fn give_sequence(&mut self, key: SessionKey) {
+        let spoken = self.session(key).and_then(|session| session.spoken.as_deref_mut());
+        let sequence = spoken.and_then(|spoken| spoken.dialect.sequence()).map_or(0, |sequence| *sequence);
+        self.framer.set_sequence(sequence);
+    }
+
+    /// Takes the frame that was just filled. Returns whether there is one to send.
+    pub(in crate::session) fn take_spoken(&mut self, key: SessionKey, tally: &FrameTally) -> bool {
+        if self.framer.has_lost() {
+            self.fanout.interrupted(tally);
+            self.stats.limits[LimitHit::DialectLoss as usize] += 1;
+            self.close(key, CloseReason::Slow);
+            return false;
+        }
+        let next = self.framer.sequence();
+        let spoken = self.session(key).and_then(|session| session.spoken.as_deref_mut());
+        if let Some(sequence) = spoken.and_then(|spoken| spoken.dialect.sequence()) {
+            *sequence = next;
+        }
+        let says_something = self.framer.ready().is_some();
+        if !says_something {
+            // Ticks that its streams have no message for: they are dealt with.
+            self.fanout.accepted(tally);
+        }
+        says_something
+    }
+}

@@ -1,0 +1,67 @@
+//! Symbols that are named in any case of their letters: venues write `btcusdt` and mean `BTCUSDT`.
+//!
+//! Most markets have capitals alone, so only the symbols that have others are kept, by their capitals. Bounds: as many as
+//! the market has.
+
+use std::collections::HashMap;
+
+use crate::tick::{Symbol, SymbolError};
+
+/// The listed symbols with small letters, by their capitals.
+#[derive(Default)]
+pub struct Spellings {
+    /// How many listed symbols were looked at.
+    seen: usize,
+    mixed: HashMap<String, Symbol>,
+}
+
+impl Spellings {
+    /// Looks at the symbols that were listed since the last time. Returns how many.
+    pub fn catch_up(&mut self, listed: &[Symbol]) -> usize {
+        let new = listed.get(self.seen..).unwrap_or_default();
+        for symbol in
+            new.iter().filter(|symbol| symbol.as_str().bytes().any(|byte| byte.is_ascii_lowercase()))
+        {
+            // Of several, the first counts.
+            self.mixed.entry(symbol.as_str().to_ascii_uppercase()).or_insert_with(|| symbol.clone());
+        }
+        self.seen = listed.len();
+        new.len()
+    }
+
+    /// The symbols that this text may name, the likeliest first.
+    ///
+    /// # Errors
+    /// When it is no symbol.
+    pub fn candidates(&self, text: &str) -> Result<Vec<Symbol>, SymbolError> {
+        let upper = text.to_ascii_uppercase();
+        let mixed = self.mixed.get(&upper).cloned();
+        let mut found = vec![Symbol::new(&upper)?];
+        for other in [Symbol::new(text).ok(), mixed, Symbol::new(&text.to_ascii_lowercase()).ok()] {
+            found.extend(other.filter(|other| !found.contains(other)));
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symbol_is_found_in_any_case() {
+        let symbol = |text: &str| Symbol::new(text).unwrap();
+        let mut spellings = Spellings::default();
+        let listed = [symbol("BTCUSDT"), symbol("EthUsdt"), symbol("ETHusdt"), symbol("sol-usd")];
+        assert_eq!(spellings.catch_up(&listed[..2]), 2);
+        assert_eq!(spellings.catch_up(&listed), 2);
+        let candidates = |text: &str| {
+            let found = spellings.candidates(text).unwrap();
+            found.iter().map(|symbol| symbol.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(candidates("btcusdt"), ["BTCUSDT", "btcusdt"]);
+        assert_eq!(candidates("ethusdt"), ["ETHUSDT", "ethusdt", "EthUsdt"]);
+        assert_eq!(candidates("Sol-Usd"), ["SOL-USD", "Sol-Usd", "sol-usd"]);
+        assert!(spellings.candidates("").is_err() && spellings.candidates("a\"b").is_err());
+    }
+}

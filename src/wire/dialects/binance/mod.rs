@@ -1,0 +1,21 @@
+//! Binance spot: market streams over WebSocket (`binance-spot-api-docs`, web-socket-streams.md).
+
+mod address;
+mod conversation;
+pub mod messages;
+mod request;
+#[cfg(test)]
+mod request_tests;
+mod rest;
+mod streams;
+#[cfg(test)]
+mod tests;
+
+use super::{dialect::Dialect, row::DialectRow};
+
+pub const ROW: DialectRow = DialectRow { name: "binance", begin, rest: rest::REST };
+
+fn begin(path: &str, query: &str) -> Option<Box<dyn Dialect>> {
+    let address = address::Address::of(path, query)?;
+    Some(Box::new(conversation::BinanceSession::new(address)))
+}

@@ -1,0 +1,161 @@
+//! [`Dialect`]: one session's conversation in a venue's protocol, and what it may wish for. `session/dialect/` carries the
+//! wishes out.
+//!
+//! Pure: no I/O, no clock, no market. The time is an argument, and what became of wishes is told back.
+//!
+//! Invariants: for each message of the client the wishes are carried out in their order, and the next message is read when
+//! that is done and [`Dialect::carried_out`] has answered.
+
+use std::time::Duration;
+
+use super::stream::{DialectStream, Whose};
+use crate::{
+    access::BearerToken,
+    tick::{Nanos, Symbol},
+    wire::{CloseReason, encodings::Encoding},
+};
+
+/// One session's side of a venue's protocol.
+pub trait Dialect {
+    /// How the session's messages are written, as its request has it.
+    fn encoding(&self) -> Encoding;
+
+    /// When the venue pings and gives up, and what it allows.
+    fn rules(&self) -> Rules;
+
+    /// The number of the next message, in protocols that number all of a session's messages: data moves it on, and so do
+    /// the dialect's own.
+    fn sequence(&mut self) -> Option<&mut u64> {
+        None
+    }
+
+    /// The session has begun: what it is sent unasked, and the subscriptions of its address.
+    fn opened(&mut self, _at: Moment, _wishes: &mut Wishes) {}
+
+    /// The client has sent text.
+    fn text(&mut self, text: &str, at: Moment, wishes: &mut Wishes);
+
+    /// The client has sent a binary message.
+    fn binary(&mut self, _message: &[u8], _at: Moment, wishes: &mut Wishes) {
+        wishes.close(CloseReason::UnsupportedData);
+    }
+
+    /// The wishes of [`Self::opened`], [`Self::text`] or [`Self::binary`] are carried out: what became of each that asked for
+    /// something, in order. Not called where none did. Wishes for more subscriptions are not taken here.
+    fn carried_out(&mut self, _results: &[Carried], _at: Moment, _wishes: &mut Wishes) {}
+
+    /// Some four times a second: heartbeats, and deadlines of the venue's own. Wishes that ask for something are not taken.
+    fn sweep(&mut self, _at: Moment, _wishes: &mut Wishes) {}
+
+    /// The server stops, or the replay is over: said before what is due is sent, and the session closed.
+    fn leaving(&mut self, _why: Leaving, _at: Moment, _wishes: &mut Wishes) {}
+}
+
+/// A moment, by both clocks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    /// The machine's, which deadlines are kept by.
+    pub machine: Nanos,
+    /// The market's, which messages show.
+    pub market: Nanos,
+}
+
+/// Why a session will be closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leaving {
+    /// The server stops.
+    Drain,
+    /// Every feed is a replay that has ended.
+    End,
+}
+
+/// What a venue does with its connections by the clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rules {
+    /// Between two pings of the server; `None` where the venue sends none.
+    pub ping: Option<Duration>,
+    /// A client that has not answered a ping for this long is closed.
+    pub pong: Duration,
+    /// A connection is closed when it is that old.
+    pub age_max: Option<Duration>,
+    /// Whether a client without a token may still send a key ([`Wish::Authenticate`]). Without, its session is refused.
+    pub takes_keys: bool,
+}
+
+/// What a dialect wants done.
+#[derive(Clone, Debug)]
+pub enum Wish {
+    Subscribe(&'static DialectStream, Whose),
+    Unsubscribe(&'static DialectStream, Whose),
+    /// The session gets what the token, or the venue's key, allows.
+    Authenticate(BearerToken),
+    /// The payload of a message.
+    Send(Vec<u8>),
+    /// From now on messages are written so.
+    Encode(Encoding),
+    Close(CloseReason),
+}
+
+/// What a dialect wants done, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes(pub Vec<Wish>);
+
+/// What became of a wish that asked for something.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Carried {
+    /// The symbol as the market spells it, and whether it has a tick or a feed declares it; `None` for every symbol.
+    Subscribed(Option<(Symbol, bool)>),
+    Unsubscribed,
+    Authenticated,
+    Refused(WishRefusal),
+}
+
+/// Why a wish was not carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WishRefusal {
+    /// It is no symbol.
+    BadSymbol,
+    /// The session may not read it, or not all that the stream shows.
+    NotEntitled,
+    /// The session has as many subscriptions as it may have.
+    TooMany,
+    NotSubscribed,
+    BadToken,
+    /// No authentication is configured: whatever key there is, everything may be read.
+    NoAuthentication,
+}
+
+// === impl Wishes ===
+
+impl Wishes {
+    pub fn subscribe(&mut self, kind: &'static DialectStream, whose: Whose) {
+        self.0.push(Wish::Subscribe(kind, whose));
+    }
+
+    pub fn unsubscribe(&mut self, kind: &'static DialectStream, whose: Whose) {
+        self.0.push(Wish::Unsubscribe(kind, whose));
+    }
+
+    pub fn authenticate(&mut self, token: BearerToken) {
+        self.0.push(Wish::Authenticate(token));
+    }
+
+    pub fn send(&mut self, payload: impl Into<Vec<u8>>) {
+        self.0.push(Wish::Send(payload.into()));
+    }
+
+    pub fn encode(&mut self, encoding: Encoding) {
+        self.0.push(Wish::Encode(encoding));
+    }
+
+    pub fn close(&mut self, reason: CloseReason) {
+        self.0.push(Wish::Close(reason));
+    }
+}
+
+impl Wish {
+    /// Whether its result is told.
+    pub fn asks(&self) -> bool {
+        matches!(self, Wish::Subscribe(..) | Wish::Unsubscribe(..) | Wish::Authenticate(_))
+    }
+}

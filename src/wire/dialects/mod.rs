@@ -1,0 +1,169 @@
+//! Dialects: the protocols of venues, as sessions of this service speak them. docs/EXCHANGES.md describes them for clients.
+//!
+//! A dialect is a [`Dialect`] for what its clients say and are answered, and one or more rows in the table of encodings for
+//! its data. `session/dialect/` runs the first, and the fan-out writes by the second. [`DIALECTS`] has them all.
+//!
+//! Pure: no I/O, no session, no market. What is subscribed to is what any session could have.
+
+pub mod assets;
+pub mod binance;
+pub mod dialect;
+pub mod numbers;
+pub mod rest;
+pub mod row;
+pub mod stream;
+pub mod trade;
+
+pub use dialect::{Carried, Dialect, Leaving, Moment, Rules, Wish, WishRefusal, Wishes};
+pub use rest::RestRow;
+pub use row::DialectRow;
+pub use stream::{DialectStream, Whose};
+
+/// Every dialect. A path belongs to the first that takes it.
+pub const DIALECTS: &[DialectRow] = &[binance::ROW];
+
+/// The most dialects that there may be.
+pub const DIALECTS_MAX: usize = 32;
+
+/// The index of a dialect in [`DIALECTS`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct DialectId(u8);
+
+/// The dialects that a service speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DialectSet(u32);
+
+/// What is named as a dialect, and is none.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "`{}` is no dialect; write all, none, or some of {} with commas between",
+    crate::escape::escaped(name),
+    known()
+)]
+pub struct UnknownDialect {
+    pub name: String,
+}
+
+fn known() -> String {
+    DialectId::all().map(DialectId::name).collect::<Vec<_>>().join(", ")
+}
+
+const _: () = assert!(DIALECTS.len() <= DIALECTS_MAX, "a set has a bit for each");
+
+impl DialectId {
+    pub fn all() -> impl Iterator<Item = DialectId> {
+        (0..).map(DialectId).take(DIALECTS.len())
+    }
+
+    pub fn name(self) -> &'static str {
+        DIALECTS[self.index()].name
+    }
+
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl DialectSet {
+    pub const NONE: DialectSet = DialectSet(0);
+    pub const ALL: DialectSet = DialectSet(u32::MAX);
+
+    /// Of a list of names with commas between, or `none`, or `all`.
+    ///
+    /// # Errors
+    /// With the first that is unknown.
+    pub fn parse(text: &str) -> Result<Self, UnknownDialect> {
+        match text.trim() {
+            "none" => return Ok(DialectSet::NONE),
+            "all" => return Ok(DialectSet::ALL),
+            _ => {}
+        }
+        let mut set = DialectSet::NONE;
+        for name in text.split(',').map(str::trim) {
+            let found = DialectId::all().find(|id| id.name() == name);
+            let found = found.ok_or_else(|| UnknownDialect { name: name.to_owned() })?;
+            set.0 |= 1 << found.0;
+        }
+        Ok(if DialectId::all().all(|id| set.contains(id)) { DialectSet::ALL } else { set })
+    }
+
+    /// As [`Self::parse`] reads it.
+    pub fn to_text(self) -> String {
+        match self {
+            DialectSet::NONE => "none".to_owned(),
+            DialectSet::ALL => "all".to_owned(),
+            _ => DialectId::all()
+                .filter(|id| self.contains(*id))
+                .map(DialectId::name)
+                .collect::<Vec<_>>()
+                .join(","),
+        }
+    }
+
+    pub fn contains(self, id: DialectId) -> bool {
+        self.0 & 1 << id.0 != 0
+    }
+
+    /// The request of REST at this path, if one of these dialects answers it.
+    pub fn rest(self, path: &str) -> Option<&'static RestRow> {
+        DialectId::all().filter(|id| self.contains(*id)).find_map(|id| {
+            let own = path.strip_prefix('/').and_then(|path| path.strip_prefix(id.name()));
+            let path = own.filter(|path| path.starts_with('/')).unwrap_or(path);
+            DIALECTS[id.index()].rest.iter().find(|row| row.path == path)
+        })
+    }
+
+    /// The session that an upgrade of this path and query begins, if one of these dialects takes it.
+    pub fn begin(self, path: &str, query: &str) -> Option<(DialectId, Box<dyn Dialect>)> {
+        // Bases that end with a slash are common, and paths that begin with one.
+        let slashes = path.len() - path.trim_start_matches('/').len();
+        let path = &path[slashes.saturating_sub(1)..];
+        DialectId::all()
+            .filter(|id| self.contains(*id))
+            .find_map(|id| Some((id, (DIALECTS[id.index()].begin)(path, query)?)))
+    }
+}
+
+impl Default for DialectSet {
+    fn default() -> Self {
+        DialectSet::ALL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_is_a_list_of_names_or_none_or_all() {
+        let parse = |text: &str| DialectSet::parse(text).unwrap();
+        let binance = DialectId::all().next().unwrap();
+        assert!(parse("all").contains(binance) && parse(" binance ").contains(binance));
+        assert!(!parse("none").contains(binance));
+        assert_eq!(parse("binance,binance"), parse("binance"));
+        for text in ["", "binnance", "binance,", "none,binance"] {
+            assert!(DialectSet::parse(text).is_err_and(|fault| fault.to_string().contains("binance")));
+        }
+        for text in ["all", "none"] {
+            assert_eq!(parse(text).to_text(), text);
+        }
+    }
+
+    #[test]
+    fn a_path_may_begin_with_two_slashes() {
+        for path in ["/ws/a@trade", "//ws/a@trade", "///binance/stream"] {
+            assert!(DialectSet::ALL.begin(path, "").is_some(), "{path}");
+        }
+        for path in ["", "ws", "/", "//", "//v1/stream"] {
+            assert!(DialectSet::parse("binance").unwrap().begin(path, "").is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn names_are_distinct_and_fit_into_paths() {
+        for (index, id) in DialectId::all().enumerate() {
+            assert!(id.name().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", id.name());
+            assert!(DialectId::all().skip(index + 1).all(|other| other.name() != id.name()));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What a venue's streams are here: kinds of subscriptions, as static values.
+
+use std::time::Duration;
+
+use compact_str::CompactString;
+
+use crate::{
+    fanout::{Form, Mode, Name, Spec, View},
+    tick::FieldSet,
+};
+
+/// What a kind of a venue's streams is here: a subscription's options. One static value for each kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DialectStream {
+    /// Tells a session's subscriptions to one symbol apart, and nobody sees it: the characters of a symbol.
+    pub name: &'static str,
+    pub form: Form,
+    pub mode: Mode,
+    /// Some, and never all. A subscription falls behind by ticks that have one of them. Lossless forms are shown these
+    /// alone, conflated forms the whole record.
+    pub fields: FieldSet,
+    /// The least time between two messages.
+    pub interval: Duration,
+    /// Whether it begins with the record as it stands.
+    pub snapshot: bool,
+    /// Whether it is told of trades that do not move the last price, and of cancels and corrections.
+    pub reports: bool,
+}
+
+/// The symbols that a wish is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Whose {
+    /// One, whatever the case of its letters.
+    Symbol(CompactString),
+    /// Every symbol, also those that are listed later.
+    All,
+}
+
+impl DialectStream {
+    pub fn name(&self) -> Option<Name> {
+        Name::new(self.name)
+    }
+
+    /// A subscription's options.
+    pub fn spec(&self) -> Spec {
+        let &DialectStream { form, mode, fields, interval, snapshot, reports, .. } = self;
+        let view = View { wanted: fields.into(), name: self.name(), reports, form, ..View::WHOLE };
+        Spec { mode, interval, view, snapshot }
+    }
+}

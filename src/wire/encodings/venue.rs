@@ -1,0 +1,224 @@
+//! Encodings of dialects: each message of a venue is a WebSocket frame of its own, so that a data frame here is a run of
+//! whole WebSocket frames.
+//!
+//! [`VenueMessages`] is what a venue's messages look like. [`Framed`] makes an [`Encoder`] of it, whose row stands in the
+//! table of encodings. Control messages of our own protocol are not written: what a venue says beside data is the
+//! `Dialect`'s (`wire/dialects/dialect.rs`).
+//!
+//! Invariants: a message without a body is not sent; what is cached of a message depends on its form, its topic and the
+//! ticks that it stands for, and on no session.
+
+use std::marker::PhantomData;
+
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::encoder::{Addressed, Constant, Encoder, HEAD_BYTES, MessageKind, Messages, RecordPart, Shown};
+use crate::{
+    fanout::{Form, GapReason},
+    tick::Nanos,
+    topic::Stamped,
+    wire::{
+        CloseReason, Control,
+        assembled::Welcome,
+        deflater::Deflater,
+        frame_times::{FrameTimes, OpenArray},
+        run::RunParts,
+        websocket,
+    },
+};
+
+/// How a venue's messages of data are written, in one of the ways that its clients can choose.
+pub trait VenueMessages: 'static {
+    /// Its index in the table of encodings.
+    const ID: u8;
+    /// Whether its messages are binary.
+    const IS_BINARY: bool = false;
+
+    /// Appends what all sessions with this encoding share of a message. Nothing when there is nothing to say: the message
+    /// is then not sent. `shown.fields` is the whole record where messages are conflated, and one tick's fields in lossless
+    /// forms; `kind` is [`MessageKind::Snapshot`] for the message that a subscription begins with.
+    fn body(
+        kind: MessageKind,
+        topic: &Constant<'_>,
+        shown: &Shown<'_>,
+        part: &RecordPart<'_>,
+        out: &mut Vec<u8>,
+    );
+
+    /// Whether messages of this form that follow one another are one: what stands before and behind their bodies is then
+    /// written once, and commas in between.
+    fn is_array(_form: Form) -> bool {
+        false
+    }
+
+    /// Appends what stands before the body. `state.sequence` is the session's own number of messages, which one that
+    /// numbers them moves on.
+    fn before(_head: &Addressed<'_>, _shown: &Shown<'_>, _state: &mut FrameTimes, _out: &mut Vec<u8>) {}
+
+    /// Appends what stands behind the body.
+    fn after(_head: &Addressed<'_>, _out: &mut Vec<u8>) {}
+
+    /// Appends the last frame: the venue's code and words for the reason, behind its message of an error if it has one.
+    fn close(reason: CloseReason, out: &mut Vec<u8>);
+}
+
+/// The encoding of a venue's messages.
+pub struct Framed<V>(PhantomData<V>);
+
+/// The kind of frame of a venue's messages.
+const fn opcode<V: VenueMessages>() -> OpCode {
+    OpCode::Data(if V::IS_BINARY { Data::Binary } else { Data::Text })
+}
+
+/// An array that grows beyond this is followed by another.
+const ARRAY_BYTES_MAX: usize = 32 * 1024;
+
+/// Opens the array again that the frame ends with, if it is of this form. Returns where its payload begins.
+fn reopened(form: Form, state: &mut FrameTimes, out: &mut Vec<u8>) -> Option<usize> {
+    let OpenArray { payload, end, closing_bytes, .. } =
+        state.array.take().filter(|array| array.form == form && array.end == out.len())?;
+    if end - payload > ARRAY_BYTES_MAX {
+        return None;
+    }
+    out.truncate(end - closing_bytes);
+    out.push(b',');
+    Some(payload)
+}
+
+/// Ends the message whose payload begins here.
+#[inline]
+fn close_message<V: VenueMessages>(
+    head: &Addressed<'_>,
+    payload: usize,
+    state: &mut FrameTimes,
+    out: &mut Vec<u8>,
+) {
+    let body_end = out.len();
+    V::after(head, out);
+    let (closing_bytes, end) = (out.len() - body_end, out.len());
+    websocket::seal(opcode::<V>(), payload, out);
+    // A header that became shorter has moved everything.
+    let is_open = V::is_array(head.form) && out.len() == end;
+    state.array = is_open.then_some(OpenArray { form: head.form, payload, end, closing_bytes });
+}
+
+impl<V: VenueMessages> Encoder for Framed<V> {
+    const ID: u8 = V::ID;
+    type Messages = Self;
+    const HAS_PINGS: bool = true;
+    /// A venue's pings come at its own times, and there are no others.
+    const HAS_WINDOW: bool = false;
+
+    fn frame(_: &mut Vec<u8>, _: &mut Deflater) -> usize {
+        HEAD_BYTES
+    }
+
+    fn control(_: &Control<'_>, _: &mut Vec<u8>) {}
+
+    fn welcome(_: &Welcome, _: u64, _: &mut Vec<u8>) {}
+
+    fn frame_control(payload: &[u8], out: &mut Vec<u8>, _: &mut Deflater) {
+        websocket::write_frame(opcode::<V>(), payload, out);
+    }
+
+    fn ping(out: &mut Vec<u8>) {
+        websocket::write_ping(out);
+    }
+
+    fn close(reason: CloseReason, out: &mut Vec<u8>) {
+        V::close(reason, out);
+    }
+}
+
+impl<V: VenueMessages> Messages for Framed<V> {
+    const HAS_NUMBERS: bool = false;
+
+    #[inline]
+    fn begin(_: &mut Vec<u8>) {}
+
+    fn sent(_: Nanos, _: &mut Vec<u8>) {}
+
+    #[inline]
+    fn end(_: &mut Vec<u8>) {}
+
+    fn part(
+        kind: MessageKind,
+        topic: &Constant<'_>,
+        shown: &Shown<'_>,
+        part: &RecordPart<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        V::body(kind, topic, shown, part, out);
+    }
+
+    #[inline]
+    fn message(
+        _: MessageKind,
+        head: &Addressed<'_>,
+        shown: &Shown<'_>,
+        _: u64,
+        part: &[u8],
+        times: &mut FrameTimes,
+        out: &mut Vec<u8>,
+    ) {
+        if part.is_empty() {
+            return;
+        }
+        if let Some(payload) = reopened(head.form, times, out) {
+            out.extend_from_slice(part);
+            return close_message::<V>(head, payload, times, out);
+        }
+        let payload = websocket::open(out);
+        V::before(head, shown, times, out);
+        out.extend_from_slice(part);
+        close_message::<V>(head, payload, times, out);
+    }
+
+    fn whole(
+        kind: MessageKind,
+        head: &Addressed<'_>,
+        shown: &Shown<'_>,
+        _: u64,
+        part: &RecordPart<'_>,
+        times: &mut FrameTimes,
+        out: &mut Vec<u8>,
+    ) {
+        if V::is_array(head.form) {
+            let mut body = Vec::new();
+            V::body(kind, &head.constant(), shown, part, &mut body);
+            return Self::message(kind, head, shown, 1, &body, times, out);
+        }
+        let (payload, saved) = (websocket::open(out), *times);
+        V::before(head, shown, times, out);
+        let body = out.len();
+        V::body(kind, &head.constant(), shown, part, out);
+        if out.len() == body {
+            *times = saved;
+            return websocket::unopen(payload, out);
+        }
+        close_message::<V>(head, payload, times, out);
+    }
+
+    fn tick_part(topic: &Constant<'_>, shown: &Shown<'_>, part: &RecordPart<'_>, out: &mut Vec<u8>) {
+        V::body(MessageKind::Update, topic, shown, part, out);
+    }
+
+    fn tick(head: &Addressed<'_>, shown: &Shown<'_>, part: &[u8], times: &mut FrameTimes, out: &mut Vec<u8>) {
+        Self::message(MessageKind::Update, head, shown, 1, part, times, out);
+    }
+
+    fn run(
+        head: &Addressed<'_>,
+        ticks: &[Stamped],
+        parts: RunParts<'_>,
+        times: &mut FrameTimes,
+        out: &mut Vec<u8>,
+    ) {
+        for (tick, part) in ticks.iter().zip(parts.iter()) {
+            Self::tick(head, &tick.into(), part, times, out);
+        }
+    }
+
+    /// No venue has a word for it. Where it matters the session ends (`session/dialect/`).
+    fn gap(_: &Addressed<'_>, _: u64, _: u64, _: GapReason, _: &mut Vec<u8>) {}
+}
