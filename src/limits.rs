@@ -43,6 +43,8 @@ pub struct Limits {
     pub commands_per_second: u32,
     /// Commands of one session at once, after a pause.
     pub commands_burst: u32,
+    /// Messages a second of one client of an exchange's protocol, pings and pongs included; 0: as many as it likes.
+    pub dialect_messages_per_second: u32,
     /// Inbound frames a second of one session, control frames included, sustained.
     pub frames_per_second: u32,
     /// Inbound frames of one session at once, after a pause.
@@ -128,6 +130,7 @@ pub const DEFAULT: Limits = Limits {
     message_bytes: 64 * 1024,
     commands_per_second: 50,
     commands_burst: 200,
+    dialect_messages_per_second: 0,
     frames_per_second: 200,
     frames_burst: 1_000,
     inbound_bytes_per_second: 256 * 1024,

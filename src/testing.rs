@@ -207,14 +207,14 @@ impl TestMarket {
             shards: play.shards,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            dialects: crate::wire::dialects::DialectSet::ALL,
             limits: play.limits,
             fields: play.fields,
             epoch: Some("test".to_owned()),
             auth: AuthSettings::default(),
             log_lines_dropped: Arc::default(),
         })?;
-        let address = service.address;
-        let control = service.replays().next().ok_or(SourceError::NoFile)?;
+        let (address, control) = (service.address, service.replays().next().ok_or(SourceError::NoFile)?);
         Ok(TestMarket { service: Some(service), control, address })
     }
 

@@ -51,6 +51,9 @@ pub struct SettingsArgs {
     /// Let pages of this web origin connect, or of all: *; may be repeated
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
+    /// Speak these protocols of exchanges: all, none, or names with commas between [default: all]
+    #[arg(long, value_name = "LIST")]
+    dialects: Option<String>,
     /// Speak TLS with this certificate, in PEM; may be repeated
     #[arg(long = "tls-cert", value_name = "FILE")]
     tls_certs: Vec<String>,
@@ -135,6 +138,7 @@ impl SettingsArgs {
             log_format: self.log_format.clone(),
             log_level: self.log_level.clone(),
             allowed_origins: self.allowed_origins.clone(),
+            dialects: self.dialects.clone(),
             tls_certs: self.tls_certs.clone(),
             tls_keys: self.tls_keys.clone(),
             tls_client_ca: self.tls_client_ca.clone(),

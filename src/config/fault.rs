@@ -9,6 +9,7 @@ use tickcast::{
     access::{PatternsError, faults::AuthFault, settings::KeySourceError},
     feed::{FeedError, SourceError},
     tick::SymbolError,
+    wire::dialects::UnknownDialect,
 };
 
 use super::{
@@ -68,6 +69,8 @@ pub enum Problem {
     WebOrigin { found: String },
     #[error("`{}` is no address of a proxy; write 10.0.0.7 or 10.0.0.0/8 for X-Forwarded-For, proxy:10.0.0.7 for the PROXY protocol", ShownText(.found))]
     Proxy { found: String },
+    #[error(transparent)]
+    Dialects(UnknownDialect),
     #[error("`{}` is no epoch; write 1 to 32 of A-Z a-z 0-9 . _ -", ShownText(.found))]
     Epoch { found: String },
     #[error("`auth.keys` has `{}`", ShownText(.text))]

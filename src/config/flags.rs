@@ -32,6 +32,8 @@ pub struct Flags {
     pub log_level: Option<String>,
     /// `--allow-origin`, each
     pub allowed_origins: Vec<String>,
+    /// `--dialects`
+    pub dialects: Option<String>,
     /// `--tls-cert`, each
     pub tls_certs: Vec<String>,
     /// `--tls-key`, each
@@ -60,6 +62,7 @@ pub(super) fn read(flags: &Flags) -> Layer {
         one("--log-format", "log.format", &flags.log_format),
         one("--log-level", "log.level", &flags.log_level),
         many("--allow-origin", "allowed_origins", &flags.allowed_origins),
+        one("--dialects", "dialects", &flags.dialects),
         many("--tls-cert", "tls.certs", &flags.tls_certs),
         many("--tls-key", "tls.keys", &flags.tls_keys),
         one("--tls-client-ca", "tls.client_ca", &flags.tls_client_ca),

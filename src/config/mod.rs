@@ -11,6 +11,7 @@ mod auth;
 mod audit_keys;
 mod auth_keys;
 mod change;
+mod dialect_keys;
 mod environment;
 mod epoch_key;
 mod fault;

@@ -6,6 +6,7 @@ use tickcast::{
     audit::OnFailure,
     limits::{self, Limits},
     tick::CustomFields,
+    wire::dialects::DialectSet,
 };
 use tracing::Level;
 
@@ -31,6 +32,8 @@ pub struct Config {
     /// The proxies whose word on their clients' addresses is believed, as texts that
     /// [`tickcast::proxies::TrustedProxy`] reads.
     pub trusted_proxies: Vec<String>,
+    /// The protocols of exchanges that are spoken beside our own.
+    pub dialects: DialectSet,
     /// Files of certificates and of their keys, in the same order; without any, TLS is not spoken.
     pub tls_certs: Vec<String>,
     pub tls_keys: Vec<String>,
@@ -74,6 +77,7 @@ impl Default for Config {
             log_level: Level::INFO,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            dialects: DialectSet::ALL,
             tls_certs: Vec::new(),
             tls_keys: Vec::new(),
             tls_client_ca: String::new(),

@@ -10,7 +10,7 @@ use tickcast::{limits::Limits, web::Allowed};
 use tracing::Level;
 
 use super::{
-    audit_keys, auth_keys, epoch_key,
+    audit_keys, auth_keys, dialect_keys, epoch_key,
     fault::Problem,
     feeds,
     key::{Applies, ConfigKey, Kind},
@@ -132,6 +132,7 @@ keys! {
                   Other clients than browsers are not affected.",
         },
         proxy_keys::TRUSTED,
+        dialect_keys::DIALECTS,
         epoch_key::EPOCH,
         auth_keys::KEYS, auth_keys::AUDIENCE, auth_keys::ISSUER, auth_keys::SESSIONS_OVER, auth_keys::DELAY,
         auth_keys::DELAYED_GRID, auth_keys::PRODUCTS,
@@ -226,6 +227,9 @@ keys! {
         "Commands a second of one session, sustained.";
     count commands_burst (1, 1_000_000),
         "Commands of one session at once, after a quiet time.";
+    count dialect_messages_per_second (0, 1_000_000),
+        "Messages a second of one client of an exchange's protocol, pings and pongs included, after which its exchange closes it: \
+         5 for Binance. 0: it is not closed for that.";
     count frames_per_second (1, 1_000_000),
         "Inbound frames a second of one session, control frames included, sustained.";
     count frames_burst (1, 1_000_000),

@@ -371,6 +371,9 @@ fn a_value_of(key: &ConfigKey, index: Index) -> String {
         }
         Kind::Word { words, .. } => format!("\"{}\"", index.get(words)),
         Kind::Text { .. } if key.name.ends_with("listen") => format!("\"127.0.0.1:{}\"", index.index(65_536)),
+        Kind::Text { .. } if key.name == "dialects" => {
+            format!("{:?}", ["all", "none", "binance"][index.index(3)])
+        }
         Kind::Text { .. } => format!("\"e{}\"", index.index(1000)),
         Kind::List { .. } if key.name == "feeds" => format!("[\"sim?seed={}\", \"push\"]", index.index(1000)),
         Kind::List { .. } if key.name == "auth.keys" => format!("[\"hs256:k{}\"]", index.index(1000)),

@@ -74,7 +74,7 @@ pub enum ClientOrder {
 
 /// The options of a client's subscriptions.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct LoadWish {
     pub mode: Mode,
     pub interval_ms: u32,
 }
@@ -107,7 +107,7 @@ impl Client {
     }
 
     /// The commands that subscribe to everything, or that resume where the last connection ended.
-    pub fn commands(&mut self, symbols: &SymbolTable, wish: &Wish) -> Vec<String> {
+    pub fn commands(&mut self, symbols: &SymbolTable, wish: &LoadWish) -> Vec<String> {
         let subscription = Subscription::new::<String>(wish.mode.clone(), []).interval_ms(wish.interval_ms);
         let asked = self.places.chunks(COMMAND_SYMBOLS_MAX).zip(self.cursors.chunks(COMMAND_SYMBOLS_MAX));
         let commands: Vec<String> = (0..)

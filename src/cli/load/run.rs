@@ -24,7 +24,7 @@ use tokio::{
 use super::{
     args::LoadArgs,
     checks::{self, Compared, LOOK_AGAIN, Reached},
-    client::{Client, ClientOrder, ClientStage, Sampled, Wish},
+    client::{Client, ClientOrder, ClientStage, LoadWish, Sampled},
     hostile::Hostile,
     interrupt::Interrupt,
     ledger::{Law, LawBreach, Ledger},
@@ -137,7 +137,7 @@ impl<'a> LoadRun<'a> {
             endpoint: endpoint.with_encoding(args.encoding.into()),
             encoding: Cell::default(),
             address,
-            wish: Wish { mode: args.mode.name().into(), interval_ms: args.interval_ms },
+            wish: LoadWish { mode: args.mode.name().into(), interval_ms: args.interval_ms },
             receive_buffer_bytes: args.rcvbuf,
             slow_bytes_per_second: args.slow.map(|slow| slow.bytes_per_second),
             clock: Clock::system(),

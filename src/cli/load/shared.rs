@@ -14,7 +14,7 @@ use tickcast::clock::Clock;
 use tickcast_client::{Endpoint, EndpointError, encoding::Encoding};
 use tokio::sync::{Notify, Semaphore};
 
-use super::{client::Wish, ledger::Ledger};
+use super::{client::LoadWish, ledger::Ledger};
 
 /// What all sessions of a run share, on its one thread.
 pub struct LoadShared {
@@ -22,7 +22,7 @@ pub struct LoadShared {
     /// What the server has agreed to; `None` before the first connection.
     pub encoding: Cell<Option<Encoding>>,
     pub address: SocketAddr,
-    pub wish: Wish,
+    pub wish: LoadWish,
     /// `SO_RCVBUF`, if it was set.
     pub receive_buffer_bytes: Option<u32>,
     pub slow_bytes_per_second: Option<NonZeroU32>,

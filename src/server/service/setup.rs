@@ -18,6 +18,7 @@ use crate::{
     limits::Limits,
     server::tls_files::TlsFiles,
     tick::CustomFields,
+    wire::dialects::DialectSet,
 };
 
 /// The settings that the service is started with.
@@ -35,6 +36,8 @@ pub struct Setup {
     pub allowed_origins: Vec<String>,
     /// As [`TrustedProxy`](crate::proxies::TrustedProxy) reads them.
     pub trusted_proxies: Vec<String>,
+    /// The protocols of exchanges that are spoken.
+    pub dialects: DialectSet,
     pub limits: Limits,
     /// Where it is given, TLS is spoken on every listener.
     pub tls: Option<TlsFiles>,

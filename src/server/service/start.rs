@@ -126,8 +126,8 @@ impl Service {
         let node = node.with_push(Arc::new(push)).with_audit(audit);
         let allowed_origins = AllowedOrigins::new(&setup.allowed_origins);
         let server = ServerState::new(Arc::new(node), inboxes.clone(), allowed_origins);
-        let server =
-            ServerState { proxies: Live::new(TrustedProxies::new(&setup.trusted_proxies)), ..server };
+        let proxies = Live::new(TrustedProxies::new(&setup.trusted_proxies));
+        let server = ServerState { proxies, dialects: setup.dialects, ..server };
         #[cfg(feature = "tls")]
         let server = ServerState { tls, key_servers: auth.stats(), ..server };
         let replays = Arc::new(Replays::new(library(setup.recordings)?));
