@@ -20,6 +20,7 @@ mod audited;
 mod client;
 mod corrected;
 mod deadlines;
+mod dialects;
 mod entitled;
 #[path = "../support/judge/mod.rs"]
 #[expect(dead_code, reason = "the integration suite asks more of the judge than the simulation does")]

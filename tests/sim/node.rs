@@ -551,7 +551,7 @@ async fn serve_http(routes: Routes, shard: Rc<Shard<SimSocket>>, mut connection:
     let is_local = sessions::is_local(&shard.server, &request, peer);
     let peer = Peer { address: peer.address, agent, is_local };
     let (encoding, counted) = (accepted.encoding, Some(counted));
-    let new = NewSession { stream, encoding, peer, read_ahead: &read[head_bytes..], counted };
+    let new = NewSession { stream, encoding, spoken: None, peer, read_ahead: &read[head_bytes..], counted };
     let session = new.begin(shard, admission, accepted.head());
     session.await;
 }

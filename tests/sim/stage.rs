@@ -46,6 +46,8 @@ pub enum Heard {
     /// The head of the answer to a request.
     Head(String),
     Message(Message),
+    /// A message of a venue's protocol.
+    Text(String),
     Ping,
     Close(u16),
     /// The connection is over.
@@ -57,6 +59,8 @@ struct Guest {
     link: usize,
     inbound: Vec<u8>,
     is_upgraded: bool,
+    /// It speaks a venue's protocol.
+    is_foreign: bool,
     reads: bool,
     answers_pings: bool,
     is_over: bool,
@@ -141,6 +145,7 @@ impl Stage {
             link,
             inbound: Vec::new(),
             is_upgraded: false,
+            is_foreign: false,
             reads: true,
             answers_pings: true,
             is_over: false,
@@ -157,6 +162,16 @@ impl Stage {
         let (_, head) = self.head(who);
         assert!(head.starts_with("HTTP/1.1 101"), "{head}");
         self.message(who, |message| message.is("welcome"));
+        who
+    }
+
+    /// A WebSocket of a venue's client, at one of the venue's paths.
+    pub fn venue(&mut self, link: &LinkPlan, path: &str) -> Who {
+        let who = self.connect(link);
+        self.clients[who.0].is_foreign = true;
+        self.send(who, UPGRADE.replace("/v1/stream", path).as_bytes());
+        let (_, head) = self.head(who);
+        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
         who
     }
 
@@ -355,6 +370,10 @@ impl Guest {
             match opcode {
                 websocket::TEXT => {
                     let text = String::from_utf8(payload).expect("messages in UTF-8");
+                    if self.is_foreign {
+                        self.heard.push_back((now, Heard::Text(text)));
+                        continue;
+                    }
                     let messages = Message::of_frame(&text).into_iter();
                     self.heard.extend(messages.map(|message| (now, Heard::Message(message))));
                 }
