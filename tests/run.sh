@@ -127,6 +127,8 @@ need 'command -v curl' curl ca-certificates
 need 'python3 -c "import venv, ensurepip"' python3 python3-venv
 need 'command -v npm' nodejs npm
 counted acceptance tests/accept/run.sh
+# Released clients of exchanges, each on a replay.
+counted clients tests/clients/run.sh
 counted dashboard web/build.sh --check
 counted page tests/page/run.sh
 # Boards and alerts, with a real Prometheus.

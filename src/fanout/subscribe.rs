@@ -202,6 +202,26 @@ impl Fanout {
         true
     }
 
+    /// Has a subscription sent the record as it stands, whether it has changed or not. Says whether there is one.
+    pub fn send_again(
+        &mut self,
+        session: SessionKey,
+        symbol: &Symbol,
+        name: Option<&Name>,
+        now: Nanos,
+    ) -> bool {
+        let Some(key) = self.find(session, symbol, name) else { return false };
+        let sub = &self.subs[key as usize];
+        // What waits is sent anyway, and before its first tick there is nothing.
+        if sub.state == SubscriptionState::Idle && self.topics[sub.topic as usize].record.seq > 0 {
+            self.detach(key);
+            self.subs[key as usize].base = Base::Again;
+            self.attach(key);
+            self.make_behind(key, now, now);
+        }
+        true
+    }
+
     /// Ends the intervals of a session's subscriptions now, because it is about to end.
     pub fn flush_intervals(&mut self, session: SessionKey) {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return };

@@ -153,12 +153,14 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     }
 
     fn keep(&mut self, number: usize) {
-        self.frames.keep(number);
+        if !E::IS_NUMBERED {
+            self.frames.keep(number);
+        }
     }
 
     fn repeat(&mut self, number: usize) -> bool {
         let encoding = self.encoding();
-        self.frames.repeat(number, encoding)
+        !E::IS_NUMBERED && self.frames.repeat(number, encoding)
     }
 
     fn snapshot(&mut self, topic: &TopicRef<'_>, view: &View) {

@@ -78,10 +78,17 @@ class Watcher:
             lambda: f"there are {len(self.exchange.trades.get(symbol, []))}",
         )
 
+    def keep_last(self, symbol):
+        """What the client knows last: a ticker that came while nobody waited for it is in its cache alone."""
+        for cache in (self.exchange.tickers, self.exchange.bidsasks):
+            if symbol in cache:
+                self.keep(cache[symbol])
+        return self.quotes.get(symbol, [None])[-1]
+
     async def have_quote(self, symbol, quote):
         await self.until(
             f"the last quote of {symbol}",
-            lambda: self.quotes.get(symbol, [None])[-1] == quote,
+            lambda: self.keep_last(symbol) == quote,
             lambda: f"it has {self.quotes.get(symbol, [None])[-1]}",
         )
 

@@ -15,6 +15,7 @@ bin=${CLIENTS_BIN:-$root/target/debug/tickcast}
 # The cases, and the packages that each needs: a new client is a file beside this one and a line here.
 cases=(
   "main   binance_connector.py"
+  "main   ccxt_binance.py"
   "main   ccxt_coinbase_exchange.py"
   "main   ccxt_coinbase_advanced.py"
   "main   coinbase_advanced.py"

@@ -5,7 +5,7 @@
 use super::{files, read};
 
 /// Files that may, what they may do, and why.
-const EXCEPTIONS: [(&str, &str, &str); 5] = [
+const EXCEPTIONS: [(&str, &str, &str); 6] = [
     (
         "tests/it/harness/mod.rs",
         "sleep(",
@@ -18,6 +18,7 @@ const EXCEPTIONS: [(&str, &str, &str); 5] = [
         "the kernel's timer is what is tested: no sooner than it was set to",
     ),
     ("tests/accept/judge.py", "sleep(", "the same for clients in Python: the one place where they ask again"),
+    ("tests/clients/market.py", "sleep(", "the same for released clients of exchanges"),
     ("tests/accept/thin.py", "sleep(", "the client that reads at a rate, which is the scenario"),
 ];
 /// The rest of the scenarios with real programs, which make load at a rate.

@@ -14,7 +14,9 @@ use crate::{
     wire::{
         ErrorCode, Target,
         control::{Entry, Status},
-        dialects::{Carried, Dialect, DialectStream, Moment, Whose, Wish, WishRefusal, Wishes},
+        dialects::{
+            Carried, Dialect, DialectStream, Moment, NUMBER_PLACE, Whose, Wish, WishRefusal, Wishes, spelling,
+        },
     },
 };
 
@@ -120,11 +122,9 @@ impl<S: SessionSocket> Core<S> {
         now: Nanos,
         units: &mut Units,
     ) -> Option<CurrentWish> {
-        let (kind, whose, command) = match wish {
-            Wish::Subscribe(kind, whose) => {
-                (kind, whose, SymbolsCommand::Subscribe { spec: kind.spec(), resume: None })
-            }
-            Wish::Unsubscribe(kind, whose) => (kind, whose, SymbolsCommand::Unsubscribe),
+        let (kind, whose, is_end) = match wish {
+            Wish::Subscribe(kind, whose) => (kind, whose, false),
+            Wish::Unsubscribe(kind, whose) => (kind, whose, true),
             Wish::Authenticate(token) => {
                 if self.node.authority.is_open() {
                     job.results.push(Carried::Refused(WishRefusal::NoAuthentication));
@@ -144,18 +144,35 @@ impl<S: SessionSocket> Core<S> {
                 return None;
             }
         };
-        let (name, is_end) = (kind.name(), matches!(command, SymbolsCommand::Unsubscribe));
-        let mut targets = vec![self.target(key, whose, name.as_ref(), is_end, units)];
-        while let Some(whose) = take_like(&mut job.left, kind, is_end) {
-            targets.push(self.target(key, whose, name.as_ref(), is_end, units));
+        // Subscriptions of spellings have names of their own.
+        let is_alone = matches!(whose, Whose::Spelled(_));
+        let Some(name) = name_of(kind, &whose) else {
+            job.results.push(Carried::Refused(WishRefusal::Unknown));
+            return None;
+        };
+        let Some(target) = self.target(key, whose, &name, is_end, units) else {
+            job.results.push(Carried::Refused(WishRefusal::Unknown));
+            return None;
+        };
+        let mut targets = vec![target];
+        while let Some(whose) = if is_alone { None } else { take_like(&mut job.left, kind, is_end) } {
+            targets.extend(self.target(key, whose, &name, is_end, units));
         }
-        Some(CurrentWish::Symbols(Box::new(SymbolsJob::new(None, command, name, targets))))
+        let mut spec = kind.spec();
+        spec.view.name = Some(name.clone());
+        let command = if is_end {
+            SymbolsCommand::Unsubscribe
+        } else {
+            SymbolsCommand::Subscribe { spec, resume: None }
+        };
+        Some(CurrentWish::Symbols(Box::new(SymbolsJob::new(None, command, Some(name), targets))))
     }
 
     /// A wish that takes no time.
     fn carry_out_now(&mut self, key: SessionKey, wish: Wish) {
         match wish {
-            Wish::Send(payload) => {
+            Wish::Send(mut payload) => {
+                self.number(key, &mut payload);
                 self.control_payload(key, &payload);
                 self.note_telling(key);
             }
@@ -165,39 +182,85 @@ impl<S: SessionSocket> Core<S> {
                 }
             }
             Wish::Close(reason) => self.close(key, reason),
+            Wish::Repeat(kind, whose) => self.send_again(key, kind, &whose),
             Wish::Subscribe(..) | Wish::Unsubscribe(..) | Wish::Authenticate(_) => {}
         }
     }
 
-    /// The symbol as the market spells it; in capitals when nobody knows it yet.
+    /// Gives a message its number, in protocols that number them.
+    fn number(&mut self, key: SessionKey, payload: &mut Vec<u8>) {
+        let Some(at) = memchr::memchr(NUMBER_PLACE, payload) else { return };
+        let spoken = self.session(key).and_then(|session| session.spoken.as_deref_mut());
+        let Some(sequence) = spoken.and_then(|spoken| spoken.dialect.sequence()) else { return };
+        payload.splice(at..=at, sequence.to_string().into_bytes());
+        *sequence += 1;
+    }
+
+    /// Sends a subscription the record as it stands.
+    fn send_again(&mut self, key: SessionKey, kind: &'static DialectStream, whose: &Whose) {
+        let Some(name) = name_of(kind, whose) else { return };
+        let (text, is_spelling) = match whose {
+            Whose::Spelled(text) => (text, true),
+            Whose::Symbol(text) => (text, false),
+            Whose::All => return,
+        };
+        let market = self.node.market.now();
+        let candidates = self.spellings.of(text, is_spelling).unwrap_or_default();
+        for symbol in &candidates {
+            if self.fanout.send_again(key, symbol, Some(&name), market) {
+                return;
+            }
+        }
+    }
+
+    /// The symbol as the market spells it; in capitals when nobody knows it yet. `None` when a spelling means no symbol of a
+    /// market that knows some.
     fn target(
         &mut self,
         key: SessionKey,
         whose: Whose,
-        name: Option<&Name>,
+        name: &Name,
         is_end: bool,
         units: &mut Units,
-    ) -> Target {
-        let text = match whose {
-            Whose::Symbol(text) => text,
-            Whose::All => return Target::parse("*"),
+    ) -> Option<Target> {
+        let (text, is_spelling) = match whose {
+            Whose::Symbol(text) => (text, false),
+            Whose::Spelled(text) => (text, true),
+            Whose::All => return Some(Target::parse("*")),
         };
         units.spend(CHANGE_UNITS);
         let looked_at = self.spellings.catch_up(self.fanout.listed_symbols());
         units.spend(looked_at / BYTES_A_UNIT);
-        let candidates = match self.spellings.candidates(&text) {
+        let candidates = match self.spellings.of(&text, is_spelling) {
             Ok(candidates) => candidates,
-            Err(fault) => return Target::Bad { text: text.into(), message: fault.to_string() },
+            Err(fault) => return Some(Target::Bad { text: text.into(), message: fault.to_string() }),
         };
         let is_known = |symbol: &&Symbol| {
             if is_end {
-                self.fanout.is_subscribed(key, symbol, name)
+                self.fanout.is_subscribed(key, symbol, Some(name))
             } else {
                 self.fanout.is_listed(symbol) || self.node.ingest.is_known(symbol)
             }
         };
-        let found = candidates.iter().find(is_known).or(candidates.first());
-        found.cloned().map_or_else(|| Target::parse(&text), Target::Name)
+        let mut found = candidates.iter().find(is_known).cloned();
+        if found.is_none() && is_spelling {
+            let declared = self.node.ingest.declared();
+            let knows_some = !declared.is_empty() || !self.fanout.listed_symbols().is_empty();
+            found = declared.into_iter().find(|symbol| spelling::means(&text, symbol.as_str()));
+            if found.is_none() && knows_some && !is_end {
+                return None;
+            }
+        }
+        let found = found.or_else(|| candidates.first().cloned());
+        Some(found.map_or_else(|| Target::parse(&text), Target::Name))
+    }
+}
+
+/// The name of the subscription that a wish is about; `None` when a spelling is too long for one.
+fn name_of(kind: &DialectStream, whose: &Whose) -> Option<Name> {
+    match whose {
+        Whose::Spelled(text) => spelling::named(kind, text),
+        Whose::Symbol(_) | Whose::All => kind.name(),
     }
 }
 

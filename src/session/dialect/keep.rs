@@ -18,7 +18,8 @@ impl<S: SessionSocket> Core<S> {
             return false;
         }
         let at = self.moment(now);
-        self.tell_dialect(key, |dialect, wishes| dialect.sweep(at, wishes));
+        let frames = self.session(key).map_or(0, |session| session.frames_sent);
+        self.tell_dialect(key, |dialect, wishes| dialect.sweep(at, frames, wishes));
         self.session(key).is_some_and(|session| !session.control.is_empty())
     }
 

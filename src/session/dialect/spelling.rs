@@ -1,11 +1,17 @@
-//! Symbols that are named in any case of their letters: venues write `btcusdt` and mean `BTCUSDT`.
+//! Symbols that are named in any case of their letters: venues write `btcusdt` and mean `BTCUSDT`. And those that are
+//! named by a venue's spelling, which has separators where the market has others or none.
 //!
-//! Most markets have capitals alone, so only the symbols that have others are kept, by their capitals. Bounds: as many as
-//! the market has.
+//! Most markets have capitals alone, so only the symbols that have others are kept, by their capitals and by what they are
+//! without separators. Bounds: as many as the market has.
 
 use std::collections::HashMap;
 
-use crate::tick::{Symbol, SymbolError};
+use compact_str::CompactString;
+
+use crate::{
+    tick::{Symbol, SymbolError},
+    wire::dialects::spelling,
+};
 
 /// The listed symbols with small letters, by their capitals.
 #[derive(Default)]
@@ -13,6 +19,8 @@ pub struct Spellings {
     /// How many listed symbols were looked at.
     seen: usize,
     mixed: HashMap<String, Symbol>,
+    /// Those that have separators, or small letters, by what they are without.
+    joined: HashMap<CompactString, Symbol>,
 }
 
 impl Spellings {
@@ -25,8 +33,22 @@ impl Spellings {
             // Of several, the first counts.
             self.mixed.entry(symbol.as_str().to_ascii_uppercase()).or_insert_with(|| symbol.clone());
         }
+        for symbol in new {
+            let joined = spelling::joined(symbol.as_str());
+            if joined != symbol.as_str() {
+                self.joined.entry(joined).or_insert_with(|| symbol.clone());
+            }
+        }
         self.seen = listed.len();
         new.len()
+    }
+
+    /// The symbols that this text may name, or may mean as a spelling.
+    ///
+    /// # Errors
+    /// When it is no symbol.
+    pub fn of(&self, text: &str, is_spelling: bool) -> Result<Vec<Symbol>, SymbolError> {
+        if is_spelling { self.meanings(text) } else { self.candidates(text) }
     }
 
     /// The symbols that this text may name, the likeliest first.
@@ -38,6 +60,19 @@ impl Spellings {
         let mixed = self.mixed.get(&upper).cloned();
         let mut found = vec![Symbol::new(&upper)?];
         for other in [Symbol::new(text).ok(), mixed, Symbol::new(&text.to_ascii_lowercase()).ok()] {
+            found.extend(other.filter(|other| !found.contains(other)));
+        }
+        Ok(found)
+    }
+
+    /// The symbols that a venue's spelling may mean: exactly it, and those that differ in separators and case.
+    ///
+    /// # Errors
+    /// When it is no symbol.
+    pub fn meanings(&self, text: &str) -> Result<Vec<Symbol>, SymbolError> {
+        let joined = spelling::joined(text);
+        let mut found = vec![Symbol::new(text)?];
+        for other in [Symbol::new(&joined).ok(), self.joined.get(&joined).cloned()] {
             found.extend(other.filter(|other| !found.contains(other)));
         }
         Ok(found)
@@ -62,6 +97,13 @@ mod tests {
         assert_eq!(candidates("btcusdt"), ["BTCUSDT", "btcusdt"]);
         assert_eq!(candidates("ethusdt"), ["ETHUSDT", "ethusdt", "EthUsdt"]);
         assert_eq!(candidates("Sol-Usd"), ["SOL-USD", "Sol-Usd", "sol-usd"]);
+        let meanings = |text: &str| {
+            let found = spellings.meanings(text).unwrap();
+            found.iter().map(|symbol| symbol.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(meanings("BTC/USDT"), ["BTC/USDT", "BTCUSDT"]);
+        assert_eq!(meanings("BTCUSDT"), ["BTCUSDT"]);
+        assert_eq!(meanings("SOL/USD"), ["SOL/USD", "SOLUSD", "sol-usd"]);
         assert!(spellings.candidates("").is_err() && spellings.candidates("a\"b").is_err());
     }
 }

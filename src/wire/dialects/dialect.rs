@@ -15,6 +15,9 @@ use crate::{
     wire::{CloseReason, encodings::Encoding},
 };
 
+/// Where a message has its number, which it is given when it is queued: a byte that no text has.
+pub const NUMBER_PLACE: u8 = 0xFF;
+
 /// One session's side of a venue's protocol.
 pub trait Dialect {
     /// How the session's messages are written, as its request has it.
@@ -44,8 +47,9 @@ pub trait Dialect {
     /// something, in order. Not called where none did. Wishes for more subscriptions are not taken here.
     fn carried_out(&mut self, _results: &[Carried], _at: Moment, _wishes: &mut Wishes) {}
 
-    /// Some four times a second: heartbeats, and deadlines of the venue's own. Wishes that ask for something are not taken.
-    fn sweep(&mut self, _at: Moment, _wishes: &mut Wishes) {}
+    /// Some four times a second: heartbeats, and deadlines of the venue's own. `frames`: how many the session was sent so far.
+    /// Wishes that ask for something are not taken.
+    fn sweep(&mut self, _at: Moment, _frames: u64, _wishes: &mut Wishes) {}
 
     /// The server stops, or the replay is over: said before what is due is sent, and the session closed.
     fn leaving(&mut self, _why: Leaving, _at: Moment, _wishes: &mut Wishes) {}
@@ -89,7 +93,9 @@ pub enum Wish {
     Unsubscribe(&'static DialectStream, Whose),
     /// The session gets what the token, or the venue's key, allows.
     Authenticate(BearerToken),
-    /// The payload of a message.
+    /// A subscription that the session has is sent the record as it stands, whether it has changed or not.
+    Repeat(&'static DialectStream, Whose),
+    /// The payload of a message. In protocols that number messages [`NUMBER_PLACE`] stands for its number.
     Send(Vec<u8>),
     /// From now on messages are written so.
     Encode(Encoding),
@@ -115,6 +121,8 @@ pub enum Carried {
 pub enum WishRefusal {
     /// It is no symbol.
     BadSymbol,
+    /// The market knows symbols, and this is none of them.
+    Unknown,
     /// The session may not read it, or not all that the stream shows.
     NotEntitled,
     /// The session has as many subscriptions as it may have.
@@ -134,6 +142,10 @@ impl Wishes {
 
     pub fn unsubscribe(&mut self, kind: &'static DialectStream, whose: Whose) {
         self.0.push(Wish::Unsubscribe(kind, whose));
+    }
+
+    pub fn repeat(&mut self, kind: &'static DialectStream, whose: Whose) {
+        self.0.push(Wish::Repeat(kind, whose));
     }
 
     pub fn authenticate(&mut self, token: BearerToken) {

@@ -7,20 +7,29 @@
 
 pub mod assets;
 pub mod binance;
+pub mod coinbase;
+pub mod coinbase_advanced;
+pub mod coinbase_exchange;
 pub mod dialect;
+pub mod iso;
+pub mod kraken;
 pub mod numbers;
+pub mod percent;
 pub mod rest;
 pub mod row;
+pub mod spelling;
 pub mod stream;
+#[cfg(test)]
+mod testing;
 pub mod trade;
 
-pub use dialect::{Carried, Dialect, Leaving, Moment, Rules, Wish, WishRefusal, Wishes};
+pub use dialect::{Carried, Dialect, Leaving, Moment, NUMBER_PLACE, Rules, Wish, WishRefusal, Wishes};
 pub use rest::RestRow;
 pub use row::DialectRow;
 pub use stream::{DialectStream, Whose};
 
 /// Every dialect. A path belongs to the first that takes it.
-pub const DIALECTS: &[DialectRow] = &[binance::ROW];
+pub const DIALECTS: &[DialectRow] = &[binance::ROW, coinbase::ROW, kraken::ROW];
 
 /// The most dialects that there may be.
 pub const DIALECTS_MAX: usize = 32;

@@ -32,6 +32,9 @@ pub struct DialectStream {
 pub enum Whose {
     /// One, whatever the case of its letters.
     Symbol(CompactString),
+    /// One that this spelling means (`spelling.rs`), in which the client is sent it. Unlike the others it must be known,
+    /// where the market knows any.
+    Spelled(CompactString),
     /// Every symbol, also those that are listed later.
     All,
 }

@@ -35,6 +35,8 @@ pub trait Encoder: 'static {
     const HAS_PINGS: bool = false;
     /// Whether the session learns by pings how far its client has read, and sends no further ahead.
     const HAS_WINDOW: bool = Self::HAS_PINGS;
+    /// Whether messages have the session's own number, so that no two sessions share a frame.
+    const IS_NUMBERED: bool = false;
     /// Whether its WebSocket has permessage-deflate, in both directions.
     const IS_DEFLATED: bool = false;
     /// Whether data has numbers in place of the names of fields, so that the client is told what they mean.

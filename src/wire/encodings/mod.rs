@@ -30,7 +30,10 @@ use super::{
     assembled::Welcome,
     control::NumberedField,
     deflater::{DeflateWindow, Deflater},
-    dialects::binance::messages::BinanceMessages,
+    dialects::{
+        binance::messages::BinanceMessages, coinbase_advanced::messages::AdvancedMessages,
+        coinbase_exchange::messages::ExchangeMessages, kraken::messages::KrakenMessages,
+    },
     frame_buffers::FrameSize,
     framer::Framer,
 };
@@ -52,12 +55,17 @@ const ENCODINGS: &[EncodingRow] = &[
     EncodingRow::of::<Framed<BinanceMessages<{ BINANCE_ROW + 1 }, false, true>>>(None),
     EncodingRow::of::<Framed<BinanceMessages<{ BINANCE_ROW + 2 }, true, false>>>(None),
     EncodingRow::of::<Framed<BinanceMessages<{ BINANCE_ROW + 3 }, true, true>>>(None),
+    EncodingRow::of::<Framed<KrakenMessages<KRAKEN_ROW>>>(None),
+    EncodingRow::of::<Framed<ExchangeMessages<{ KRAKEN_ROW + 1 }>>>(None),
+    EncodingRow::of::<Framed<AdvancedMessages<{ KRAKEN_ROW + 2 }>>>(None),
     #[cfg(test)]
     EncodingRow::of::<tests::tabbed::Tabbed>(Some("tickcast.test.tabbed")),
 ];
 
 /// The first row of Binance: raw, and combined behind it, each with milliseconds and with microseconds.
 const BINANCE_ROW: u8 = 6;
+/// Kraken's; behind it those of Coinbase.
+const KRAKEN_ROW: u8 = BINANCE_ROW + 4;
 
 /// How one session's bytes are written: a row of [`ENCODINGS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -147,6 +155,12 @@ impl Encoding {
         Encoding::of_row(BINANCE_ROW + 2 * combined as u8 + micros as u8)
     }
 
+    /// Kraken's.
+    pub const KRAKEN: Encoding = Encoding::of_row(KRAKEN_ROW);
+    /// Coinbase Exchange's.
+    pub const COINBASE_EXCHANGE: Encoding = Encoding::of_row(KRAKEN_ROW + 1);
+    /// Coinbase Advanced Trade's.
+    pub const COINBASE_ADVANCED: Encoding = Encoding::of_row(KRAKEN_ROW + 2);
     /// Binary messages over WebSocket.
     pub const BINARY: Encoding = Encoding::of::<Binary>();
 

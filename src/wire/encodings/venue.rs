@@ -21,6 +21,7 @@ use crate::{
         CloseReason, Control,
         assembled::Welcome,
         deflater::Deflater,
+        dialects::spelling,
         frame_times::{FrameTimes, OpenArray},
         run::RunParts,
         websocket,
@@ -33,6 +34,10 @@ pub trait VenueMessages: 'static {
     const ID: u8;
     /// Whether its messages are binary.
     const IS_BINARY: bool = false;
+    /// Whether bodies have a place for the symbol, which each client is sent in its own spelling (`wire/dialects/spelling.rs`).
+    const IS_SPELLED: bool = false;
+    /// Whether messages have the session's own number, so that no two sessions share a frame.
+    const IS_NUMBERED: bool = false;
 
     /// Appends what all sessions with this encoding share of a message. Nothing when there is nothing to say: the message
     /// is then not sent. `shown.fields` is the whole record where messages are conflated, and one tick's fields in lossless
@@ -85,6 +90,17 @@ fn reopened(form: Form, state: &mut FrameTimes, out: &mut Vec<u8>) -> Option<usi
     Some(payload)
 }
 
+/// Appends what sessions share of a message, with the symbol as the client spells it where bodies have a place for it.
+#[inline]
+fn write_body<V: VenueMessages>(head: &Addressed<'_>, body: &[u8], out: &mut Vec<u8>) {
+    if V::IS_SPELLED {
+        let spelled = spelling::of_name(head.name).unwrap_or(head.topic.symbol.as_str());
+        spelling::write_spelled(body, spelled, out);
+    } else {
+        out.extend_from_slice(body);
+    }
+}
+
 /// Ends the message whose payload begins here.
 #[inline]
 fn close_message<V: VenueMessages>(
@@ -108,6 +124,7 @@ impl<V: VenueMessages> Encoder for Framed<V> {
     const HAS_PINGS: bool = true;
     /// A venue's pings come at its own times, and there are no others.
     const HAS_WINDOW: bool = false;
+    const IS_NUMBERED: bool = V::IS_NUMBERED;
 
     fn frame(_: &mut Vec<u8>, _: &mut Deflater) -> usize {
         HEAD_BYTES
@@ -165,12 +182,12 @@ impl<V: VenueMessages> Messages for Framed<V> {
             return;
         }
         if let Some(payload) = reopened(head.form, times, out) {
-            out.extend_from_slice(part);
+            write_body::<V>(head, part, out);
             return close_message::<V>(head, payload, times, out);
         }
         let payload = websocket::open(out);
         V::before(head, shown, times, out);
-        out.extend_from_slice(part);
+        write_body::<V>(head, part, out);
         close_message::<V>(head, payload, times, out);
     }
 
@@ -183,7 +200,7 @@ impl<V: VenueMessages> Messages for Framed<V> {
         times: &mut FrameTimes,
         out: &mut Vec<u8>,
     ) {
-        if V::is_array(head.form) {
+        if V::is_array(head.form) || V::IS_SPELLED {
             let mut body = Vec::new();
             V::body(kind, &head.constant(), shown, part, &mut body);
             return Self::message(kind, head, shown, 1, &body, times, out);

@@ -10,6 +10,7 @@ pub mod http;
 pub mod inflating;
 pub mod metrics;
 pub mod raw;
+pub mod recorded;
 pub mod server;
 pub mod socket;
 pub mod sse;

@@ -1,0 +1,63 @@
+//! What each of Advanced Trade's channels is here.
+
+use std::time::Duration;
+
+use crate::{
+    fanout::{Form, Mode},
+    tick::FieldSet,
+    wire::dialects::stream::DialectStream,
+};
+
+/// Each trade, behind a snapshot with the last one before the client came.
+pub static MARKET_TRADES: DialectStream = DialectStream {
+    name: "market_trades",
+    form: Form::lossless(1),
+    mode: Mode::Every,
+    fields: FieldSet::LAST_TRADE,
+    interval: Duration::ZERO,
+    snapshot: true,
+    reports: true,
+};
+pub static TICKER: DialectStream = ticker("ticker", 2, Duration::ZERO);
+pub static TICKER_BATCH: DialectStream = ticker("ticker_batch", 3, BATCHED);
+
+const BATCHED: Duration = Duration::from_secs(5);
+
+const fn ticker(name: &'static str, form: u8, interval: Duration) -> DialectStream {
+    DialectStream {
+        name,
+        form: Form::conflated(form),
+        mode: Mode::Latest,
+        fields: FieldSet::LAST_TRADE,
+        interval,
+        snapshot: true,
+        reports: false,
+    }
+}
+
+/// A channel that is served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AdvancedChannel {
+    /// Of the connection, and of no product.
+    AdvancedHeartbeats,
+    Of(&'static DialectStream),
+}
+
+/// Those of products.
+static SERVED: [&DialectStream; 3] = [&MARKET_TRADES, &TICKER, &TICKER_BATCH];
+
+impl AdvancedChannel {
+    pub fn parse(name: &str) -> Option<AdvancedChannel> {
+        match name {
+            "heartbeats" => Some(AdvancedChannel::AdvancedHeartbeats),
+            _ => SERVED.into_iter().find(|kind| kind.name == name).map(AdvancedChannel::Of),
+        }
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            AdvancedChannel::AdvancedHeartbeats => "heartbeats",
+            AdvancedChannel::Of(kind) => kind.name,
+        }
+    }
+}
