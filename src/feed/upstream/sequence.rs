@@ -21,6 +21,8 @@ pub struct Sequence {
     newest: Option<Nanos>,
     /// The last names, where they have no order.
     names: VecDeque<u64>,
+    /// The link is new, and named ticks from before this time are repetitions: their names may be forgotten.
+    repeats_before: Option<Nanos>,
     /// Ticks that run ahead, by their numbers.
     held: Vec<(u64, Tick)>,
     held_since: Nanos,
@@ -44,7 +46,9 @@ pub struct SequenceCounts {
 /// How long a tick waits for those before it.
 pub const HOLD: Duration = Duration::from_millis(250);
 const HELD_MAX: usize = 256;
-const NAMES_MAX: usize = 256;
+const NAMES_MAX: usize = 1_024;
+/// How much older than the newest tick a named one may be behind a reconnect, when its name is not known.
+const NAMED_LATE: Duration = Duration::from_secs(2);
 /// So many repetitions in a row are numbering that began again.
 const REPEATED_MAX: u32 = 128;
 
@@ -56,15 +60,15 @@ impl Sequence {
         let VenueTick { tick, number, .. } = tick;
         match number {
             Number::None => out.push(tick),
+            Number::Named(name) if self.names.contains(&name) || self.is_before_renewal(&tick) => {
+                counts.duplicates += 1;
+            }
             Number::Named(name) => {
-                if self.names.contains(&name) {
-                    counts.duplicates += 1;
-                    return;
-                }
                 if self.names.len() >= NAMES_MAX {
                     self.names.pop_front();
                 }
                 self.names.push_back(name);
+                self.newest = self.newest.max(tick.ts);
                 out.push(tick);
             }
             Number::Rising(number) => {
@@ -151,6 +155,18 @@ impl Sequence {
     pub fn renewed(&mut self) {
         self.is_fresh = true;
         self.repeated = 0;
+        self.repeats_before =
+            self.newest.map(|newest| Nanos(newest.0.saturating_sub(NAMED_LATE.as_nanos() as i64)));
+    }
+
+    /// Whether a named tick is one that a new link repeats, by its time. A tick that is not as old ends the repetitions.
+    fn is_before_renewal(&mut self, tick: &Tick) -> bool {
+        let (Some(before), Some(ts)) = (self.repeats_before, tick.ts) else { return false };
+        let is_before = ts < before;
+        if !is_before && self.newest.is_none_or(|newest| ts > newest) {
+            self.repeats_before = None;
+        }
+        is_before
     }
 
     /// Whether this number, or one after it, was delivered.

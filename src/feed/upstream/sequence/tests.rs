@@ -141,3 +141,23 @@ fn names_are_delivered_once() {
     assert_eq!([named(5), named(3), named(5), named(4)].concat(), [5, 3, 4]);
     assert_eq!(counts.duplicates, 1);
 }
+
+/// A venue without numbers that sends its whole day again behind a reconnect, which is more than names are kept.
+#[test]
+fn a_day_of_named_ticks_that_is_sent_again_counts_once() {
+    const DAY: u64 = 3 * NAMES_MAX as u64;
+    let named = |number: u64| Number::Named(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let (mut sequence, mut counts, mut out) = (Sequence::default(), SequenceCounts::default(), Vec::new());
+    for number in 0..DAY {
+        out.extend(offer(&mut sequence, 0, named(number), tick(number), &mut counts));
+    }
+    sequence.renewed();
+    for number in 0..DAY + 10 {
+        out.extend(offer(&mut sequence, 0, named(number), tick(number), &mut counts));
+    }
+    // The link is old now: a late trade is one.
+    out.extend(offer(&mut sequence, 0, Number::Named(7), tick(3), &mut counts));
+    let expected: Vec<_> = (0..DAY + 10).chain([3]).collect();
+    assert_eq!(out, expected);
+    assert_eq!(counts, SequenceCounts { duplicates: DAY, ..SequenceCounts::default() });
+}
