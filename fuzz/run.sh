@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the fuzz targets one after another, each for some seconds, from the samples in tests/formats and what
 # lies in fuzz/seeds/TARGET. All are decoders of recordings, but for `client_binary`, the client's decoder of
-# frames, and `token`, all that is read of tokens, keys and lists.
+# frames, `token`, all that is read of tokens, keys and lists, and `venues`, the conversations with live venues.
 #
 #   fuzz/run.sh [SECONDS [TARGET…]]     60 seconds and all targets, when nothing else is said
 #
@@ -29,7 +29,7 @@ seeds() {
     binance_agg_trades) echo ETHUSDT-aggTrades-2024-01-01.csv ;;
     binance_book_ticker) echo BTCUSD_PERP-bookTicker-2024-01-01.csv ;;
     capture) echo capture.txt ;;
-    streams) echo streams.txt ;;
+    streams | venues) echo streams.txt ;;
     lean_trade) echo 20131009_ibm_trade_tick.csv ;;
     lean_quote) echo 20131009_ibm_quote_tick.csv ;;
     lean_tick_trade) echo 20180816_btcusd_tick_trade.csv ;;

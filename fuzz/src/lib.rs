@@ -1,9 +1,18 @@
 //! What every fuzz target does: decodes bytes whole and cut, and compares.
 //!
 //! A decoder must not panic, must not depend on how its input was cut, and must account for what it was given in bounded
-//! messages.
+//! messages. A conversation with a venue must not panic, and what it sends and says must be bounded.
 
-use tickcast::feed::formats::{Format, Hints, DecoderOutput};
+use std::sync::Arc;
+
+use tickcast::{
+    feed::{
+        formats::{DecoderOutput, Format, Hints},
+        source::{Source, SourceKind},
+        upstream::venue::{Dialer, Note, Reaction, Stream, StreamGroup},
+    },
+    tick::{CustomFields, Nanos},
+};
 
 /// Short, so that a fuzzer finds the limit.
 const LINE_BYTES_MAX: usize = 512;
@@ -33,4 +42,59 @@ fn decode(format: Format, file: &str, bytes: &[u8], chunk: usize) -> DecoderOutp
     }
     decoder.finish(&mut out);
     out
+}
+
+/// The venues' feeds, each with a symbol of its own.
+const FEEDS: [(&str, &str); 9] = [
+    ("binance?symbols=BTCUSDT", "BTCUSDT"),
+    ("binance-usdm?symbols=BTCUSDT", "BTCUSDT"),
+    ("bybit?symbols=BTCUSDT", "BTCUSDT"),
+    ("coinbase?symbols=BTC-USD", "BTC-USD"),
+    ("hyperliquid?symbols=SOL", "SOL"),
+    ("kraken?symbols=BTC/USD", "BTC/USD"),
+    ("okx?symbols=BTC-USDT", "BTC-USDT"),
+    ("alpaca?symbols=AAPL&key_file=KEY&secret_file=KEY", "AAPL"),
+    ("massive?symbols=MSFT&key_file=KEY", "MSFT"),
+];
+const MESSAGES_MAX: usize = 64;
+
+/// Says `data` to the conversation that its first byte chooses, a message a line: binary when it begins with a zero.
+pub fn converse(data: &[u8]) {
+    let Some((&which, bytes)) = data.split_first() else { return };
+    let (feed, symbol) = FEEDS[usize::from(which) % FEEDS.len()];
+    let dialer = dialer(feed);
+    let streams = dialer.kinds().iter().map(|kind| Stream::new(symbol, *kind)).collect();
+    let group = StreamGroup { channel: dialer.channel(dialer.kinds()[0]), streams };
+    let mut conversation = dialer.connect(&group, &CustomFields::none());
+    let mut out = Reaction::default();
+    conversation.opened(Nanos(0), &mut out);
+    for (at, line) in bytes.split(|byte| *byte == b'\n').take(MESSAGES_MAX).enumerate() {
+        out.clear();
+        let now = Nanos(at as i64 * 1_000_000_000);
+        match line.split_first() {
+            Some((0, message)) => conversation.binary(now, &mut message.to_vec(), &mut out),
+            _ => conversation.text(now, &mut line.to_vec(), &mut out),
+        }
+        if conversation.due().is_some_and(|due| due <= now) {
+            conversation.wake(now, &mut out);
+        }
+        // A message is at most so many trades, and asks for what there is to be asked for again.
+        assert!(out.ticks.len() <= line.len() && out.sends.len() <= 8 && out.notes.len() <= line.len() + 8);
+        for note in &out.notes {
+            if let Note::Reject { why, .. } | Note::Refused { why, .. } | Note::Gap { why } = note {
+                assert!(why.chars().count() <= 2 * MESSAGE_CHARS_MAX, "{why}");
+            }
+        }
+    }
+}
+
+fn dialer(feed: &str) -> Arc<dyn Dialer> {
+    let key = std::env::temp_dir().join(format!("tickcast-fuzz-key-{}", std::process::id()));
+    if !key.exists() {
+        std::fs::write(&key, "key").expect("a file");
+    }
+    let feed = feed.replace("KEY", &key.display().to_string());
+    let source = Source::parse(&feed).expect("a feed");
+    let SourceKind::Upstream(config) = source.kind else { panic!("{feed} is a venue") };
+    config.dialer
 }
