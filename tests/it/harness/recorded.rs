@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::Server;
+use super::{Server, eventually};
 
 /// The symbols, as the recording has them.
 pub const SYMBOLS: [&str; 2] = ["BTCUSDT", "ETHUSDT"];
@@ -101,6 +101,12 @@ impl RecordedTrade {
         humantime::format_rfc3339_micros(std::time::UNIX_EPOCH + std::time::Duration::from_micros(self.ts))
             .to_string()
     }
+}
+
+/// Waits until a replay has played all that it has, whoever reads it.
+pub async fn played(server: &Server) {
+    eventually("the end of the replay", async || server.get("/v1/replay").await.json()["ended"] == true)
+        .await;
 }
 
 /// A text of digits as a number of JSON.
