@@ -22,6 +22,7 @@ cases=(
   "main   ccxt_kraken.py"
   "kraken kraken_sdk.py"
   "main   ccxt_javascript.py"
+  "main   nautilus_tardis.py"
 )
 
 # python_of SET: the Python that has the packages of a set, installed when they have changed.

@@ -135,35 +135,52 @@ async fn one_object_or_several_select_and_are_merged() {
     assert_eq!(lines(&server, &narrow).await.body, expected);
 }
 
+/// A trade and a quote in turn, of one symbol.
+fn recorded(symbol: &str, records: u64) -> String {
+    let record = |at: u64| {
+        let values = match at % 2 {
+            0 => format!("\"last\":{at}.5,\"last_size\":{at}"),
+            _ => format!("\"bid\":{at},\"bid_size\":1,\"ask\":{at}.25,\"ask_size\":2"),
+        };
+        format!("{{\"symbol\":\"{symbol}\",\"rx\":{},{values}}}\n", 1_742_944_020_000_000 + 1_000 * at)
+    };
+    (0..records).map(record).collect()
+}
+
 #[tokio::test]
 async fn a_hundred_at_once_are_each_given_what_one_alone_is_given() {
     const AT_ONCE: usize = 100;
-    let server = Server::patient().start().await;
-    let minute = |minute: usize| {
+    // More than a connection, and what waits for it, holds.
+    const RECORDS: u64 = 3_000;
+    let exchanges = ["kraken", "coinbase", "okx", "bybit"];
+    let files = Files::new("tardis-hundred");
+    let folder = files.path("");
+    let folder = folder.trim_end_matches('/');
+    for (exchange, symbol) in exchanges.into_iter().zip(["A", "B", "C", "D"]) {
+        fs::write(format!("{folder}/{exchange}-1.ndjson"), recorded(symbol, RECORDS)).expect("a file");
+    }
+    let server = Server::patient().args(&["--recordings", folder]).start().await;
+    let asked = |at: usize| {
         let mut options = everything();
-        (options["from"], options["to"]) = (
-            json!(format!("2025-03-25T23:{:02}:00Z", 7 + minute)),
-            json!(format!("2025-03-25T23:{:02}:00Z", 8 + minute)),
-        );
+        options["exchange"] = json!(exchanges[at]);
         options
     };
     let mut alone = Vec::new();
-    for at in 0..4 {
-        alone.push(lines(&server, &minute(at)).await.body);
+    for at in 0..exchanges.len() {
+        alone.push(lines(&server, &asked(at)).await.body);
+        assert_eq!(alone[at].lines().count() as u64, RECORDS);
     }
-    assert!(alone.iter().all(|text| text.len() > 200_000));
     // All are open, and none is read, before the first is.
     let mut clients = Vec::new();
-    for at in 0..AT_ONCE {
-        let small = 4 * 1024;
-        clients.push((at % 4, open_with_window(&server, &socket_path(&minute(at % 4)), small).await));
+    for at in (0..AT_ONCE).map(|number| number % exchanges.len()) {
+        clients.push((at, open_with_window(&server, &socket_path(&asked(at)), 4 * 1024).await));
     }
     server.until_metrics("all replays", |metrics| metrics.sum("tickcast_replays") == AT_ONCE as u64).await;
     let readers =
         clients.into_iter().map(|(at, mut client)| async move { (at, read_all(&mut client).await) });
     for (at, (text, code, _)) in futures_util::future::join_all(readers).await {
         assert_eq!(code, 1000);
-        assert!(text == alone[at], "a replay of minute {at} differs from what one alone is given");
+        assert!(text == alone[at], "a replay of {} differs from what one alone is given", exchanges[at]);
     }
     server.until_metrics("no replay", |metrics| metrics.sum("tickcast_replays") == 0).await;
 }
