@@ -14,6 +14,7 @@ use std::{
 use tickcast::{
     feed::{
         FeedError, Source,
+        crowded::crowds,
         recording::{self, Block, RecordReader, RecordingInput},
         source::SourceKind,
     },
@@ -28,7 +29,7 @@ use crate::{
 /// What a check found.
 enum CheckOutcome {
     Faulty(ConfigFaults),
-    Valid { in_force: Box<InForce>, warning: Option<open_files::TooFew> },
+    Valid { in_force: Box<InForce>, warnings: Vec<String> },
 }
 
 /// Every key with its value, as TOML, and where it was set unless it has its default.
@@ -40,8 +41,8 @@ pub fn run(args: &SettingsArgs) -> ExitCode {
             complain(faults);
             return ExitCode::FAILURE;
         }
-        CheckOutcome::Valid { in_force, warning } => {
-            if let Some(warning) = warning {
+        CheckOutcome::Valid { in_force, warnings } => {
+            for warning in warnings {
                 complain(format_args!("warning: {warning}\n"));
             }
             in_force.to_string()
@@ -66,8 +67,13 @@ fn check(mut gathered: Gathered, open_files_max: u64) -> CheckOutcome {
     if !gathered.faults.is_empty() {
         return CheckOutcome::Faulty(ConfigFaults(gathered.faults));
     }
-    let warning = open_files::check(&gathered.config, open_files_max).err();
-    CheckOutcome::Valid { in_force: Box::new(InForce(gathered)), warning }
+    let files = open_files::check(&gathered.config, open_files_max).err();
+    let feeds: Vec<Source> =
+        gathered.config.feeds.iter().filter_map(|text| Source::parse(text).ok()).collect();
+    let crowds = crowds(&feeds);
+    let warnings =
+        files.iter().map(ToString::to_string).chain(crowds.iter().map(ToString::to_string)).collect();
+    CheckOutcome::Valid { in_force: Box::new(InForce(gathered)), warnings }
 }
 
 /// Files of keys and lists that are missing or wrong. Key servers are not asked: a service starts without them.

@@ -9,6 +9,7 @@
 pub mod bundled;
 mod complaints;
 pub mod conditions;
+pub mod crowded;
 mod error;
 pub mod formats;
 mod handler;

@@ -89,11 +89,13 @@ pub struct SymbolState {
 }
 
 /// The connections of a feed to a venue: counts since the start, except where it says now.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct FeedLinks {
     /// Connections that are open now, and how many there should be.
     pub open: usize,
     pub wanted: usize,
+    /// Why none is open; `None` while one is, or the first is being made.
+    pub why_dark: Option<Arc<str>>,
     pub reconnects: u64,
     pub messages: u64,
     /// Ticks that came twice and were dropped.

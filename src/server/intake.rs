@@ -30,6 +30,8 @@ pub struct FeedStatus {
     pub name: String,
     pub id: FeedId,
     pub kind: FeedKind,
+    /// As in `--feed`, such as `binance` or `replay`.
+    pub source: &'static str,
     /// Its handle, when it is a replay.
     pub replay: Option<Arc<ReplayControl>>,
     /// Its handle, when it is from a venue.
@@ -93,6 +95,7 @@ impl FeedStatus {
             name,
             id,
             kind,
+            source: "push",
             replay,
             upstream: None,
             ingested: AtomicU64::new(0),
@@ -122,6 +125,10 @@ impl FeedStatus {
         Some(self.last.load(Ordering::Relaxed)).filter(|&last| last != 0).map(Nanos)
     }
 
+    pub fn set_last(&self, now: Nanos) {
+        self.last.store(now.0, Ordering::Relaxed);
+    }
+
     /// The condition of its connections.
     pub fn links(&self) -> Option<Arc<FeedLinks>> {
         self.links.load_full()
@@ -143,6 +150,11 @@ impl FeedStatus {
         }
     }
 
+    /// Why it has no connection to its venue; `None` while it has one, or has not tried.
+    pub fn why_dark(&self) -> Option<Arc<str>> {
+        self.links()?.why_dark.clone()
+    }
+
     /// Whether it should give ticks by itself and has given none yet.
     pub fn is_awaited(&self) -> bool {
         self.kind == FeedKind::Expected && self.last().is_none() && *self.condition() == Condition::Running
@@ -156,7 +168,7 @@ impl FeedSink {
         }
         if taken > 0 {
             self.status.ingested.fetch_add(taken as u64, Ordering::Relaxed);
-            self.status.last.store(now.0, Ordering::Relaxed);
+            self.status.set_last(now);
         }
     }
 }
@@ -201,7 +213,7 @@ impl Sink for FeedSink {
     }
 
     fn links(&mut self, links: &FeedLinks) {
-        self.status.links.store(Some(Arc::new(*links)));
+        self.status.links.store(Some(Arc::new(links.clone())));
         self.status.reconnects.store(links.reconnects, Ordering::Relaxed);
     }
 

@@ -12,7 +12,7 @@ pub const PROBE_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 pub const HEADERS_MAX: usize = 64;
 
 /// The routes: path and methods.
-pub const ROUTES: [(&str, &[Method]); 25] = [
+pub const ROUTES: [(&str, &[Method]); 26] = [
     ("/", &[Method::GET, Method::HEAD]),
     ("/assets/app.css", &[Method::GET, Method::HEAD]),
     ("/assets/app.js", &[Method::GET, Method::HEAD]),
@@ -23,6 +23,7 @@ pub const ROUTES: [(&str, &[Method]); 25] = [
     ("/readyz", &[Method::GET, Method::HEAD]),
     ("/v1/stream", &[Method::GET]),
     ("/v1/sse", &[Method::GET]),
+    ("/v1/feeds", &[Method::GET, Method::HEAD]),
     ("/v1/symbols", &[Method::GET, Method::HEAD]),
     ("/v1/snapshot", &[Method::GET, Method::HEAD, Method::POST]),
     ("/v1/publish", &[Method::POST]),

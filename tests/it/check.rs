@@ -278,3 +278,22 @@ fn nobody_reading_is_no_reason_to_panic() {
         assert!(matches!(code, Some(0 | 1)), "{arguments:?}: {code:?}");
     }
 }
+
+#[test]
+fn more_connections_than_a_venue_allows_are_told_and_no_fault() {
+    let feeds =
+        ["--feed", "alpaca?symbols=AAPL&source=iex", "--feed", "alpaca?symbols=MSFT&source=iex&name=other"];
+    let check = |feeds: &[&str]| {
+        let arguments = [&["check"], feeds].concat();
+        let run = tickcast(&arguments).variable("APCA_API_KEY_ID", "key");
+        run.variable("APCA_API_SECRET_KEY", "secret").ended()
+    };
+    let one = check(&feeds[..2]);
+    assert_eq!((one.code, one.stderr.as_str()), (Some(0), ""));
+    let two = check(&feeds);
+    let told = "alpaca allows 1 connections of an account, and 2 are needed (feeds alpaca, other)";
+    assert!(two.code == Some(0) && two.stderr.contains(told), "{}", two.stderr);
+    let wrong = tickcast(&["check", "--feed", "binance?symbols=A&ca=/no/such/file.pem"]).ended();
+    assert_eq!(wrong.code, Some(1));
+    assert!(wrong.stderr.contains("option ca: cannot read /no/such/file.pem"), "{}", wrong.stderr);
+}

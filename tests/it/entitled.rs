@@ -331,6 +331,7 @@ async fn requests_are_answered_as_far_as_their_token_goes() {
     for path in [
         "/metrics",
         "/debug/slow",
+        "/v1/feeds",
         "/v1/symbols",
         "/v1/snapshot?symbols=A",
         "/v1/sse?symbols=A",
@@ -345,6 +346,10 @@ async fn requests_are_answered_as_far_as_their_token_goes() {
     {
         assert_eq!(guarded.get(path, Some(&reader)).await.expect_error(403), "not_entitled", "{path}");
     }
+    let publisher = token(&json!({"publish": ["A"]}), &json!({}));
+    assert_eq!(guarded.get("/v1/feeds", Some(&publisher)).await.expect_error(403), "not_entitled");
+    let feeds = guarded.get("/v1/feeds", Some(&reader)).await.json();
+    assert_eq!((&feeds[0]["name"], &feeds[0]["ingested"]), (&json!("push"), &json!(2)), "{feeds}");
     let symbols = guarded.get(&format!("/v1/symbols?token={reader}"), None).await.json();
     assert_eq!(symbols.as_array().map(Vec::len), Some(1), "{symbols}");
     for path in ["/v1/snapshot?symbols=A,B", "/v1/snapshot?symbols=*"] {

@@ -65,4 +65,5 @@ mod upgrade;
 mod users;
 mod venues;
 mod upstream;
+mod venue_states;
 mod withdrawn;

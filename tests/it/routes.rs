@@ -2,12 +2,13 @@
 
 use crate::harness::{Client, Market, Message, Metrics, Server, Sse, Subscription, bids, raw::RawClient};
 
-const ROUTES: [(&str, &str); 10] = [
+const ROUTES: [(&str, &str); 11] = [
     ("/", "GET"),
     ("/assets/app.js", "GET"),
     ("/metrics", "GET"),
     ("/healthz", "GET"),
     ("/readyz", "GET"),
+    ("/v1/feeds", "GET"),
     ("/v1/symbols", "GET"),
     ("/v1/snapshot?symbols=A", "GET"),
     ("/v1/sse?symbols=A", "GET"),

@@ -6,12 +6,12 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 use crate::harness::{Client, Server, Subscription, Venue, VenueEnd};
 
 /// A feed of these symbols from the venue.
-fn binance(venue: &Venue, symbols: &str, more: &str) -> String {
+pub(crate) fn binance(venue: &Venue, symbols: &str, more: &str) -> String {
     format!("binance?symbols={symbols}&url={}{more}", venue.url())
 }
 
 /// A trade of Binance, with its number as price and size.
-fn trade(symbol: &str, number: u64) -> String {
+pub(crate) fn trade(symbol: &str, number: u64) -> String {
     let (stream, time) = (symbol.to_lowercase(), 1_700_000_000_000 + number);
     format!(
         r#"{{"stream":"{stream}@trade","data":{{"e":"trade","E":{time},"s":"{symbol}","t":{number},"p":"{number}.00000001","q":"{number}.5","T":{time},"m":true,"M":true}}}}"#
@@ -26,7 +26,7 @@ fn quote(symbol: &str, update: u64) -> String {
 }
 
 /// Reads what is subscribed to, until these are, and acknowledges it.
-async fn acknowledge(end: &mut VenueEnd, streams: &[&str]) {
+pub(crate) async fn acknowledge(end: &mut VenueEnd, streams: &[&str]) {
     let wanted: BTreeSet<String> = streams.iter().map(|&stream| stream.to_owned()).collect();
     let mut asked = BTreeSet::new();
     while asked != wanted {
@@ -39,10 +39,10 @@ async fn acknowledge(end: &mut VenueEnd, streams: &[&str]) {
     }
 }
 
-const BTC: [&str; 2] = ["btcusdt@trade", "btcusdt@bookTicker"];
+pub(crate) const BTC: [&str; 2] = ["btcusdt@trade", "btcusdt@bookTicker"];
 
 /// A client that gets each tick of these symbols.
-async fn reader(server: &Server, symbols: &[&str]) -> Client {
+pub(crate) async fn reader(server: &Server, symbols: &[&str]) -> Client {
     let mut client = Client::open(server).await;
     client.subscribe(Subscription::to(symbols).every()).await;
     client

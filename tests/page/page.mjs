@@ -314,6 +314,28 @@ const checks = {
     await assertClean(opened, server);
   },
 
+  async 'feeds stand in the bar with their state; on a phone those that are not well'(context) {
+    // Nobody listens at the port of a server that has ended.
+    const gone = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
+    gone.child.kill('SIGKILL');
+    await gone.ended;
+    const server = await serve('--listen', '127.0.0.1:0', '--feed', 'sim?symbols=3', '--feed', `binance?symbols=BTCUSDT&name=spot&url=ws://${gone.address}`);
+    const { page, heard } = await open(context, server);
+    await until(page, 'both feeds', () => document.querySelectorAll('#feeds li').length === 2 && document.querySelector('#feeds .bad'));
+    const feeds = () => page.evaluate(() => [...document.querySelectorAll('#feeds li')].filter(item => item.getClientRects().length).map(item => item.innerText));
+    const [sim, spot] = await feeds();
+    assert.equal(sim, 'sim');
+    assert.match(spot, /^spot dark: .*refused/);
+    assert.match(await page.locator('#feeds .bad').getAttribute('title'), /^binance: dark, 0 ticks/);
+    await shootAll(page, 'feeds');
+    await page.setViewportSize({ width: 390, height: 844 });
+    assert.deepEqual(await feeds(), [spot], 'what is well needs no room on a phone');
+    await page.click('#more');
+    assert.deepEqual(await feeds(), [sim, spot]);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'the page is no wider than the screen');
+    assert.deepEqual(heard.console, []);
+  },
+
   async 'one clock, UTC, and labelled; the open says since when'(context) {
     const server = await serve('--listen', '127.0.0.1:0', '--feed', 'push');
     const opened = await open(context, server, '?encoding=json');

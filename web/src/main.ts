@@ -6,6 +6,7 @@ import { Chart } from './chart';
 import { LocalClock } from './clock';
 import { grouped, written } from './decimal';
 import { ARROWS, byId, duration, Label, make, mark, short, utc } from './dom';
+import { Feeds, type Feed } from './feeds';
 import { ageText, changeText, COLUMNS, Grid, kindText, mainPriceText, priceText, sizeText, spreadText } from './grid';
 import { canThrottle, openLink } from './link';
 import { lookOf } from './look';
@@ -40,12 +41,14 @@ const before = { atMs: 0, messages: 0, bytes: 0 };
 const clock = new LocalClock(() => performance.now(), () => Date.now(), ms => session.clock.jumped(ms));
 const nowMs = (): number => clock.nowMs();
 
-async function symbols(): Promise<string[]> {
+async function ask<T>(path: string): Promise<T> {
   const token = storedToken();
-  const answer = await fetch('/v1/symbols', token ? { headers: { Authorization: `Bearer ${token}` } } : {});
+  const answer = await fetch(path, token ? { headers: { Authorization: `Bearer ${token}` } } : {});
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-  return (await answer.json() as { symbol: string }[]).map(({ symbol }) => symbol);
+  return await answer.json() as T;
 }
+
+const symbols = async (): Promise<string[]> => (await ask<{ symbol: string }[]>('/v1/symbols')).map(({ symbol }) => symbol);
 
 // === The parts
 
@@ -79,6 +82,7 @@ const grid = new Grid(byId('grid'), byId('head'), byId('rows'), {
 });
 const chart = new Chart(byId('chart'));
 const tape = new Tape(byId('tape-table'), byId('tape'), byId('told'));
+const feeds = new Feeds(byId('feeds'), () => ask<Feed[]>('/v1/feeds'));
 const search = new Search({
   symbols,
   watched: symbol => book.rows.has(symbol) || session.watchlist.has(symbol),
@@ -429,6 +433,8 @@ setInterval(() => {
   put('merged', grouped(String(book.merged + trades.merged)));
   put('gaps', grouped(String(book.gaps + trades.gaps)));
   grid.paintTrends();
+  // A token that is refused is not sent again and again.
+  if (!document.hidden && !session.wantsToken) void feeds.look(session.online, atMs);
   // What is sorted by a figure moves once a second, and not under the eyes.
   if (view.sort && view.sort !== 'symbol' && view.sort !== '-symbol') orderIsOld = true;
   soon();

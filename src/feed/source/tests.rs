@@ -138,9 +138,12 @@ fn names() {
 #[test]
 fn what_is_no_source_is_refused_with_what_there_is() {
     let sources = "there are sim, replay:FILE, replay:bundled, - (standard input), push, and the venues of docs/EXCHANGES.md, such as binance?symbols=BTCUSDT";
-    for text in ["", "binance", "nats://localhost:4222", "simulation", "replay", "push:x", "SIM"] {
+    for text in ["", "binanse", "nats://localhost:4222", "simulation", "replay", "push:x", "SIM"] {
         check_refused(text, &format!("unknown source {text:?}; {sources}"));
     }
+    let no_symbol =
+        "binance: option symbols: at least one is needed, as the venue spells it, or * for all of them";
+    check_refused("binance", no_symbol);
     check_refused("replay:", "replay: a file is missing, as in replay:FILE, or replay:bundled");
     check_refused("replay:?speed=2", "replay: a file is missing, as in replay:FILE, or replay:bundled");
 }

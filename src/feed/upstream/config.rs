@@ -13,6 +13,7 @@ use compact_str::CompactString;
 use super::{
     rhythm::SilenceFloor,
     target::VenueTarget,
+    trust::Trust,
     venue::{Dialer, Venue},
 };
 use crate::{
@@ -29,6 +30,8 @@ pub struct UpstreamConfig {
     pub prefix: String,
     /// In place of the venue's scheme, host and port.
     pub url: Option<VenueTarget>,
+    /// Whose certificates are believed.
+    pub trust: Trust,
     /// The shortest silence of a stream of quotes that counts.
     pub mute: SilenceFloor,
     pub dialer: Arc<dyn Dialer>,
@@ -78,6 +81,7 @@ impl UpstreamConfig {
             return Err(invalid("prefix", why));
         }
         let url = options.take_parsed::<VenueTarget>("url")?;
+        let trust = options.take_parsed::<Trust>("ca")?.unwrap_or_default();
         let mute = options.take("mute", "0.1 to 86400 seconds", |text| {
             let seconds: f64 = text.parse().ok()?;
             MUTE_SECONDS.contains(&seconds).then(|| Duration::from_secs_f64(seconds))
@@ -96,7 +100,7 @@ impl UpstreamConfig {
             dialer.root().parse::<VenueTarget>().map_err(|fault| invalid("url", fault.to_string()))?;
         }
         let (mute, query) = (SilenceFloor(mute.unwrap_or(MUTE)), query.to_owned());
-        Ok(UpstreamConfig { venue: source_name, symbols, prefix, url, mute, dialer, query })
+        Ok(UpstreamConfig { venue: source_name, symbols, prefix, url, trust, mute, dialer, query })
     }
 
     /// Whether another configuration of the same venue differs in `symbols` alone.

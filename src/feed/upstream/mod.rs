@@ -29,6 +29,7 @@ pub mod sequence;
 mod sign_in;
 mod symbols;
 pub mod target;
+pub mod trust;
 pub mod venue;
 pub mod venues;
 

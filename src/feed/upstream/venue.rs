@@ -63,6 +63,11 @@ pub trait Dialer: Send + Sync {
     /// A new conversation for these streams. Ticks may fill these `fields` beside the fixed ones.
     fn connect(&self, group: &StreamGroup, fields: &Arc<CustomFields>) -> Box<dyn Conversation>;
 
+    /// Whether the connections of all feeds to the same server count together, as those of one account do.
+    fn counts_together(&self) -> bool {
+        true
+    }
+
     /// How the venue lists its symbols, for `symbols=*`; `None` when it does not, or takes `*` itself.
     fn listing(&self) -> Option<&dyn Listing> {
         None

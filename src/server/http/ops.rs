@@ -21,6 +21,7 @@ use super::{
     app::App,
     bulk,
     caller::Caller,
+    feeds,
     response::{self, HttpResponse},
     scrapes::{LastScrape, ScrapeQueue},
     walk::{self, SessionsWalk, WalkBody},
@@ -127,7 +128,7 @@ pub async fn ready(app: &App, shard: &Rc<Shard>) -> Result<HttpResponse, Failure
         let message = "a shard does not answer: its sessions get nothing";
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "shard_silent", message));
     }
-    Ok(response::json("{\"status\":\"ready\"}".to_owned()))
+    Ok(response::json(feeds::ready(&app.feeds)))
 }
 
 /// Why clients should go elsewhere, apart from shards that do not answer.
@@ -148,8 +149,11 @@ fn why_not_ready(app: &App, server: &ServerState) -> Result<(), Failure> {
     let running = Duration::from_nanos(app.clock.now().since(app.began));
     let awaited = app.feeds.iter().find(|feed| feed.is_awaited());
     if let Some(feed) = awaited.filter(|_| running < server.node.limits.stale) {
-        let message =
-            format!("feed {} has given no tick yet: a moment is given to it (limits.stale_ms)", feed.name);
+        let why = feed.why_dark().map(|why| format!("; {why}")).unwrap_or_default();
+        let message = format!(
+            "feed {} has given no tick yet: a moment is given to it (limits.stale_ms){why}",
+            feed.name
+        );
         return unready("starting", message);
     }
     Ok(())

@@ -15,7 +15,7 @@ use super::{
     app::App,
     caller::Caller,
     coding::AnswerCoding,
-    cors, dashboard, head, market, ops, publish, replay, replays,
+    cors, dashboard, feeds, head, market, ops, publish, replay, replays,
     response::{self, HttpResponse},
     upgrade, venue,
 };
@@ -122,6 +122,7 @@ async fn route(
         "/healthz" => Ok(response::json("{\"status\":\"alive\"}".to_owned())),
         "/readyz" => ops::ready(app, shard).await,
         "/metrics" => ops::metrics(app, shard).await,
+        "/v1/feeds" => feeds::feeds(app, shard),
         "/v1/symbols" => market::symbols(app, shard, caller, access.rights),
         "/v1/snapshot" => market::snapshot(app, shard, caller, request, access.rights).await,
         "/v1/sse" => market::events(shard, &request, caller, &access.rights).await,
@@ -254,7 +255,7 @@ impl Needed {
     fn of(path: &str) -> Self {
         match path {
             "/healthz" | "/readyz" => Needed::Nothing,
-            "/v1/symbols" | "/v1/snapshot" | "/v1/sse" => Needed::Read,
+            "/v1/feeds" | "/v1/symbols" | "/v1/snapshot" | "/v1/sse" => Needed::Read,
             "/v1/publish" => Needed::Publish,
             "/v1/replay" => Needed::Control,
             "/metrics" => Needed::Metrics,

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use super::setup::{Setup, StartError};
 use crate::{
     clock::{Clock, MarketClock},
-    feed::{DeclaredSymbols, Feed, Opened},
+    feed::{DeclaredSymbols, Feed, Opened, crowded::crowds},
     server::{
         intake::{Condition, FeedKind, FeedStatus},
         message::ToShard,
@@ -46,6 +46,10 @@ pub(super) fn ending(feeds: &OpenFeeds, server: &Arc<ServerState>) -> Arc<dyn Fn
 
 /// Opens all sources. Publishing over HTTP has a feed of its own, requested or not.
 pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
+    // Of one feed alone its own log tells.
+    for crowd in crowds(&setup.feeds).iter().filter(|crowd| crowd.feeds.len() > 1) {
+        tracing::warn!("{crowd}");
+    }
     let mut statuses: Vec<Arc<FeedStatus>> = Vec::new();
     let mut to_run = Vec::new();
     let (mut push, mut listings) = (None, Vec::new());
@@ -56,18 +60,18 @@ pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
             .map_err(|source| StartError::Feed { name: name.clone(), source })?;
         match opened {
             Opened::Feed(feed) => {
-                let status = add_feed(&mut statuses, name, FeedKind::Expected, Some(&*feed));
+                let status = add_feed(&mut statuses, name, source.kind.name(), Some(&*feed));
                 listings.extend(feed.listing());
                 to_run.push((status, feed));
             }
             Opened::Push if push.is_some() => {}
-            Opened::Push => push = Some(add_feed(&mut statuses, name, FeedKind::Pushed, None)),
+            Opened::Push => push = Some(add_feed(&mut statuses, name, "push", None)),
         }
     }
     let push_is_named = push.is_some();
     let push = push.unwrap_or_else(|| {
         let name = unique("push", &statuses);
-        add_feed(&mut statuses, name, FeedKind::Pushed, None)
+        add_feed(&mut statuses, name, "push", None)
     });
     Ok(OpenFeeds { statuses, to_run, push, push_is_named, listings })
 }
@@ -85,11 +89,13 @@ pub(super) fn market_clock(clock: Clock, feeds: &OpenFeeds) -> Result<MarketCloc
 fn add_feed(
     statuses: &mut Vec<Arc<FeedStatus>>,
     name: String,
-    kind: FeedKind,
+    source: &'static str,
     feed: Option<&dyn Feed>,
 ) -> Arc<FeedStatus> {
     let id = FeedId(u16::try_from(statuses.len()).unwrap_or(u16::MAX));
+    let kind = if feed.is_some() { FeedKind::Expected } else { FeedKind::Pushed };
     let mut status = FeedStatus::new(name, id, kind, feed.and_then(Feed::replay));
+    status.source = source;
     status.upstream = feed.and_then(Feed::upstream);
     let status = Arc::new(status);
     statuses.push(Arc::clone(&status));

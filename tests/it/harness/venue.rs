@@ -1,9 +1,18 @@
 //! A venue on loopback that a test plays by hand: it accepts connections, reads what is asked, and says what the script
-//! says. It speaks WebSocket and nothing else; what is said is the test's.
+//! says. It speaks WebSocket, plain or in TLS, and nothing else; what is said is the test's.
 
 use futures_util::{SinkExt, StreamExt};
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+};
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
     tungstenite::{
@@ -12,34 +21,54 @@ use tokio_tungstenite::{
     },
 };
 
-use super::within;
+use super::{socket::Pair, within};
+
+trait VenueSocket: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> VenueSocket for S {}
 
 /// The venue's socket.
 pub struct Venue {
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
 }
 
 /// One connection to it.
 pub struct VenueEnd {
     /// The path and query that were asked for.
     pub path: String,
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn VenueSocket>>,
 }
 
 impl Venue {
     pub async fn start() -> Venue {
-        Venue { listener: TcpListener::bind("127.0.0.1:0").await.expect("a port") }
+        Venue { listener: TcpListener::bind("127.0.0.1:0").await.expect("a port"), tls: None }
+    }
+
+    /// One that speaks TLS, with this certificate.
+    pub async fn in_tls(pair: &Pair) -> Venue {
+        let chain = vec![CertificateDer::from_pem_slice(pair.cert.as_bytes()).expect("a certificate")];
+        let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).expect("a key");
+        let builder = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into());
+        let builder = builder.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
+        let config = builder.with_single_cert(chain, key).expect("a pair");
+        Venue { tls: Some(TlsAcceptor::from(std::sync::Arc::new(config))), ..Venue::start().await }
     }
 
     /// For `url=`.
     pub fn url(&self) -> String {
-        format!("ws://{}", self.listener.local_addr().expect("a bound socket"))
+        let scheme = if self.tls.is_some() { "wss" } else { "ws" };
+        format!("{scheme}://{}", self.listener.local_addr().expect("a bound socket"))
     }
 
     /// The next connection.
     pub async fn accept(&self) -> VenueEnd {
         let accepting = async {
             let (stream, _) = self.listener.accept().await.expect("a connection");
+            let stream: Box<dyn VenueSocket> = match &self.tls {
+                Some(tls) => Box::new(tls.accept(stream).await.expect("a handshake of TLS")),
+                None => Box::new(stream),
+            };
             let mut path = String::new();
             #[expect(clippy::result_large_err, reason = "the library's own type of a refusal")]
             let told = |request: &Request, response: Response| {
@@ -50,6 +79,16 @@ impl Venue {
             VenueEnd { path, socket }
         };
         within("a connection to the venue", accepting).await
+    }
+
+    /// The next connection, whose other side does not believe the certificate.
+    pub async fn disbelieved(&self) {
+        let accepting = async {
+            let (stream, _) = self.listener.accept().await.expect("a connection");
+            let tls = self.tls.as_ref().expect("a venue in TLS");
+            assert!(tls.accept(stream).await.is_err(), "the certificate was believed");
+        };
+        within("a connection to the venue", accepting).await;
     }
 
     /// The next connection, which is refused before its handshake.

@@ -31,11 +31,13 @@ impl Upstream {
             new.iter().filter(|stream| !is_pattern(stream)).for_each(|stream| self.book.add(stream));
             self.place(now, new, out);
         }
+        self.tell_crowded(out);
     }
 
     /// A link was made.
     pub fn opened(&mut self, link: LinkId, now: Nanos, out: &mut UpstreamOut) {
         self.link_opened(link, now, out);
+        self.why_dark = None;
         if std::mem::take(&mut self.is_dark) {
             out.told.push(LogLine::Info("connected again".to_owned()));
         }

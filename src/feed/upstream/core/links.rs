@@ -56,6 +56,17 @@ impl Upstream {
         }
     }
 
+    /// Says, once, that the venue allows fewer links than the streams need.
+    pub(super) fn tell_crowded(&mut self, out: &mut UpstreamOut) {
+        let (needed, allowed) = (self.slots.len(), self.facts.connections_max);
+        if needed > allowed && !mem::replace(&mut self.is_crowded, true) {
+            let without = self.slots.values().skip(allowed).map(|slot| slot.streams.len()).sum::<usize>();
+            out.told.push(LogLine::Alert(format!(
+                "{needed} connections are needed and the venue allows {allowed}: {without} streams have none. Name fewer symbols"
+            )));
+        }
+    }
+
     pub(super) fn add_slot(&mut self, now: Nanos, channel: &'static str, streams: Vec<Stream>) -> SlotId {
         let id = SlotId(self.id());
         let (due, delay) = (Some(now), RetryDelay::default());
@@ -176,6 +187,9 @@ impl Upstream {
         let line =
             format!("connection of {streams} streams: {}; the next attempt is in {wait} ms", end.why());
         let all_down = self.slots.values().all(|slot| slot.current.is_none());
+        if all_down {
+            self.why_dark = Some(Arc::from(end.why()));
+        }
         match end {
             LinkEnd::Fatal(_) => out.told.push(LogLine::Alert(line)),
             LinkEnd::Broken(_) if all_down && !mem::replace(&mut self.is_dark, true) => {

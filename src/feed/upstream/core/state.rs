@@ -34,6 +34,10 @@ pub struct Upstream {
     pub(super) swept: Nanos,
     /// No link is open; it was told.
     pub(super) is_dark: bool,
+    /// Why no link is open, if one was tried.
+    pub(super) why_dark: Option<Arc<str>>,
+    /// That the venue allows fewer links was told.
+    pub(super) is_crowded: bool,
     pub(super) counts: UpstreamCounts,
 }
 
@@ -55,6 +59,8 @@ impl Upstream {
             chance: Pcg64Mcg::seed_from_u64(seed),
             swept: Nanos(0),
             is_dark: false,
+            why_dark: None,
+            is_crowded: false,
             counts: UpstreamCounts::default(),
         }
     }
@@ -62,6 +68,11 @@ impl Upstream {
     pub fn counts(&self) -> UpstreamCounts {
         let open = self.slots.values().filter(|slot| slot.current.is_some()).count();
         UpstreamCounts { open, wanted: self.slots.len(), ..self.counts }
+    }
+
+    /// Why no link is open; `None` while one is, or the first is being made.
+    pub fn why_dark(&self) -> Option<Arc<str>> {
+        self.why_dark.clone()
     }
 
     /// Counts a message that came.

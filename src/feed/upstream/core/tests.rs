@@ -26,6 +26,8 @@ struct Stage {
     now: Nanos,
 }
 
+mod told;
+
 const FLOOR: SilenceFloor = SilenceFloor(Duration::from_secs(10));
 
 impl Dialer for PlainDialer {

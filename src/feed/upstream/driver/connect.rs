@@ -1,4 +1,4 @@
-//! Connecting: names, TCP, TLS with the authorities of the system, the handshake of WebSocket. No proxies.
+//! Connecting: names, TCP, TLS with the authorities of the system or of `ca=`, the handshake of WebSocket. No proxies.
 //!
 //! Invariant: no attempt takes longer than [`CONNECT`].
 
@@ -14,7 +14,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::feed::upstream::target::VenueTarget;
+use crate::feed::upstream::{target::VenueTarget, trust::Trust};
 
 /// A connection, plain or in TLS.
 pub trait VenueWire: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {}
@@ -39,11 +39,10 @@ impl Connector {
     /// # Errors
     /// When TLS cannot be set up.
     #[cfg(feature = "tls")]
-    pub fn new() -> io::Result<Self> {
-        use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+    pub fn new(trust: &Trust) -> io::Result<Self> {
+        use rustls::{ClientConfig, crypto::aws_lc_rs};
 
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let roots = trust.roots().map_err(io::Error::other)?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let config = versions.map_err(io::Error::other)?.with_root_certificates(roots).with_no_client_auth();
@@ -51,7 +50,7 @@ impl Connector {
     }
 
     #[cfg(not(feature = "tls"))]
-    pub fn new() -> io::Result<Self> {
+    pub fn new(_trust: &Trust) -> io::Result<Self> {
         Ok(Connector {})
     }
 
@@ -69,7 +68,7 @@ impl Connector {
     #[cfg(feature = "tls")]
     async fn encrypt(&self, target: &VenueTarget, stream: TcpStream) -> io::Result<Box<dyn VenueWire>> {
         let name = rustls::pki_types::ServerName::try_from(target.host.clone()).map_err(io::Error::other)?;
-        Ok(Box::new(self.tls.connect(name, stream).await?))
+        Ok(Box::new(self.tls.connect(name, stream).await.map_err(crate::feed::upstream::trust::told)?))
     }
 
     #[cfg(not(feature = "tls"))]

@@ -15,12 +15,15 @@ use hyper_util::rt::TokioIo;
 use super::{connect::Connector, log::UpstreamLog};
 use crate::{
     clock::Clock,
-    feed::upstream::{
-        backoff::RetryDelay,
-        config::UpstreamConfig,
-        core::LogLine,
-        target::VenueTarget,
-        venue::{LISTING_BYTES_MAX, Listing},
+    feed::{
+        FeedLinks, Sink,
+        upstream::{
+            backoff::RetryDelay,
+            config::UpstreamConfig,
+            core::LogLine,
+            target::VenueTarget,
+            venue::{LISTING_BYTES_MAX, Listing},
+        },
     },
     tick::Symbol,
 };
@@ -34,6 +37,7 @@ pub async fn symbols(
     config: &UpstreamConfig,
     connector: &Rc<Connector>,
     log: &mut UpstreamLog,
+    sink: &mut dyn Sink,
 ) -> Vec<CompactString> {
     let Some(listing) = config.dialer.listing().filter(|_| config.wants_listing()) else {
         return config.symbols.clone();
@@ -49,6 +53,8 @@ pub async fn symbols(
             Err(why) => {
                 let chance = (Clock::system().now().0 % 1_000) as f64 / 1_000.0;
                 let wait = delay.next(chance);
+                let why_dark = Some(why.as_str().into());
+                sink.links(&FeedLinks { wanted: 1, why_dark, ..FeedLinks::default() });
                 if delay.failures() == 1 {
                     log.told(LogLine::Alert(format!("the venue's list of symbols cannot be read: {why}")));
                 }

@@ -70,7 +70,7 @@ impl Feed for UpstreamFeed {
     fn run(self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError> {
         let broken = |source| FeedError::Runtime { venue: self.config.venue, source };
         let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(broken)?;
-        let connector = Connector::new().map_err(broken)?;
+        let connector = Connector::new(&self.config.trust).map_err(broken)?;
         let stopped = Arc::new(Notify::new());
         let told = Arc::clone(&stopped);
         stop.calls(move || told.notify_one());
@@ -109,7 +109,7 @@ async fn run(feed: &UpstreamFeed, connector: Connector, sink: &mut dyn Sink) {
     });
     let mut log = UpstreamLog::new(&feed.name);
     let connector = Rc::new(connector);
-    let mut symbols = http::symbols(&feed.config, &connector, &mut log).await;
+    let mut symbols = http::symbols(&feed.config, &connector, &mut log, sink).await;
     shared.change(&SymbolsChange { added: symbols.clone(), removed: Vec::new() });
     let mut links: HashMap<LinkId, LinkHandle> = HashMap::new();
     let mut reported: Option<Instant> = None;

@@ -50,10 +50,12 @@ impl FeedTasks {
     }
 
     pub fn links(&self) -> FeedLinks {
-        let counts = self.upstream.borrow().counts();
+        let upstream = self.upstream.borrow();
+        let counts = upstream.counts();
         FeedLinks {
             open: counts.open,
             wanted: counts.wanted,
+            why_dark: upstream.why_dark(),
             reconnects: counts.reconnects,
             messages: counts.messages,
             duplicates: counts.sequences.duplicates,

@@ -146,6 +146,10 @@ impl Dialer for TickcastDialer {
         })
     }
 
+    fn counts_together(&self) -> bool {
+        false
+    }
+
     fn takes_all(&self) -> bool {
         true
     }

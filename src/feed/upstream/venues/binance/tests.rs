@@ -106,7 +106,7 @@ fn wrong_options_are_told_before_a_connection() {
     assert!(fault("symbols=A&url=localhost").contains("is no URL of a server"));
     assert!(
         fault("symbols=A&speed=1")
-            .contains("unknown option \"speed\"; there are symbols, prefix, url, mute, trades, name")
+            .contains("unknown option \"speed\"; there are symbols, prefix, url, ca, mute, trades, name")
     );
 }
 

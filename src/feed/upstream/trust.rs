@@ -1,0 +1,88 @@
+//! Whose certificates of venues are believed: the system's authorities, or those of a file (`ca=`); and what is told of
+//! a certificate that is not.
+//!
+//! Invariant: a file that was read has at least one authority.
+
+use std::str::FromStr;
+
+/// The authorities that are trusted.
+#[derive(Clone, Default)]
+pub struct Trust {
+    /// Those of a file, in PEM; `None`: the system's, or those that `SSL_CERT_FILE` names.
+    pem: Option<Vec<u8>>,
+}
+
+/// Why a file has no authorities.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    #[error("cannot read {path}: {source}")]
+    Read { path: String, source: std::io::Error },
+    #[error("{path} has no certificate of an authority, in PEM")]
+    NoAuthority { path: String },
+    #[cfg(not(feature = "tls"))]
+    #[error("this build has no TLS: it was made without the feature tls")]
+    NoTls,
+}
+
+// === impl Trust ===
+
+#[cfg(feature = "tls")]
+impl Trust {
+    /// # Errors
+    /// When the certificates cannot be used.
+    pub fn roots(&self) -> Result<rustls::RootCertStore, rustls::Error> {
+        use rustls::pki_types::{CertificateDer, pem::PemObject};
+
+        let mut roots = rustls::RootCertStore::empty();
+        match &self.pem {
+            None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
+            Some(pem) => {
+                for certificate in CertificateDer::pem_slice_iter(pem) {
+                    let unread = |_| rustls::Error::General("it is no PEM".to_owned());
+                    roots.add(certificate.map_err(unread)?)?;
+                }
+            }
+        }
+        Ok(roots)
+    }
+}
+
+impl FromStr for Trust {
+    type Err = TrustError;
+
+    fn from_str(path: &str) -> Result<Self, TrustError> {
+        #[cfg(not(feature = "tls"))]
+        return Err(TrustError::NoTls);
+        #[cfg(feature = "tls")]
+        {
+            let read =
+                std::fs::read(path).map_err(|source| TrustError::Read { path: path.to_owned(), source })?;
+            let trust = Trust { pem: Some(read) };
+            match trust.roots() {
+                Ok(roots) if !roots.is_empty() => Ok(trust),
+                Ok(_) | Err(_) => Err(TrustError::NoAuthority { path: path.to_owned() }),
+            }
+        }
+    }
+}
+
+/// What a person is told when a handshake fails: of a certificate, what is wrong with it and what to do.
+#[cfg(feature = "tls")]
+pub fn told(error: std::io::Error) -> std::io::Error {
+    use rustls::CertificateError as Fault;
+
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::InvalidCertificate(fault)) = inner else { return error };
+    let why = match fault {
+        // A bad signature: somebody else's authority has the same name.
+        Fault::UnknownIssuer | Fault::BadSignature => {
+            "its certificate is of an authority that is not trusted here: ca=FILE names another".to_owned()
+        }
+        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => {
+            "its certificate is for another name".to_owned()
+        }
+        Fault::Expired | Fault::ExpiredContext { .. } => "its certificate has expired".to_owned(),
+        fault => format!("its certificate is refused: {fault}"),
+    };
+    std::io::Error::other(why)
+}
