@@ -42,4 +42,6 @@ pub mod shard_thread;
 
 pub mod metrics;
 pub mod http;
+#[cfg(test)]
+mod read_back_tests;
 pub mod service;

@@ -7,9 +7,9 @@ mod request;
 #[cfg(test)]
 mod request_tests;
 mod rest;
-mod streams;
+pub(crate) mod streams;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use super::{dialect::Dialect, row::DialectRow};
 

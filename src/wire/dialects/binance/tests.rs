@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-type Messages<const COMBINED: bool, const MICROS: bool> =
+pub(crate) type Messages<const COMBINED: bool, const MICROS: bool> =
     Framed<super::messages::BinanceMessages<0, COMBINED, MICROS>>;
 
 const RX: Nanos = Nanos(1_672_515_782_136_789_000);
@@ -64,7 +64,7 @@ fn record() -> Record {
 }
 
 /// The text frames of what `write` writes in this encoding.
-fn frames<E: Encoder>(
+pub(crate) fn frames<E: Encoder>(
     write: impl FnOnce(&mut dyn FnMut(&DialectStream, &Symbol, &Record, Option<&Stamped>)),
 ) -> Vec<String> {
     let mut framer = Framer::new(16 * 1024);
