@@ -79,6 +79,7 @@ impl RightsClaim {
     ///
     /// # Errors
     /// When it limits the sessions of nobody, which cannot be counted.
+    #[cfg(any(feature = "tls", test))]
     pub(super) fn of_user(self, user: Option<CompactString>) -> Result<Rights, ClaimFault> {
         if self.sessions.is_some() && user.is_none() {
             return Err(ClaimFault::SessionsOfNobody);

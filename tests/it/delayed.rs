@@ -86,6 +86,15 @@ impl Standing {
         assert_eq!(reply.json()["time"], json!(FIRST + self.second * 1_000_000), "{reply:?}");
     }
 
+    /// Waits until what is due is in the delayed markets, whose threads take it in on their own.
+    async fn settled(&self) {
+        let due = |symbol: &str| self.second + 1 - delay_ms(symbol) / 1_000;
+        let seqs = SYMBOLS.map(|symbol| (symbol.to_owned(), u64::try_from(due(symbol)).unwrap_or_default()));
+        let expected: Vec<_> = seqs.into_iter().filter(|(_, seq)| *seq > 0).collect();
+        let token = token(&json!({"delayed": ["*"]}), &json!({}));
+        eventually("what is due", async || shown(self, "/v1/symbols", &token).await == expected).await;
+    }
+
     fn now(&self) -> i64 {
         FIRST + self.second * 1_000_000
     }
@@ -216,6 +225,7 @@ async fn three_delays_at_once_are_pending_until_due_and_never_early() {
 async fn a_renewal_moves_a_symbol_from_one_market_to_the_other_with_a_snapshot() {
     let mut standing = Standing::start(&[]).await;
     standing.pass(20).await;
+    standing.settled().await;
     let mut client = standing.stream(&json!({"read": ["X.*"], "delayed": ["*"]})).await;
     let results = subscribe(&mut client, &json!({"op": "subscribe", "symbols": ["X.A", "Y.B"]})).await;
     assert_eq!((&results[0]["delay_ms"], &results[1]["delay_ms"]), (&Value::Null, &json!(10_000)));
@@ -266,6 +276,7 @@ async fn until_seqs(client: &mut RawClient, mut seqs: [u64; 2], wanted: [u64; 2]
 async fn a_cursor_of_real_time_leaks_nothing_that_is_not_due() {
     let mut standing = Standing::start(&[]).await;
     standing.pass(20).await;
+    standing.settled().await;
     let mut live = standing.stream(&json!({"read": ["*"]})).await;
     tell(&mut live, &json!({"op": "subscribe", "symbols": ["X.A"]})).await;
     assert_eq!(next(&mut live, "snapshot").await["seq"], 20);
@@ -291,6 +302,7 @@ async fn a_cursor_of_real_time_leaks_nothing_that_is_not_due() {
 async fn event_streams_and_globs_are_delayed_alike_and_told_so() {
     let mut standing = Standing::start(&[]).await;
     standing.pass(7).await;
+    standing.settled().await;
     let mut client = standing.stream(&json!({"delayed": ["X.*", "Y.*"]})).await;
     let results = subscribe(&mut client, &json!({"op": "subscribe", "symbols": ["*"]})).await;
     assert_eq!(results, [json!({"symbol": "*", "status": "ok", "matched": 2})]);

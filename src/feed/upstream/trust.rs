@@ -9,6 +9,7 @@ use std::str::FromStr;
 #[derive(Clone, Default)]
 pub struct Trust {
     /// Those of a file, in PEM; `None`: the system's, or those that `SSL_CERT_FILE` names.
+    #[cfg(feature = "tls")]
     pem: Option<Vec<u8>>,
 }
 
@@ -47,22 +48,27 @@ impl Trust {
     }
 }
 
+#[cfg(feature = "tls")]
 impl FromStr for Trust {
     type Err = TrustError;
 
     fn from_str(path: &str) -> Result<Self, TrustError> {
-        #[cfg(not(feature = "tls"))]
-        return Err(TrustError::NoTls);
-        #[cfg(feature = "tls")]
-        {
-            let read =
-                std::fs::read(path).map_err(|source| TrustError::Read { path: path.to_owned(), source })?;
-            let trust = Trust { pem: Some(read) };
-            match trust.roots() {
-                Ok(roots) if !roots.is_empty() => Ok(trust),
-                Ok(_) | Err(_) => Err(TrustError::NoAuthority { path: path.to_owned() }),
-            }
+        let read =
+            std::fs::read(path).map_err(|source| TrustError::Read { path: path.to_owned(), source })?;
+        let trust = Trust { pem: Some(read) };
+        match trust.roots() {
+            Ok(roots) if !roots.is_empty() => Ok(trust),
+            Ok(_) | Err(_) => Err(TrustError::NoAuthority { path: path.to_owned() }),
         }
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+impl FromStr for Trust {
+    type Err = TrustError;
+
+    fn from_str(_path: &str) -> Result<Self, TrustError> {
+        Err(TrustError::NoTls)
     }
 }
 

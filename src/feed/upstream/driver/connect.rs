@@ -2,7 +2,7 @@
 //!
 //! Invariant: no attempt takes longer than [`CONNECT`].
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
@@ -40,6 +40,8 @@ impl Connector {
     /// When TLS cannot be set up.
     #[cfg(feature = "tls")]
     pub fn new(trust: &Trust) -> io::Result<Self> {
+        use std::sync::Arc;
+
         use rustls::{ClientConfig, crypto::aws_lc_rs};
 
         let roots = trust.roots().map_err(io::Error::other)?;
