@@ -390,5 +390,5 @@ async fn a_server_can_be_known_by_its_certificate_alone() {
         .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(thief)));
     server.set_tls(Arc::new(config));
     let error = refused(pinned(&[&own.certificate]).apart().unwrap()).await;
-    assert!(error.to_string().ends_with("BadSignature"), "{error}");
+    assert!(error.to_string().contains("it has not the key of its certificate"), "{error}");
 }

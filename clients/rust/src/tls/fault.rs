@@ -139,7 +139,7 @@ impl fmt::Display for TlsFault {
                 f.write_str("its certificate is not valid yet: is this machine's clock wrong?")
             }
             TlsFault::Certificate(CertificateError::BadSignature) => f.write_str(
-                "its certificate is not signed by the authority that is trusted here, though by one of that name: give that authority's certificate (`--ca`)",
+                "a signature does not verify (BadSignature): its certificate is of another authority with the name of a trusted one, which `--ca` names, or it has not the key of its certificate",
             ),
             TlsFault::Certificate(error) => write!(f, "its certificate cannot be used: {error}"),
             TlsFault::CertificateRequired => f.write_str(

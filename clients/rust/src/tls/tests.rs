@@ -46,7 +46,7 @@ fn a_fault_says_what_is_wrong_and_what_to_do() {
     check(
         certificate(CertificateError::BadSignature),
         true,
-        "one of that name: give that authority's certificate (`--ca`)",
+        "of another authority with the name of a trusted one, which `--ca` names",
     );
     check(certificate(CertificateError::Revoked), true, "cannot be used");
     check(rustls::Error::AlertReceived(AlertDescription::CertificateRequired), true, "`--client-cert`");
