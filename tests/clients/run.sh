@@ -21,6 +21,7 @@ cases=(
   "main   coinbase_advanced.py"
   "main   ccxt_kraken.py"
   "kraken kraken_sdk.py"
+  "massive massive_client.py"
   "main   ccxt_javascript.py"
   "main   nautilus_tardis.py"
 )

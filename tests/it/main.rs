@@ -33,6 +33,7 @@ mod globs;
 mod judge;
 mod keys;
 mod kraken;
+mod massive;
 mod limits;
 mod liveness;
 mod log;

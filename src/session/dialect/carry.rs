@@ -267,6 +267,7 @@ fn name_of(kind: &DialectStream, whose: &Whose) -> Option<Name> {
 /// Takes the next wish if it is of this kind, and says whose streams it is about.
 fn take_like(left: &mut VecDeque<Wish>, kind: &'static DialectStream, is_end: bool) -> Option<Whose> {
     let is_like = match left.front()? {
+        Wish::Subscribe(_, Whose::Spelled(_)) | Wish::Unsubscribe(_, Whose::Spelled(_)) => false,
         Wish::Subscribe(other, _) => !is_end && std::ptr::eq(*other, kind),
         Wish::Unsubscribe(other, _) => is_end && std::ptr::eq(*other, kind),
         _ => false,

@@ -13,6 +13,7 @@ pub mod coinbase_exchange;
 pub mod dialect;
 pub mod iso;
 pub mod kraken;
+pub mod massive;
 pub mod numbers;
 pub mod percent;
 pub mod rest;
@@ -29,7 +30,7 @@ pub use row::DialectRow;
 pub use stream::{DialectStream, Whose};
 
 /// Every dialect. A path belongs to the first that takes it.
-pub const DIALECTS: &[DialectRow] = &[binance::ROW, coinbase::ROW, kraken::ROW];
+pub const DIALECTS: &[DialectRow] = &[binance::ROW, coinbase::ROW, kraken::ROW, massive::ROW];
 
 /// The most dialects that there may be.
 pub const DIALECTS_MAX: usize = 32;

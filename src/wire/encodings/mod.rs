@@ -33,6 +33,7 @@ use super::{
     dialects::{
         binance::messages::BinanceMessages, coinbase_advanced::messages::AdvancedMessages,
         coinbase_exchange::messages::ExchangeMessages, kraken::messages::KrakenMessages,
+        massive::messages::MassiveMessages,
     },
     frame_buffers::FrameSize,
     framer::Framer,
@@ -58,6 +59,7 @@ const ENCODINGS: &[EncodingRow] = &[
     EncodingRow::of::<Framed<KrakenMessages<KRAKEN_ROW>>>(None),
     EncodingRow::of::<Framed<ExchangeMessages<{ KRAKEN_ROW + 1 }>>>(None),
     EncodingRow::of::<Framed<AdvancedMessages<{ KRAKEN_ROW + 2 }>>>(None),
+    EncodingRow::of::<Framed<MassiveMessages<MASSIVE_ROW>>>(None),
     #[cfg(test)]
     EncodingRow::of::<tests::tabbed::Tabbed>(Some("tickcast.test.tabbed")),
 ];
@@ -66,6 +68,7 @@ const ENCODINGS: &[EncodingRow] = &[
 const BINANCE_ROW: u8 = 6;
 /// Kraken's; behind it those of Coinbase.
 const KRAKEN_ROW: u8 = BINANCE_ROW + 4;
+const MASSIVE_ROW: u8 = KRAKEN_ROW + 3;
 
 /// How one session's bytes are written: a row of [`ENCODINGS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -161,6 +164,8 @@ impl Encoding {
     pub const COINBASE_EXCHANGE: Encoding = Encoding::of_row(KRAKEN_ROW + 1);
     /// Coinbase Advanced Trade's.
     pub const COINBASE_ADVANCED: Encoding = Encoding::of_row(KRAKEN_ROW + 2);
+    /// Massive's.
+    pub const MASSIVE: Encoding = Encoding::of_row(MASSIVE_ROW);
     /// Binary messages over WebSocket.
     pub const BINARY: Encoding = Encoding::of::<Binary>();
 

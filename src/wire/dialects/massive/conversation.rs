@@ -1,0 +1,227 @@
+//! A session's side: `connected`, a key, and then a status for each channel of a request.
+//!
+//! Invariants: nothing is subscribed to before a key was accepted; a channel that is subscribed to twice is so once. Bounds:
+//! what is held is what the session has subscriptions for.
+
+use std::{collections::HashMap, time::Duration};
+
+use compact_str::CompactString;
+
+use super::{
+    request::MassiveRequest,
+    status::{self, MassiveStatus},
+    streams::MassiveCluster,
+};
+use crate::{
+    tick::Nanos,
+    wire::{
+        CloseReason,
+        dialects::{
+            dialect::{Carried, Dialect, Moment, Rules, WishRefusal, Wishes},
+            stream::{DialectStream, Whose},
+        },
+        encodings::Encoding,
+    },
+};
+
+/// A session of Massive's.
+pub struct MassiveDialect {
+    market: MassiveCluster,
+    opened: Nanos,
+    is_authenticated: bool,
+    /// The symbols that were subscribed to, as the client spells them, by their channels in capitals.
+    held: HashMap<String, CompactString>,
+    /// What the request under way is answered, in order.
+    pending: Vec<PendingAnswer>,
+}
+
+enum PendingAnswer {
+    /// Nothing was asked for.
+    Known(String),
+    /// By what becomes of the next wish.
+    Auth,
+    Begun(String),
+    Ended(String),
+}
+
+/// A channel of one symbol, or of all.
+struct NamedChannel<'a> {
+    kind: &'static DialectStream,
+    symbol: &'a str,
+}
+
+/// A client that has sent no key within this is closed.
+const KEY_WITHIN: Duration = Duration::from_secs(10);
+/// The venue sends no messages to show that it is there, and its clients ping.
+const RULES: Rules = Rules { ping: None, pong: Duration::MAX, age_max: None, takes_keys: true };
+
+impl MassiveDialect {
+    pub fn new(market: MassiveCluster) -> Self {
+        MassiveDialect {
+            market,
+            opened: Nanos(0),
+            is_authenticated: false,
+            held: HashMap::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    fn begin(&mut self, text: String, wishes: &mut Wishes) -> PendingAnswer {
+        let Some(channel) = self.channel(&text) else {
+            return PendingAnswer::Known(status::NOT_AUTHORIZED.to_json());
+        };
+        let (key, symbol) = (channel.key(), CompactString::from(channel.symbol));
+        if self.held.contains_key(&key) {
+            return PendingAnswer::Known(begun(&text));
+        }
+        wishes.subscribe(channel.kind, self.whose(symbol.clone()));
+        self.held.insert(key, symbol);
+        PendingAnswer::Begun(text)
+    }
+
+    fn end(&mut self, text: String, wishes: &mut Wishes) -> PendingAnswer {
+        let Some(channel) = self.channel(&text) else {
+            return PendingAnswer::Known(status::NOT_AUTHORIZED.to_json());
+        };
+        match self.held.remove(&channel.key()) {
+            Some(symbol) => {
+                wishes.unsubscribe(channel.kind, self.whose(symbol));
+                PendingAnswer::Ended(text)
+            }
+            // What was not known when it was subscribed to is not held.
+            None => PendingAnswer::Known(ended(&text)),
+        }
+    }
+
+    fn channel<'a>(&self, text: &'a str) -> Option<NamedChannel<'a>> {
+        let (name, symbol) = text.split_once('.')?;
+        let kind = self.market.channel(name)?;
+        (!symbol.is_empty()).then_some(NamedChannel { kind, symbol })
+    }
+
+    fn whose(&self, symbol: CompactString) -> Whose {
+        match symbol.as_str() {
+            "*" => Whose::All,
+            _ if self.market.has_pairs() => Whose::Spelled(symbol),
+            _ => Whose::Symbol(symbol),
+        }
+    }
+
+    fn authenticated(&mut self, result: &Carried, wishes: &mut Wishes) {
+        match result {
+            // Whatever key there is.
+            Carried::Authenticated | Carried::Refused(WishRefusal::NoAuthentication) => {
+                self.is_authenticated = true;
+                wishes.send(status::AUTHENTICATED.to_json());
+            }
+            _ => {
+                wishes.send(status::AUTH_FAILED.to_json());
+                wishes.close(CloseReason::BadToken);
+            }
+        }
+    }
+
+    fn answer(&mut self, results: &[Carried], wishes: &mut Wishes) {
+        let mut results = results.iter();
+        for answer in std::mem::take(&mut self.pending) {
+            let text = match answer {
+                PendingAnswer::Known(text) => text,
+                PendingAnswer::Auth => {
+                    if let Some(result) = results.next() {
+                        self.authenticated(result, wishes);
+                    }
+                    continue;
+                }
+                PendingAnswer::Begun(channel) => match results.next() {
+                    Some(result) => self.subscribed(&channel, result),
+                    None => continue,
+                },
+                PendingAnswer::Ended(channel) => {
+                    results.next();
+                    ended(&channel)
+                }
+            };
+            wishes.send(text);
+        }
+    }
+
+    /// The venue acknowledges a symbol that there is not, and sends nothing of it.
+    fn subscribed(&mut self, text: &str, result: &Carried) -> String {
+        let Carried::Refused(why) = result else { return begun(text) };
+        if let Some(channel) = self.channel(text) {
+            self.held.remove(&channel.key());
+        }
+        match why {
+            WishRefusal::TooMany => status::TOO_MANY.to_json(),
+            WishRefusal::Unknown => begun(text),
+            WishRefusal::BadSymbol => MassiveStatus::error("invalid symbol").to_json(),
+            _ => status::NOT_AUTHORIZED.to_json(),
+        }
+    }
+}
+
+impl NamedChannel<'_> {
+    /// Symbols are found whatever the case of their letters.
+    fn key(&self) -> String {
+        format!("{}.{}", self.kind.name, self.symbol.to_ascii_uppercase())
+    }
+}
+
+impl Dialect for MassiveDialect {
+    fn encoding(&self) -> Encoding {
+        Encoding::MASSIVE
+    }
+
+    fn rules(&self) -> Rules {
+        RULES
+    }
+
+    fn opened(&mut self, at: Moment, wishes: &mut Wishes) {
+        self.opened = at.machine;
+        wishes.send(status::CONNECTED.to_json());
+    }
+
+    fn text(&mut self, text: &str, _: Moment, wishes: &mut Wishes) {
+        let request = match MassiveRequest::read(text) {
+            None => return wishes.send(status::MALFORMED.to_json()),
+            Some(MassiveRequest::Auth(key)) => {
+                self.pending.push(PendingAnswer::Auth);
+                return wishes.authenticate(key);
+            }
+            Some(_) if !self.is_authenticated => return wishes.send(status::NOT_AUTHORIZED.to_json()),
+            Some(request) => request,
+        };
+        let pending: Vec<PendingAnswer> = match request {
+            MassiveRequest::Auth(_) => return,
+            MassiveRequest::Subscribe(channels) => {
+                channels.into_iter().map(|channel| self.begin(channel, wishes)).collect()
+            }
+            MassiveRequest::Unsubscribe(channels) => {
+                channels.into_iter().map(|channel| self.end(channel, wishes)).collect()
+            }
+        };
+        self.pending = pending;
+        if wishes.0.is_empty() {
+            self.answer(&[], wishes);
+        }
+    }
+
+    fn carried_out(&mut self, results: &[Carried], _: Moment, wishes: &mut Wishes) {
+        self.answer(results, wishes);
+    }
+
+    fn sweep(&mut self, at: Moment, _: u64, wishes: &mut Wishes) {
+        if !self.is_authenticated && self.pending.is_empty() && at.machine >= self.opened.plus(KEY_WITHIN) {
+            wishes.send(status::AUTH_TIMEOUT.to_json());
+            wishes.close(CloseReason::BadToken);
+        }
+    }
+}
+
+fn begun(channel: &str) -> String {
+    MassiveStatus::success(&format!("subscribed to: {channel}")).to_json()
+}
+
+fn ended(channel: &str) -> String {
+    MassiveStatus::success(&format!("unsubscribed to: {channel}")).to_json()
+}
