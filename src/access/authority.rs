@@ -250,6 +250,9 @@ impl Authority {
     }
 
     fn verified(&self, token: &str, policy: &Policy, now: Nanos) -> Result<Arc<Rights>, Refused> {
+        if let Some(rights) = self.api_keys.load().get(token) {
+            return Ok(rights);
+        }
         if token.len() > token::TOKEN_BYTES_MAX {
             return Err(BadToken::TooLong.into());
         }

@@ -206,11 +206,14 @@ fn an_api_key_gives_its_claim_while_it_is_there() {
     let rights = authority.by_api_key("k-0123456789abcdef").unwrap();
     assert!(rights.may_read_any() && !authority.is_revoked(&rights));
     assert!(authority.by_api_key("k-0123456789abcdee").is_none());
-    check(&authority, "k-0123456789abcdef", BadToken::Form);
+    assert_eq!(admit(&authority, "k-0123456789abcdef").unwrap(), rights, "it stands in place of a token");
+    check(&authority, "k-0123456789abcdee", BadToken::Form);
     authority.revoke_user("desk-7", at(NOW));
+    assert_eq!(admit(&authority, "k-0123456789abcdef"), Err(Refused::Revoked));
     assert!(authority.is_revoked(&rights) && authority.by_api_key("k-0123456789abcdef").is_none());
     authority.set_api_keys(ApiKeys::default());
     assert!(authority.is_revoked(&rights));
+    check(&authority, "k-0123456789abcdef", BadToken::Form);
 }
 
 #[test]
