@@ -33,14 +33,14 @@ class Seen:
                 self.sequences.setdefault(symbol, []).append(one.sequence_number)
 
 
-async def played(recording, market, channels, wanted):
-    """Plays the recording to one client, and returns what it has given. `wanted`: the trades of each symbol."""
+async def played(recording, market, channels, wanted, subscriptions):
+    """Plays the recording to one client once it has subscribed, and returns what it has given. `wanted`: its symbols, as recorded."""
     with Server(options="start=paused&speed=max") as server:
         seen = Seen()
         address = server.ws.removeprefix("ws://")
         client = WebSocketClient("any key", feed=address, market=market, secure=False, subscriptions=channels)
         task = asyncio.create_task(client.connect(seen.take))
-        await server.play(len(channels))
+        await server.play(subscriptions)
         for symbol, name in wanted.items():
             recorded = recording.trades[name]
             await until(
@@ -62,10 +62,24 @@ async def played(recording, market, channels, wanted):
 @check("massive, crypto: every trade and side, exact; quotes")
 async def crypto(recording):
     channels = [f"{kind}.{symbol}" for kind in ("XT", "XQ") for symbol in SYMBOLS]
-    seen = await played(recording, "crypto", channels, SYMBOLS)
+    seen = await played(recording, "crypto", channels, SYMBOLS, len(channels))
     for symbol, name in SYMBOLS.items():
         same_trades(symbol, seen.trades[symbol], recording.trades[name], resolution_us=1000)
         conflated_quotes(symbol, seen.quotes[symbol], recording.quotes[name])
+
+
+@check("massive, stocks: all symbols by an asterisk, every trade, exact; quotes of one; sequence numbers rise")
+async def stocks(recording):
+    names = recording.symbols()
+    # The one subscription shows that the service has heard of the asterisk beside it.
+    seen = await played(recording, "stocks", ["T.*", "Q.BTCUSDT"], {name: name for name in names}, 1)
+    conflated_quotes("BTCUSDT", seen.quotes["BTCUSDT"], recording.quotes["BTCUSDT"])
+    assert sorted(seen.trades) == names
+    for name in names:
+        recorded = [trade._replace(side=None) for trade in recording.trades[name]]
+        same_trades(name, seen.trades[name], recorded, resolution_us=1000)
+        numbers = seen.sequences[name]
+        assert all(a < b for a, b in zip(numbers, numbers[1:])), name
 
 
 if __name__ == "__main__":
