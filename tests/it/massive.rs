@@ -51,6 +51,18 @@ fn expected_trade(trade: &RecordedTrade) -> Value {
         "s": number(&trade.size), "ds": trade.size, "c": [], "t": trade.ts / 1000, "q": trade.seq})
 }
 
+fn expected_crypto(trade: &RecordedTrade, pair: &str) -> Value {
+    let condition = if trade.side == "sell" { 1 } else { 2 };
+    json!({"ev": "XT", "pair": pair, "p": number(&trade.price), "t": trade.ts / 1000, "s": number(&trade.size),
+        "c": [condition], "i": trade.id.to_string(), "x": 0})
+}
+
+/// The recording does not have it.
+fn forget_receipt(event: &mut Value) {
+    let received = event.as_object_mut().expect("an object").remove("r").expect("a time of receipt");
+    assert!(received.as_u64() > Some(1_600_000_000_000), "milliseconds: {received}");
+}
+
 #[tokio::test]
 async fn every_trade_of_a_replay_comes_once_and_exact() {
     let recorded = Recorded::new("massive-trades.ndjson", 2_000);
@@ -78,18 +90,9 @@ async fn crypto_is_found_by_its_pair_and_sent_so() {
     client.send(&subscribe("XT.BTC-USDT")).await;
     let (messages, _) = client.rest().await;
     let mut data = events(&messages).0;
-    for event in &mut data {
-        let received = event.as_object_mut().expect("an object").remove("r").expect("a time of receipt");
-        assert!(received.as_u64() > Some(1_600_000_000_000), "milliseconds: {received}");
-    }
-    let wanted: Vec<Value> = recorded
-        .trades_of("BTCUSDT")
-        .map(|trade| {
-            json!({"ev": "XT", "pair": "BTC-USDT", "p": number(&trade.price), "t": trade.ts / 1000,
-                "s": number(&trade.size), "c": [if trade.side == "sell" { 1 } else { 2 }],
-                "i": trade.id.to_string(), "x": 0})
-        })
-        .collect();
+    data.iter_mut().for_each(forget_receipt);
+    let wanted: Vec<Value> =
+        recorded.trades_of("BTCUSDT").map(|trade| expected_crypto(trade, "BTC-USDT")).collect();
     assert_eq!(data, wanted);
     server.settled().await;
 }
@@ -226,4 +229,39 @@ async fn a_key_gives_what_it_allows_and_a_wrong_one_ends_the_session() {
     let (messages, close) = wrong.rest().await;
     assert_eq!(messages, [status("auth_failed", "authentication failed")]);
     assert_eq!(close, Some((1008, String::new())));
+}
+
+#[tokio::test]
+async fn a_market_comes_through_the_venues_protocol_into_another_server_and_out_of_it() {
+    let recorded = Recorded::new("massive-chain.ndjson", 2_000);
+    let venue = recorded.replayed("start=paused&speed=max", &[]).await;
+    let key = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("massive-key-{}", std::process::id()));
+    std::fs::write(&key, "any-key").expect("a file");
+    let feed = format!(
+        "massive?market=crypto&symbols=BTC-USDT,ETH-USDT&url=ws://{}&key_file={}",
+        venue.address,
+        key.display()
+    );
+    let server = Server::with().feed(&feed).start().await;
+    let mut client = authenticated(&server, "/crypto", None).await;
+    assert_eq!(client.ask(&subscribe("XT.*"), is_data).await.0, begun("XT.*"));
+    venue
+        .until_metrics("the connector's trades and quotes of two symbols", |metrics| {
+            metrics.sum("tickcast_subscriptions") == 4
+        })
+        .await;
+    let reply = venue.request("POST", "/v1/replay").body(r#"{"op":"resume"}"#.to_owned()).send().await;
+    assert_eq!(reply.status.as_u16(), 200, "{reply:?}");
+    let mut trades: Vec<Value> = Vec::new();
+    while trades.len() < recorded.trades.len() {
+        trades.extend(events(&[client.next().await]).0);
+    }
+    trades.iter_mut().for_each(forget_receipt);
+    for (symbol, pair) in [("BTCUSDT", "BTC-USDT"), ("ETHUSDT", "ETH-USDT")] {
+        let seen: Vec<&Value> = trades.iter().filter(|event| event["pair"] == pair).collect();
+        let wanted: Vec<Value> =
+            recorded.trades_of(symbol).map(|trade| expected_crypto(trade, pair)).collect();
+        assert_eq!(seen, wanted.iter().collect::<Vec<_>>());
+    }
+    let _ = std::fs::remove_file(key);
 }
