@@ -14,6 +14,7 @@ pub mod tick;
 pub mod web;
 pub mod proxies;
 pub mod text;
+pub mod msgpack;
 pub mod clock;
 pub mod sync;
 pub mod live;

@@ -20,8 +20,8 @@ use crate::{
 /// Before the token, in an entry of `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "bearer.";
 const SCHEME: &str = "bearer";
-/// The headers of venues' API keys: Binance's.
-const VENUE_HEADERS: [&str; 1] = ["x-mbx-apikey"];
+/// The headers of venues' API keys: Binance's and Alpaca's.
+const VENUE_HEADERS: [&str; 2] = ["x-mbx-apikey", "apca-api-key-id"];
 
 /// Why a request's token gives no rights.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -142,6 +142,7 @@ mod tests {
         check("", &[("authorization", "Bearer\ta.b")], Some("a.b"));
         check("", &[("authorization", "Bearer \u{e9}")], Some("\u{e9}"));
         check("", &[("x-mbx-apikey", "a.b")], Some("a.b"));
+        check("", &[("apca-api-key-id", "a.b"), ("apca-api-secret-key", "c")], Some("a.b"));
         check("", &[("sec-websocket-protocol", "tickcast.v1.json, bearer.a.b")], Some("a.b"));
         check(
             "?token=a",

@@ -180,10 +180,10 @@ impl<S: SessionSocket> HeadReader<S> {
     fn decide(self, read: &[u8]) -> ConnectionState<S> {
         let HeadReader { shard, stream, peer, role, counted, deadline, .. } = self;
         if role == Role::Clients
-            && let Some(PlainUpgrade { mut request, head_bytes, spoken }) =
+            && let Some(PlainUpgrade { mut request, head_bytes, mut spoken }) =
                 plain_upgrade(read, shard.server.dialects)
             && !shard.server.draining.load(Ordering::Relaxed)
-            && let Ok(accepted) = match spoken.as_deref() {
+            && let Ok(accepted) = match spoken.as_deref_mut() {
                 None => handshake::check(&request, &shard.node.limits),
                 Some(spoken) => dialects::check(&request, spoken),
             }

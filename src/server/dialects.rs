@@ -22,11 +22,15 @@ pub fn of_path(spoken: DialectSet, uri: &Uri) -> Option<Box<Spoken>> {
     Some(Spoken::new(spoken.begin(uri.path(), uri.query().unwrap_or_default())?))
 }
 
-/// Checks the upgrade of such a session.
+/// Checks the upgrade of such a session, and lets its dialect see the headers.
 ///
 /// # Errors
 /// When it is none.
-pub fn check<B>(request: &Request<B>, spoken: &Spoken) -> Result<handshake::Accepted, Failure> {
+pub fn check<B>(request: &Request<B>, spoken: &mut Spoken) -> Result<handshake::Accepted, Failure> {
+    spoken.dialect.asked(&|name| {
+        let value = request.headers().get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
     let encoding: Encoding = spoken.dialect.encoding();
     handshake::check_dialect(request, encoding)
 }

@@ -22,6 +22,7 @@ cases=(
   "main   ccxt_kraken.py"
   "kraken kraken_sdk.py"
   "massive massive_client.py"
+  "main   alpaca_py.py"
   "main   ccxt_javascript.py"
   "main   nautilus_tardis.py"
 )

@@ -8,6 +8,7 @@ mod health;
 
 mod admin;
 mod ahead;
+mod alpaca;
 mod audit;
 mod binance;
 mod binary;

@@ -20,7 +20,6 @@ pub mod driver;
 mod halts;
 mod keepalive;
 mod last_trades;
-mod msgpack;
 mod quote_order;
 pub mod requests;
 pub mod rhythm;

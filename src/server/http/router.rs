@@ -81,11 +81,11 @@ async fn route(
         // Of the server as a whole.
         return Ok(cors::options(request.headers(), &[Method::GET, Method::HEAD, Method::POST]));
     }
-    if let Some(spoken) = dialects::begin(shard.server.dialects, &request) {
+    if let Some(mut spoken) = dialects::begin(shard.server.dialects, &request) {
         if app.has_admin && caller.role == Role::Admin {
             return Err(Failure::elsewhere(path, caller.role));
         }
-        let accepted = dialects::check(&request, &spoken);
+        let accepted = dialects::check(&request, &mut spoken);
         return upgrade(shard, request, caller, accepted, Some(spoken));
     }
     let venue = shard.server.dialects.rest(path);

@@ -23,6 +23,9 @@ pub trait Dialect {
     /// How the session's messages are written, as its request has it.
     fn encoding(&self) -> Encoding;
 
+    /// What the headers of its request say, before everything else.
+    fn asked(&mut self, _header: &dyn Fn(&str) -> Option<String>) {}
+
     /// When the venue pings and gives up, and what it allows.
     fn rules(&self) -> Rules;
 

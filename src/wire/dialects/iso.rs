@@ -21,6 +21,17 @@ pub fn write_nanos(time: Nanos, out: &mut Vec<u8>) {
     out.push(b'Z');
 }
 
+/// Appends a time with as many places as it needs, such as `2022-12-25T09:30:59.12Z` or `2022-12-25T09:30:59Z`.
+pub fn write_shortest(time: Nanos, out: &mut Vec<u8>) {
+    write_nanos(time, out);
+    let is_needed = |byte: &u8| *byte != b'0' && *byte != b'Z';
+    let end = out.iter().rposition(is_needed).map_or(0, |at| if out[at] == b'.' { at } else { at + 1 });
+    // Zeros of whole seconds stand behind no point.
+    let digits = out.len() - "2022-12-25T09:30:59.000000000Z".len() + "2022-12-25T09:30:59".len();
+    out.truncate(end.max(digits));
+    out.push(b'Z');
+}
+
 /// Appends a time such as `2022-12-25 09:30:59.123456789 +0000 UTC`, as programs in Go print it.
 pub fn write_go(time: Nanos, out: &mut Vec<u8>) {
     write(time, b' ', out);

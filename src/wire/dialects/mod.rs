@@ -5,6 +5,7 @@
 //!
 //! Pure: no I/O, no session, no market. What is subscribed to is what any session could have.
 
+pub mod alpaca;
 pub mod assets;
 pub mod binance;
 pub mod coinbase;
@@ -30,7 +31,7 @@ pub use row::DialectRow;
 pub use stream::{DialectStream, Whose};
 
 /// Every dialect. A path belongs to the first that takes it.
-pub const DIALECTS: &[DialectRow] = &[binance::ROW, coinbase::ROW, kraken::ROW, massive::ROW];
+pub const DIALECTS: &[DialectRow] = &[binance::ROW, coinbase::ROW, kraken::ROW, massive::ROW, alpaca::ROW];
 
 /// The most dialects that there may be.
 pub const DIALECTS_MAX: usize = 32;

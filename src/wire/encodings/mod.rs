@@ -31,8 +31,11 @@ use super::{
     control::NumberedField,
     deflater::{DeflateWindow, Deflater},
     dialects::{
-        binance::messages::BinanceMessages, coinbase_advanced::messages::AdvancedMessages,
-        coinbase_exchange::messages::ExchangeMessages, kraken::messages::KrakenMessages,
+        alpaca::{json::AlpacaJson, packed::AlpacaPacked},
+        binance::messages::BinanceMessages,
+        coinbase_advanced::messages::AdvancedMessages,
+        coinbase_exchange::messages::ExchangeMessages,
+        kraken::messages::KrakenMessages,
         massive::messages::MassiveMessages,
     },
     frame_buffers::FrameSize,
@@ -60,6 +63,8 @@ const ENCODINGS: &[EncodingRow] = &[
     EncodingRow::of::<Framed<ExchangeMessages<{ KRAKEN_ROW + 1 }>>>(None),
     EncodingRow::of::<Framed<AdvancedMessages<{ KRAKEN_ROW + 2 }>>>(None),
     EncodingRow::of::<Framed<MassiveMessages<MASSIVE_ROW>>>(None),
+    EncodingRow::of::<Framed<AlpacaJson<ALPACA_ROW>>>(None),
+    EncodingRow::of::<Framed<AlpacaPacked<{ ALPACA_ROW + 1 }>>>(None),
     #[cfg(test)]
     EncodingRow::of::<tests::tabbed::Tabbed>(Some("tickcast.test.tabbed")),
 ];
@@ -69,6 +74,8 @@ const BINANCE_ROW: u8 = 6;
 /// Kraken's; behind it those of Coinbase.
 const KRAKEN_ROW: u8 = BINANCE_ROW + 4;
 const MASSIVE_ROW: u8 = KRAKEN_ROW + 3;
+/// Alpaca's in JSON; behind it that in `MessagePack`.
+const ALPACA_ROW: u8 = MASSIVE_ROW + 1;
 
 /// How one session's bytes are written: a row of [`ENCODINGS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -166,6 +173,10 @@ impl Encoding {
     pub const COINBASE_ADVANCED: Encoding = Encoding::of_row(KRAKEN_ROW + 2);
     /// Massive's.
     pub const MASSIVE: Encoding = Encoding::of_row(MASSIVE_ROW);
+    /// Alpaca's in JSON.
+    pub const ALPACA: Encoding = Encoding::of_row(ALPACA_ROW);
+    /// Alpaca's in `MessagePack`.
+    pub const ALPACA_PACKED: Encoding = Encoding::of_row(ALPACA_ROW + 1);
     /// Binary messages over WebSocket.
     pub const BINARY: Encoding = Encoding::of::<Binary>();
 

@@ -8,7 +8,7 @@ use tokio_tungstenite::{
     tungstenite::{self, Message as Frame, client::IntoClientRequest, http::HeaderName},
 };
 
-use super::{Server, Socket, within};
+use super::{Server, Socket, packed, within};
 
 /// A WebSocket to a path of a server.
 pub struct VenueClient {
@@ -82,6 +82,7 @@ impl VenueClient {
                 Some(Ok(Frame::Text(text))) => {
                     return Ok(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")));
                 }
+                Some(Ok(Frame::Binary(packed))) => return Ok(packed::value(&packed)),
                 Some(Ok(Frame::Ping(_))) => self.pings += 1,
                 Some(Ok(Frame::Pong(payload))) => self.pongs.push(payload.to_vec()),
                 Some(Ok(Frame::Close(frame))) => {

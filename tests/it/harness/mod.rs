@@ -9,6 +9,7 @@ mod dialect;
 pub mod http;
 pub mod inflating;
 pub mod metrics;
+mod packed;
 pub mod raw;
 pub mod recorded;
 pub mod server;

@@ -14,17 +14,19 @@ use serde_json::{Value, json, value::RawValue};
 use crate::{
     feed::{
         SourceError,
-        formats::streams::{
-            FoundTicks,
-            alpaca::{self, AlpacaPoint},
-            value::Raw,
+        formats::{
+            FormatFault,
+            streams::{
+                FoundTicks,
+                alpaca::{self, AlpacaPoint},
+                value::Raw,
+            },
         },
         options::Options,
         upstream::{
             asked::{Asked, shown},
             decode,
             halts::Halts,
-            msgpack,
             secret::Secret,
             sign_in::{SignIn, SignInDue},
             symbols,
@@ -34,6 +36,7 @@ use crate::{
             },
         },
     },
+    msgpack,
     tick::{CustomFields, Nanos},
 };
 
@@ -242,7 +245,7 @@ impl Conversation for AlpacaConversation {
                     self.heard(now, text, out);
                 }
             }
-            Err(fault) => decode::reject(&fault, out),
+            Err(fault) => decode::reject(&FormatFault::Binary(fault.0), out),
         }
         self.json = json;
     }

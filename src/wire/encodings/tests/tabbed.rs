@@ -18,7 +18,7 @@ use crate::{
 pub struct Tabbed;
 
 impl Encoder for Tabbed {
-    const ID: u8 = 14;
+    const ID: u8 = 16;
     type Messages = Self;
 
     fn frame(bytes: &mut Vec<u8>, _: &mut Deflater) -> usize {

@@ -6,7 +6,10 @@
 use rmp::{Marker, decode::RmpRead};
 use serde_json::Value;
 
-use crate::feed::formats::FormatFault;
+/// What is wrong with a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct MessagePackFault(pub &'static str);
 
 /// The extension that is a timestamp.
 const TIMESTAMP: i8 = -1;
@@ -14,19 +17,19 @@ const TIMESTAMP: i8 = -1;
 const DEPTH_MAX: u32 = 8;
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
-const CUT: FormatFault = FormatFault::Binary("the message ends within a value of MessagePack");
-const KIND: FormatFault = FormatFault::Binary("a kind of value that MessagePack of ticks has not");
+const CUT: MessagePackFault = MessagePackFault("the message ends within a value of MessagePack");
+const KIND: MessagePackFault = MessagePackFault("a kind of value that MessagePack of ticks has not");
 
 /// Appends a message as JSON.
 ///
 /// # Errors
 /// When the bytes are not one whole value of these kinds.
-pub fn to_json(mut message: &[u8], out: &mut Vec<u8>) -> Result<(), FormatFault> {
+pub fn to_json(mut message: &[u8], out: &mut Vec<u8>) -> Result<(), MessagePackFault> {
     value(&mut message, 0, out)?;
-    if message.is_empty() { Ok(()) } else { Err(FormatFault::Binary("bytes after the value of MessagePack")) }
+    if message.is_empty() { Ok(()) } else { Err(MessagePackFault("bytes after the value of MessagePack")) }
 }
 
-fn value(bytes: &mut &[u8], depth: u32, out: &mut Vec<u8>) -> Result<(), FormatFault> {
+fn value(bytes: &mut &[u8], depth: u32, out: &mut Vec<u8>) -> Result<(), MessagePackFault> {
     let marker = rmp::decode::read_marker(bytes).map_err(|_| CUT)?;
     match marker {
         Marker::Null => out.extend_from_slice(b"null"),
@@ -80,10 +83,10 @@ fn items(
     count: usize,
     depth: u32,
     out: &mut Vec<u8>,
-    mut item: impl FnMut(u32, &mut Vec<u8>) -> Result<(), FormatFault>,
-) -> Result<(), FormatFault> {
+    mut item: impl FnMut(u32, &mut Vec<u8>) -> Result<(), MessagePackFault>,
+) -> Result<(), MessagePackFault> {
     if depth >= DEPTH_MAX {
-        return Err(FormatFault::Binary("MessagePack deeper than that of ticks"));
+        return Err(MessagePackFault("MessagePack deeper than that of ticks"));
     }
     out.push(open);
     for at in 0..count {
@@ -96,16 +99,17 @@ fn items(
     Ok(())
 }
 
-fn text(marker: Marker, bytes: &mut &[u8], out: &mut Vec<u8>) -> Result<(), FormatFault> {
+fn text(marker: Marker, bytes: &mut &[u8], out: &mut Vec<u8>) -> Result<(), MessagePackFault> {
     if !matches!(marker, Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32) {
         return Err(KIND);
     }
     let length = length(marker, bytes)?;
-    json(&FormatFault::text(take(bytes, length)?)?, out);
+    let text = str::from_utf8(take(bytes, length)?);
+    json(&text.map_err(|_| MessagePackFault("a text that is not UTF-8"))?, out);
     Ok(())
 }
 
-fn length(marker: Marker, bytes: &mut &[u8]) -> Result<usize, FormatFault> {
+fn length(marker: Marker, bytes: &mut &[u8]) -> Result<usize, MessagePackFault> {
     let length = match marker {
         Marker::FixStr(length) | Marker::FixArray(length) | Marker::FixMap(length) => u32::from(length),
         Marker::Str8 => u32::from(bytes.read_data_u8().map_err(|_| CUT)?),
@@ -115,14 +119,14 @@ fn length(marker: Marker, bytes: &mut &[u8]) -> Result<usize, FormatFault> {
     Ok(length as usize)
 }
 
-fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Result<&'a [u8], FormatFault> {
+fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Result<&'a [u8], MessagePackFault> {
     let (taken, rest) = bytes.split_at_checked(length).ok_or(CUT)?;
     *bytes = rest;
     Ok(taken)
 }
 
 /// A timestamp of one of its three lengths.
-fn timestamp(length: usize, bytes: &mut &[u8], out: &mut Vec<u8>) -> Result<(), FormatFault> {
+fn timestamp(length: usize, bytes: &mut &[u8], out: &mut Vec<u8>) -> Result<(), MessagePackFault> {
     let kind = bytes.read_data_i8().map_err(|_| CUT)?;
     let data = take(bytes, length)?;
     let (seconds, nanos) = match (kind, data.len()) {
@@ -138,7 +142,7 @@ fn timestamp(length: usize, bytes: &mut &[u8], out: &mut Vec<u8>) -> Result<(), 
         _ => return Err(KIND),
     };
     let count = seconds.checked_mul(NANOS_PER_SECOND).and_then(|whole| whole.checked_add(nanos));
-    json(&count.ok_or(FormatFault::Binary("a timestamp out of range"))?, out);
+    json(&count.ok_or(MessagePackFault("a timestamp out of range"))?, out);
     Ok(())
 }
 
@@ -176,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    fn json_of(bytes: &[u8]) -> Result<String, FormatFault> {
+    fn json_of(bytes: &[u8]) -> Result<String, MessagePackFault> {
         let mut out = Vec::new();
         to_json(bytes, &mut out)?;
         Ok(String::from_utf8(out).unwrap())

@@ -1,0 +1,143 @@
+//! Alpaca's messages of data in JSON: trades, and quotes, that follow one another are one array.
+
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::{
+    answer::AlpacaError,
+    point::{self, AlpacaDatum, AlpacaQuote, EXCHANGE, QUOTE_CONDITION, TAPE},
+};
+use crate::{
+    fanout::Form,
+    tick::Decimal,
+    wire::{
+        CloseReason,
+        assembled::write_int,
+        dialects::{iso, spelling},
+        encodings::{
+            encoder::{Addressed, Constant, MessageKind, RecordPart, Shown},
+            venue::VenueMessages,
+        },
+        frame_times::FrameTimes,
+        websocket,
+    },
+};
+
+/// `ROW` is its index in the table of encodings.
+pub struct AlpacaJson<const ROW: u8>;
+
+impl<const ROW: u8> VenueMessages for AlpacaJson<ROW> {
+    const ID: u8 = ROW;
+    const IS_SPELLED: bool = true;
+
+    fn body(
+        kind: MessageKind,
+        _: &Constant<'_>,
+        shown: &Shown<'_>,
+        part: &RecordPart<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        let Some(point) = AlpacaDatum::of(kind, shown, part) else { return };
+        let is_crypto = point::is_crypto(part.form);
+        match &point {
+            AlpacaDatum::Trade { trade, number, conditions } => {
+                begin("t", out);
+                name("i", out);
+                write_int(*number, out);
+                if !is_crypto {
+                    put_text("x", EXCHANGE, out);
+                }
+                put("p", trade.price, out);
+                put("s", trade.size, out);
+                put_time(shown, out);
+                if is_crypto {
+                    put_text("tks", point::taker(trade.side), out);
+                } else {
+                    put_end(conditions, out);
+                }
+            }
+            AlpacaDatum::Quote(quote) => write_quote(quote, shown, is_crypto, out),
+        }
+        out.push(b'}');
+    }
+
+    fn is_array(_: Form) -> bool {
+        true
+    }
+
+    fn before(_: &Addressed<'_>, _: &Shown<'_>, _: &mut FrameTimes, out: &mut Vec<u8>) {
+        out.push(b'[');
+    }
+
+    fn after(_: &Addressed<'_>, out: &mut Vec<u8>) {
+        out.push(b']');
+    }
+
+    fn close(reason: CloseReason, out: &mut Vec<u8>) {
+        if let Some(error) = AlpacaError::of_close(reason) {
+            websocket::write_frame(OpCode::Data(Data::Text), error.to_json().as_bytes(), out);
+        }
+        let (code, phrase) = AlpacaError::close_of(reason);
+        websocket::write_close_of(code, phrase, out);
+    }
+}
+
+fn write_quote(quote: &AlpacaQuote, shown: &Shown<'_>, is_crypto: bool, out: &mut Vec<u8>) {
+    begin("q", out);
+    for (exchange, price, size, values) in
+        [("bx", "bp", "bs", (quote.bid, quote.bid_size)), ("ax", "ap", "as", (quote.ask, quote.ask_size))]
+    {
+        if !is_crypto {
+            put_text(exchange, EXCHANGE, out);
+        }
+        put(price, values.0, out);
+        put(size, values.1, out);
+    }
+    put_time(shown, out);
+    if !is_crypto {
+        put_end(&[QUOTE_CONDITION], out);
+    }
+}
+
+fn begin(kind: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"T":""#);
+    out.extend_from_slice(kind.as_bytes());
+    out.extend_from_slice(br#"","S":""#);
+    out.push(spelling::PLACE);
+    out.push(b'"');
+}
+
+fn name(name: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+fn put(key: &str, value: Decimal, out: &mut Vec<u8>) {
+    name(key, out);
+    value.write(out);
+}
+
+fn put_text(key: &str, text: &str, out: &mut Vec<u8>) {
+    name(key, out);
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
+fn put_time(shown: &Shown<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#","t":""#);
+    iso::write_shortest(shown.ts, out);
+    out.push(b'"');
+}
+
+/// Conditions and tape.
+fn put_end(conditions: &[&str], out: &mut Vec<u8>) {
+    out.extend_from_slice(br#","c":["#);
+    for (at, condition) in conditions.iter().enumerate() {
+        out.extend_from_slice(if at == 0 { b"\"".as_slice() } else { b",\"" });
+        out.extend_from_slice(condition.as_bytes());
+        out.push(b'"');
+    }
+    out.push(b']');
+    put_text("z", TAPE, out);
+}
