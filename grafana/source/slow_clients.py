@@ -66,12 +66,6 @@ WHO = [
         overrides=[colored("live", "green"), colored("conflating", "yellow")],
     ),
     lines(
-        "Clients of exchanges",
-        "Sessions that speak an exchange's protocol. They are served as all others; one that misses a trade is closed, which `dialect_loss` counts.",
-        [query("sum by (dialect) (tickcast_dialect_sessions{$})", "{{dialect}}")],
-        "short",
-    ),
-    lines(
         "Held by what they have read",
         "Held: sessions that are sent no data until their clients have read more. Without answers: clients that have never answered a ping, of which nobody knows what they have read.",
         [

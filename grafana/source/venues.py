@@ -1,6 +1,6 @@
-"""Venues: connections to live markets, what they bring, and what they lose."""
+"""Venues: connections to live markets, and clients that speak an exchange's protocol or replay a market for themselves."""
 
-from shapes import board, lines, query, row, states, variable
+from shapes import board, lines, on_the_right, query, row, states, variable
 
 FEED = '{$, feed=~"$feed"}'
 
@@ -37,10 +37,39 @@ VENUES = [
     ),
 ]
 
+OUT = [
+    lines(
+        "Clients of exchanges",
+        "Sessions that speak an exchange's protocol. They are served as all others; one that misses a trade is closed, which `dialect_loss` counts.",
+        [query("sum by (dialect) (tickcast_dialect_sessions{$})", "{{dialect}}")],
+        "short",
+    ),
+    lines(
+        "Replays of one's own",
+        "Replays that clients of tardis-machine's interface have open, and how many there may be (limits.replays). A line at its limit refuses the next one.",
+        [
+            query("sum(tickcast_replays{$})", "open"),
+            query("sum(tickcast_limits_replays{$})", "at most"),
+        ],
+        "short",
+    ),
+    lines(
+        "What replays send, and how they end",
+        "Messages a second, and ends by kind, with their own scale. `failed` is a recording that cannot be read on; `client` one that took nothing, or broke the protocol. Bytes are as they are framed.",
+        [
+            query("sum(rate(tickcast_replay_messages_total{$}[$__rate_interval]))", "messages"),
+            query("sum by (end) (rate(tickcast_replays_ended_total{$}[$__rate_interval]))", "ends: {{end}}"),
+            query("sum(rate(tickcast_replay_bytes_total{$}[$__rate_interval]))", "bytes"),
+        ],
+        "ops",
+        overrides=[on_the_right("bytes", "Bps")],
+    ),
+]
+
 BOARD = board(
     "tickcast-venues",
     "tickcast / Venues",
     "Connections to live markets, what they bring, and what they lose.",
-    [row("Venues"), *VENUES],
+    [row("Venues"), *VENUES, row("Clients of exchanges and of replays"), *OUT],
     variables=[variable("feed", "Feed", "label_values(tickcast_feed_connections{$}, feed)")],
 )

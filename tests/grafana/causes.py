@@ -11,6 +11,7 @@ import http.server
 import json
 import os
 import resource
+import socket
 import tempfile
 import threading
 import time
@@ -88,7 +89,7 @@ class Ward:
             self.start("healthy", *HEALTHY)
             self.exporter = Doctored(self.servers["healthy"])
             self.prometheus.scrape("doctored", self.exporter.port)
-            for act in (mute, ended, broken, crowded, stalled, thin, behind, descriptors, unread, draining):
+            for act in (later, mute, ended, broken, crowded, stalled, thin, behind, descriptors, unread, draining):
                 await act(self)
         except BaseException:
             await self.__aexit__()
@@ -134,6 +135,18 @@ class Ward:
         """Waits until Prometheus knows of the instance what the expression says."""
         name = f'instance="{instance}"'
         await until(expression, lambda: self.prometheus.instant(expression.replace("{$}", "{" + name + "}")))
+
+
+async def later(ward):
+    """Everyone is shown what was there two seconds ago. Operators, who need no token, have a port of their own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    delayed = ("--set", 'auth.anonymous.delayed=["*"]', "--set", "auth.delay_ms=2000")
+    server = Server("--feed", "sim?symbols=5&rate=100", *delayed, "--set", f"admin_listen=127.0.0.1:{port}")
+    ward.servers["later"] = server
+    ward.prometheus.scrape("later", port)
+    ward.stream(server, "?symbols=*")
 
 
 async def mute(ward):

@@ -25,6 +25,9 @@ def filled(expression, picked):
     return expression
 
 
+# What the healthy server has none of.
+VENUES = ("connections", "venue_lag", "messages", "missing", "gaps", "duplicates", "resubscribed")
+OF_OTHERS = ("tickcast_tls_", "tickcast_key_server_", "tickcast_delayed_", *(f"tickcast_feed_{of}" for of in VENUES))
 # As Grafana writes "All", and one server, into a question.
 ALL = {"$job": ".+", "$instance": ".+", "$feed": ".+"}
 ONE = {"$job": "tickcast", "$instance": "healthy", "$feed": "(push|sim)"}
@@ -67,8 +70,8 @@ async def panels_have_data(report):
             # Alerts fire when servers are sick: asked below, when they do.
             if target["expr"].startswith("ALERTS"):
                 continue
-            # The healthy server speaks without TLS, and asks no key server; one whose alerts fire shows what both tell.
-            if picked is ONE and any(of in target["expr"] for of in ("tickcast_tls_", "tickcast_key_server_")):
+            # The healthy server speaks without TLS, asks no key server, delays nothing and has no venue; others do.
+            if picked is ONE and any(of in target["expr"] for of in OF_OTHERS):
                 continue
             found = await until(f"an answer to {where}: {target['expr']}", lambda: answer(target, picked))
             for name in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):

@@ -1,4 +1,4 @@
-//! Sessions that speak a venue's protocol: what their clients say goes to a [`Dialect`], and its wishes are carried out by
+//! Sessions that speak a venue's protocol: what their clients say goes to a [`Dialect`](crate::wire::dialects::Dialect), and its wishes are carried out by
 //! the jobs of every other session. What they are sent is chosen by the fan-out, as everybody is.
 //!
 //! Here is no protocol of any venue: that is `wire/dialects/`.

@@ -3,7 +3,7 @@
 //! It is fed with the batches that shards are sent, by a queue of its own that ingest never waits for. For each different
 //! delay there is one line, shared by everyone. What is due goes to the shards, as batches of the delayed plane.
 //!
-//! Loss first: what waits is merged to a grid ([`DelayLine`](line::DelayLine)). When batches were lost on their way here, the
+//! Loss first: what waits is merged to a grid ([`DelayLine`]). When batches were lost on their way here, the
 //! records are read from the market, and the ticks in between are merged into them. Seqs say how many in each case.
 //!
 //! Invariants: a tick is shown when the market's clock has reached its time of receipt plus the delay, never before; each
