@@ -60,9 +60,15 @@ class Watcher:
         self.tasks.append(asyncio.create_task(loop()))
 
     def keep(self, ticker):
+        quote = self.quote_of(ticker)
+        if quote:
+            self.quotes.setdefault(ticker["symbol"], []).append(quote)
+
+    @staticmethod
+    def quote_of(ticker):
+        """Nothing where a side is not known yet."""
         values = [ticker[name] for name in ("bid", "bidVolume", "ask", "askVolume")]
-        if None not in values:
-            self.quotes.setdefault(ticker["symbol"], []).append(Quote(*map(decimal, values)))
+        return None if None in values else Quote(*map(decimal, values))
 
     def trades(self, symbol):
         """Every trade that the client has kept."""
@@ -78,19 +84,19 @@ class Watcher:
             lambda: f"there are {len(self.exchange.trades.get(symbol, []))}",
         )
 
-    def keep_last(self, symbol):
+    def last(self, symbol):
         """What the client knows last: a ticker that came while nobody waited for it is in its cache alone."""
-        for cache in (self.exchange.tickers, self.exchange.bidsasks):
-            if symbol in cache:
-                self.keep(cache[symbol])
-        return self.quotes.get(symbol, [None])[-1]
+        held = [cache[symbol] for cache in (self.exchange.tickers, self.exchange.bidsasks) if symbol in cache]
+        return held[-1] if held else None
 
     async def have_quote(self, symbol, quote):
-        await self.until(
-            f"the last quote of {symbol}",
-            lambda: self.keep_last(symbol) == quote,
-            lambda: f"it has {self.quotes.get(symbol, [None])[-1]}",
-        )
+        def is_there():
+            one = self.last(symbol)
+            return one is not None and self.quote_of(one) == quote
+
+        await self.until(f"the last quote of {symbol}", is_there, lambda: f"it has {self.last(symbol)}")
+        # Not before: calls that have returned, and have not been taken yet, are older than the cache.
+        self.keep(self.last(symbol))
 
     async def until(self, what, probe, describe):
         def ask():
