@@ -45,7 +45,9 @@ pub trait Dialer: Send + Sync {
     fn root(&self) -> &str;
 
     /// Which streams each symbol has.
-    fn kinds(&self) -> &[StreamKind];
+    fn kinds(&self) -> &[StreamKind] {
+        &[StreamKind::Trades, StreamKind::Quotes]
+    }
 
     /// Streams of different channels need different connections, as with Binance's `/public` and `/market`.
     fn channel(&self, _kind: StreamKind) -> &'static str {

@@ -39,10 +39,6 @@ impl Dialer for PlainDialer {
         "ws://venue"
     }
 
-    fn kinds(&self) -> &[StreamKind] {
-        &[StreamKind::Trades, StreamKind::Quotes]
-    }
-
     fn path(&self, _group: &StreamGroup) -> String {
         String::new()
     }

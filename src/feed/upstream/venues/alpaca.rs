@@ -186,10 +186,6 @@ impl Dialer for AlpacaDialer {
         "wss://stream.data.alpaca.markets"
     }
 
-    fn kinds(&self) -> &[StreamKind] {
-        &[StreamKind::Trades, StreamKind::Quotes]
-    }
-
     fn path(&self, _group: &StreamGroup) -> String {
         self.source.path().to_owned()
     }

@@ -186,10 +186,6 @@ impl Dialer for BinanceDialer {
         }
     }
 
-    fn kinds(&self) -> &[StreamKind] {
-        &[StreamKind::Trades, StreamKind::Quotes]
-    }
-
     fn channel(&self, kind: StreamKind) -> &'static str {
         match (self.market, kind) {
             (BinanceMarket::Spot, _) => "",

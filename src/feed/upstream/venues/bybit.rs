@@ -177,10 +177,6 @@ impl Dialer for BybitDialer {
         "wss://stream.bybit.com"
     }
 
-    fn kinds(&self) -> &[StreamKind] {
-        &[StreamKind::Trades, StreamKind::Quotes]
-    }
-
     fn path(&self, _group: &StreamGroup) -> String {
         format!("/v5/public/{}", self.category.as_str())
     }

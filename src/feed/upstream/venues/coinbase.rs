@@ -160,10 +160,6 @@ impl Dialer for CoinbaseDialer {
         "wss://advanced-trade-ws.coinbase.com"
     }
 
-    fn kinds(&self) -> &[StreamKind] {
-        &[StreamKind::Trades, StreamKind::Quotes]
-    }
-
     fn path(&self, _group: &StreamGroup) -> String {
         "/".to_owned()
     }

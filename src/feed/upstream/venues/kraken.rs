@@ -154,10 +154,6 @@ impl Dialer for KrakenDialer {
         "wss://ws.kraken.com"
     }
 
-    fn kinds(&self) -> &[StreamKind] {
-        &[StreamKind::Trades, StreamKind::Quotes]
-    }
-
     fn path(&self, _group: &StreamGroup) -> String {
         "/v2".to_owned()
     }

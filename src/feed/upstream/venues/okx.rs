@@ -171,10 +171,6 @@ impl Dialer for OkxDialer {
         "wss://ws.okx.com:8443"
     }
 
-    fn kinds(&self) -> &[StreamKind] {
-        &[StreamKind::Trades, StreamKind::Quotes]
-    }
-
     fn path(&self, _group: &StreamGroup) -> String {
         "/ws/v5/public".to_owned()
     }
