@@ -17,6 +17,7 @@ mod rig;
 mod scenario;
 mod servers;
 mod smoke;
+mod tls;
 
 use std::{io, process::ExitCode};
 
@@ -33,8 +34,13 @@ fn main() -> ExitCode {
         floor::ROLE => floor::serve(std::env::args().skip(1)),
         naive::ROLE => naive::serve(),
         _ if std::env::args().any(|argument| argument == "--bench") => bench(&Args::parse()),
-        _ => return smoke::run(),
+        _ => {
+            let ended = smoke::run();
+            tls::clean();
+            return ended;
+        }
     };
+    tls::clean();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -13,7 +13,8 @@ use crate::{
     generator::{Detail, Dialect, Generator, Plan, Ramp, Reading, Ready, Stream, Tally},
     lines::symbol,
     machine,
-    servers::{Books, Contender, Peer, Places, Records, Server, Wish, floor::Work, upgrade},
+    servers::{Books, Contender, Peer, Places, Records, Security, Server, Wish, floor::Work, upgrade},
+    tls,
 };
 
 pub struct Rig {
@@ -21,6 +22,8 @@ pub struct Rig {
     pub server: Server,
     pub feeder: Feeder,
     pub generator: Generator,
+    /// What clients have in common, where the server speaks TLS.
+    pub clients: Option<tls::Clients>,
 }
 
 /// What was seen of all parts in one stretch of time.
@@ -50,7 +53,11 @@ impl Rig {
     pub fn start(contender: Contender, symbols: usize, places: &Places) -> io::Result<Rig> {
         let mut server = contender.start(places)?;
         let feeder = Feeder::start(server.take_input(), symbols, contender.peer.wrapping());
-        let rig = Rig { contender, server, feeder, generator: Generator::start()? };
+        let clients = match contender.security {
+            Security::Plain => None,
+            Security::Tls => Some(tls::Clients::new()?),
+        };
+        let rig = Rig { contender, server, feeder, generator: Generator::start()?, clients };
         // Every symbol has ticked once before anyone asks for it.
         rig.feeder.now(symbols)?;
         rig.settle(symbols)?;
@@ -64,7 +71,7 @@ impl Rig {
             return Ok(());
         }
         let deadline = Instant::now() + Duration::from_secs(10);
-        while Books::scrape(self.server.port)?.get("tickcast_ticks_ingested_total") < ticks as f64 {
+        while Books::scrape(&self.server)?.get("tickcast_ticks_ingested_total") < ticks as f64 {
             if Instant::now() > deadline {
                 return Err(io::Error::other("tickcast does not take its first ticks in"));
             }
@@ -74,7 +81,10 @@ impl Rig {
     }
 
     /// Connects them all, or says what was in the way.
-    pub fn connect(&self, plans: Vec<Plan>) -> io::Result<Ramp> {
+    pub fn connect(&self, mut plans: Vec<Plan>) -> io::Result<Ramp> {
+        for plan in &mut plans {
+            plan.tls.clone_from(&self.clients);
+        }
         connect(&self.generator, self.server.port, plans)
     }
 
@@ -82,7 +92,7 @@ impl Rig {
     pub fn window(&mut self, warm: Duration, length: Duration) -> io::Result<Window> {
         thread::sleep(warm);
         let scrape = |server: &Server| match self.contender.peer {
-            Peer::Tickcast => Books::scrape(server.port).map(Some),
+            Peer::Tickcast => Books::scrape(server).map(Some),
             _ => Ok(None),
         };
         let before = scrape(&self.server)?;
@@ -126,6 +136,7 @@ pub fn floor_window(
         group: 0,
         detail: detail(number, clients),
         receive_buffer_bytes: 0,
+        tls: None,
     };
     connect(&generator, server.port, (0..clients).map(plan).collect())?;
     thread::sleep(warm);

@@ -82,6 +82,10 @@ fn every_tick_is_counted() {
                 let contender = contender.encoded(*encoding);
                 counted(contender, |wish| contender.plan(wish));
             }
+            if peer.has_tls() {
+                let contender = contender.over_tls();
+                counted(contender, |wish| contender.plan(wish));
+            }
         }
         if peer.has_events() {
             counted(contender, |wish| contender.reader(wish));
@@ -132,7 +136,7 @@ fn frames_that_nobody_inflates_are_counted() {
         contender.plan(&Wish { detail: Detail::Count, records: Records::Awaited, ..wish(&wanted, 0, 1) });
     rig.connect(vec![plan; CLIENTS]).expect("clients connect");
     rig.generator.mark().expect("the generator answers");
-    let scrape = || Books::scrape(rig.server.port).expect("the server answers");
+    let scrape = || Books::scrape(&rig.server).expect("the server answers");
     let before = scrape();
     rig.feeder.now(SYMBOLS * ROUNDS).expect("the server takes ticks");
     let deadline = Instant::now() + Duration::from_secs(60);

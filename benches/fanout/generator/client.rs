@@ -1,13 +1,11 @@
 //! One connection: its handshake, then its frames or events.
 
-use std::{
-    io::{self, Read, Write},
-    net::TcpStream,
-};
+use std::io::{self, Read, Write};
 
 use super::{
     binary,
     inflate::Inflater,
+    link::Link,
     look::Looks,
     plan::{Detail, Plan, Ready, Stream},
     tally::{self, Dialect, Prefix, Tally},
@@ -19,7 +17,7 @@ use crate::{
 };
 
 pub struct Client {
-    pub stream: TcpStream,
+    pub stream: Link,
     pub plan: Plan,
     pub upgraded: bool,
     pub ready: bool,
@@ -58,7 +56,7 @@ pub enum Took {
 }
 
 impl Client {
-    pub fn new(stream: TcpStream, plan: Plan) -> Client {
+    pub fn new(stream: Link, plan: Plan) -> Client {
         let looks = Looks::new(plan.detail == Detail::Heads);
         Client {
             stream,
@@ -84,7 +82,7 @@ impl Client {
     /// Asks for the stream; says `false` when the connection does not stand yet.
     pub fn begin(&mut self) -> io::Result<bool> {
         // A fresh socket takes a request whole, or nothing. A connection that failed says so here.
-        match self.stream.write_all(&self.plan.request) {
+        match self.stream.begin(&self.plan.request) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             written => written?,
         }
@@ -126,6 +124,7 @@ impl Client {
             return Err(io::Error::other(String::from_utf8_lossy(&self.response[..end]).into_owned()));
         }
         self.upgraded = true;
+        tally.resumed += u64::from(self.stream.is_resumed());
         self.ready = self.plan.ready == Ready::Answered;
         if self.plan.stream == Stream::Events {
             self.body = Body::Events(Events::new(&self.response[..end]));

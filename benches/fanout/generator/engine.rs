@@ -24,6 +24,7 @@ use socket2::{Domain, Socket, Type};
 use super::{
     Mark, Order, Ramp,
     client::{Client, Took},
+    link::Link,
     plan::{Plan, Reading},
     tally::Tally,
 };
@@ -166,7 +167,8 @@ impl Engine {
             let Some(plan) = ramp.waiting.pop_front() else { break };
             let key = self.clients.len();
             let stream = connect(ramp.address, key % SOURCES, plan.receive_buffer_bytes)?;
-            let mut client = Client::new(stream, plan);
+            let link = Link::new(stream, plan.tls.as_ref())?;
+            let mut client = Client::new(link, plan);
             // On loopback a connection is usually established by now.
             let flags = if client.begin()? { EventFlags::IN } else { EventFlags::OUT };
             epoll::add(&self.epoll, &client.stream, EventData::new_u64(key as u64), flags)?;

@@ -8,6 +8,7 @@ pub mod binary;
 mod client;
 mod engine;
 pub mod inflate;
+mod link;
 mod look;
 mod plan;
 mod tally;

@@ -1,6 +1,7 @@
 //! What a client is to be: what it asks for, how it reads, and how closely it looks.
 
 use super::tally::Dialect;
+use crate::tls;
 
 /// What a client is to be.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub struct Plan {
     pub detail: Detail,
     /// 0: as the system sets it.
     pub receive_buffer_bytes: usize,
+    /// `None`: it speaks in the clear.
+    pub tls: Option<tls::Clients>,
 }
 
 /// What comes behind the head of the response.

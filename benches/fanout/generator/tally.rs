@@ -57,6 +57,8 @@ pub struct Tally {
     pub ages_us: Histogram<u64>,
     /// Connections that the server ended.
     pub gone: u64,
+    /// Handshakes of TLS that went on from an earlier one.
+    pub resumed: u64,
 }
 
 impl Prefix {
@@ -111,7 +113,17 @@ const TICKCAST_DATA: [&[u8; PREFIX_BYTES]; 3] = [br#"[{"type":"up"#, br#"[{"type
 impl Default for Tally {
     fn default() -> Tally {
         let ages_us = Histogram::new_with_bounds(1, 600_000_000, 3).expect("bounds are in order");
-        Tally { messages: 0, bytes: 0, reads: 0, frames: 0, unread: 0, out_of_order: 0, ages_us, gone: 0 }
+        Tally {
+            messages: 0,
+            bytes: 0,
+            reads: 0,
+            frames: 0,
+            unread: 0,
+            out_of_order: 0,
+            ages_us,
+            gone: 0,
+            resumed: 0,
+        }
     }
 }
 
@@ -129,6 +141,7 @@ impl Tally {
         self.unread += more.unread;
         self.out_of_order += more.out_of_order;
         self.gone += more.gone;
+        self.resumed += more.resumed;
         // Both have the same bounds.
         let _ = self.ages_us.add(&more.ages_us);
     }

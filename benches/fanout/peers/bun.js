@@ -3,7 +3,11 @@
 // (dedicated), or a buffer of a fixed layout (binary).
 const encoding = process.env.ENCODING ?? "json";
 const deflates = encoding === "shared" || encoding === "dedicated";
+// With a certificate it speaks TLS.
+const { TLS_CERT: cert, TLS_KEY: key } = process.env;
+const tls = cert && { cert: Bun.file(cert), key: Bun.file(key) };
 const server = Bun.serve({
+  tls,
   hostname: "127.0.0.1",
   port: 0,
   fetch(request, server) {
@@ -53,7 +57,7 @@ function binary(line) {
 
 const frame = encoding === "binary" ? binary : (line) => line;
 
-console.log(`listening on http://127.0.0.1:${server.port}`);
+console.log(`listening on ${tls ? "https" : "http"}://127.0.0.1:${server.port}`);
 
 const decoder = new TextDecoder();
 let rest = "";

@@ -26,6 +26,12 @@ pub fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
 
 fn once(bench: &Bench, report: &mut Report, contender: Contender) -> io::Result<()> {
     let sessions = bench.full_or_quick(15_000, 200);
+    report.add(NAME, CASE, &contender.name(), weigh(bench, contender, sessions)?);
+    Ok(())
+}
+
+/// So many sessions of one server, before and after a busy spell.
+pub fn weigh(bench: &Bench, contender: Contender, sessions: usize) -> io::Result<Figures> {
     let (rest, busy) = bench.full_or_quick(
         (Duration::from_millis(3500), Duration::from_secs(3)),
         (Duration::from_millis(100), Duration::from_millis(300)),
@@ -46,19 +52,13 @@ fn once(bench: &Bench, report: &mut Report, contender: Contender) -> io::Result<
     thread::sleep(rest);
     let after = rig.server.rss_bytes()?;
     let mark = rig.generator.mark()?;
-    report.add(
-        NAME,
-        CASE,
-        &contender.name(),
-        Figures::from([
-            (Figure::SessionKb, each_kb(idle)),
-            (Figure::SessionAfterBusyKb, each_kb(after)),
-            (Figure::RssMb, after as f64 / 1e6),
-            (Figure::RampS, ramp.seconds),
-            (Figure::Gone, (sessions - mark.open) as f64),
-        ]),
-    );
-    Ok(())
+    Ok(Figures::from([
+        (Figure::SessionKb, each_kb(idle)),
+        (Figure::SessionAfterBusyKb, each_kb(after)),
+        (Figure::RssMb, after as f64 / 1e6),
+        (Figure::RampS, ramp.seconds),
+        (Figure::Gone, (sessions - mark.open) as f64),
+    ]))
 }
 
 pub fn goals(report: &Report) -> Vec<Goal> {

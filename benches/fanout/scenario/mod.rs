@@ -12,6 +12,7 @@ mod ramp;
 mod saturation;
 mod slow;
 mod thin;
+mod tls;
 
 use std::{io, time::Duration};
 
@@ -81,10 +82,13 @@ pub enum Scenario {
     /// Proxies: clients that read 40 KB/s behind nginx and haproxy.
     #[value(name = "proxy")]
     Proxy,
+    /// TLS beside plain: writes, dashboards, handshakes, memory.
+    #[value(name = "tls")]
+    Tls,
 }
 
 impl Scenario {
-    pub const ALL: [Scenario; 14] = [
+    pub const ALL: [Scenario; 15] = [
         Scenario::A,
         Scenario::B,
         Scenario::B2,
@@ -99,6 +103,7 @@ impl Scenario {
         Scenario::Binary,
         Scenario::Deflate,
         Scenario::Proxy,
+        Scenario::Tls,
     ];
 
     /// As rows and goals have it.
@@ -123,6 +128,7 @@ impl Scenario {
             Scenario::Binary => encodings::BINARY.run(bench, report),
             Scenario::Deflate => encodings::DEFLATE.run(bench, report),
             Scenario::Proxy => proxy::run(bench, report),
+            Scenario::Tls => tls::run(bench, report),
         }
     }
 
@@ -143,6 +149,7 @@ impl Scenario {
             Scenario::Binary => encodings::binary_goals(report),
             Scenario::Deflate => encodings::deflate_goals(report),
             Scenario::Proxy => proxy::goals(report),
+            Scenario::Tls => tls::goals(report),
         };
         report.goals.extend(goals);
     }

@@ -76,6 +76,7 @@ fn floor(bench: &Bench, report: &mut Report) -> io::Result<()> {
         group: 0,
         detail: Detail::Count,
         receive_buffer_bytes: 0,
+        tls: None,
     };
     let plans = vec![plan; bench.full_or_quick(5000, 100)];
     ramp(&Generator::start()?, &server, plans, "floor", report)

@@ -7,6 +7,11 @@ use std::{
     time::Duration,
 };
 
+use rustls::{ClientConnection, StreamOwned, pki_types::ServerName};
+
+use super::Server;
+use crate::tls;
+
 /// One scrape; the difference of two is a window.
 #[derive(Clone, Default)]
 pub struct Books(HashMap<String, f64>);
@@ -15,12 +20,16 @@ pub struct Books(HashMap<String, f64>);
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 impl Books {
-    pub fn scrape(port: u16) -> io::Result<Books> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    pub fn scrape(server: &Server) -> io::Result<Books> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port))?;
         stream.set_read_timeout(Some(ANSWER_MAX))?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
+        let text = if server.is_tls {
+            let name = ServerName::try_from(tls::NAME).map_err(io::Error::other)?;
+            let client = ClientConnection::new(tls::Clients::new()?.config, name);
+            ask(StreamOwned::new(client.map_err(io::Error::other)?, stream))?
+        } else {
+            ask(stream)?
+        };
         if !text.starts_with("HTTP/1.1 200") {
             return Err(io::Error::other(format!("no metrics: {}", text.lines().next().unwrap_or_default())));
         }
@@ -41,4 +50,11 @@ impl Books {
     pub fn since(&self, before: &Books) -> Books {
         Books(self.0.iter().map(|(family, value)| (family.clone(), value - before.get(family))).collect())
     }
+}
+
+fn ask(mut stream: impl Read + Write) -> io::Result<String> {
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
 }

@@ -49,6 +49,14 @@ pub struct Contender {
     pub interval_ms: u32,
     pub encoding: Encoding,
     pub window: FlowWindow,
+    pub security: Security,
+}
+
+/// Whether its clients connect by TLS.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Security {
+    Plain,
+    Tls,
 }
 
 /// Whether tickcast holds back what its clients have not read yet.
@@ -108,7 +116,7 @@ impl Contender {
     /// One that has no modes.
     pub fn other(peer: Peer) -> Contender {
         let (encoding, window) = (Encoding::Json, FlowWindow::On);
-        Contender { peer, mode: Mode::Every, interval_ms: 0, encoding, window }
+        Contender { peer, mode: Mode::Every, interval_ms: 0, encoding, window, security: Security::Plain }
     }
 
     /// The same with another encoding.
@@ -118,6 +126,10 @@ impl Contender {
 
     pub fn without_window(self) -> Contender {
         Contender { window: FlowWindow::Off, ..self }
+    }
+
+    pub fn over_tls(self) -> Contender {
+        Contender { security: Security::Tls, ..self }
     }
 
     /// Whether a client is meant to get each tick.
@@ -136,13 +148,16 @@ impl Contender {
         if self.window == FlowWindow::Off {
             name.push_str(", no window");
         }
+        if self.security == Security::Tls {
+            name.push_str(", TLS");
+        }
         name
     }
 
     pub fn start(self, places: &Places) -> io::Result<Server> {
         match self.peer {
-            Peer::Tickcast => tickcast::start(places, self.window),
-            Peer::Bun => peer::start_bun(places, self.encoding),
+            Peer::Tickcast => tickcast::start(places, self.window, self.security),
+            Peer::Bun => peer::start_bun(places, self.encoding, self.security),
             peer => peer.start(places),
         }
     }
@@ -214,6 +229,8 @@ fn plan(wish: &Wish<'_>, request: Vec<u8>, stream: Stream, dialect: Dialect) -> 
         group: wish.group,
         detail: wish.detail,
         receive_buffer_bytes: wish.receive_buffer_bytes,
+        // `Rig::connect` says otherwise.
+        tls: None,
     }
 }
 

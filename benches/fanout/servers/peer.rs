@@ -8,8 +8,8 @@ use std::{
 
 use clap::ValueEnum;
 
-use super::{Encoding, FlowWindow, Places, Server, centrifuge, naive, nats, nchan, tickcast};
-use crate::lines::Wrapping;
+use super::{Encoding, FlowWindow, Places, Security, Server, centrifuge, naive, nats, nchan, tickcast};
+use crate::{lines::Wrapping, tls};
 
 /// Who can be compared. Two of them twice: as they are, and with what their pages advise for such work.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
@@ -76,6 +76,11 @@ impl Peer {
     /// Whether it is compared where clients read server-sent events.
     pub fn has_events(self) -> bool {
         self == Peer::Tickcast || !self.has_web_sockets()
+    }
+
+    /// Whether it is compared over TLS.
+    pub fn has_tls(self) -> bool {
+        matches!(self, Peer::Tickcast | Peer::Bun)
     }
 
     /// What has to be installed first; `None` when all is there.
@@ -145,8 +150,8 @@ impl Peer {
     /// As it is by default.
     pub(super) fn start(self, places: &Places) -> io::Result<Server> {
         match self {
-            Peer::Tickcast => tickcast::start(places, FlowWindow::On),
-            Peer::Bun => start_bun(places, Encoding::Json),
+            Peer::Tickcast => tickcast::start(places, FlowWindow::On, Security::Plain),
+            Peer::Bun => start_bun(places, Encoding::Json, Security::Plain),
             Peer::Ws => {
                 let mut node = Command::new("node");
                 Server::start("ws", node.arg(script("ws.mjs")).env("PEERS", &places.peers), places)
@@ -170,9 +175,14 @@ impl Peer {
     }
 }
 
-pub(super) fn start_bun(places: &Places, encoding: Encoding) -> io::Result<Server> {
+pub(super) fn start_bun(places: &Places, encoding: Encoding, security: Security) -> io::Result<Server> {
     let mut bun = Command::new(places.bun());
-    Server::start("bun", bun.arg(script("bun.js")).env("ENCODING", encoding.word()), places)
+    bun.arg(script("bun.js")).env("ENCODING", encoding.word());
+    if security == Security::Tls {
+        let identity = tls::identity();
+        bun.env("TLS_CERT", &identity.cert).env("TLS_KEY", &identity.key);
+    }
+    Server::start("bun", &mut bun, places)
 }
 
 fn output(command: &mut Command) -> String {

@@ -15,6 +15,7 @@ use crate::machine;
 
 pub struct Server {
     pub port: u16,
+    pub is_tls: bool,
     /// Where ticks go in; taken by the feeder.
     input: Option<Box<dyn Write + Send>>,
     child: Child,
@@ -23,22 +24,25 @@ pub struct Server {
 /// Longer than a program takes to begin.
 const START_MAX: Duration = Duration::from_secs(30);
 const ADDRESS: &str = "http://127.0.0.1:";
+const TLS_ADDRESS: &str = "https://127.0.0.1:";
 const TICKS_ADDRESS: &str = "ticks on 127.0.0.1:";
 
 impl Server {
-    /// Starts a program that says `http://127.0.0.1:PORT` in the first line of its output and reads ticks from its input.
+    /// Starts a program that says `http://127.0.0.1:PORT`, or `https:`, in the first line of its output and reads ticks from its input.
     pub fn start(name: &str, command: &mut Command, places: &Places) -> io::Result<Server> {
         let (mut child, first) = begin(name, command.stdin(Stdio::piped()), places)?;
         let input = child.stdin.take().expect("its input is a pipe");
-        let mut server = Server { port: 0, input: Some(Box::new(input)), child };
-        server.port = port_behind(ADDRESS, &first).ok_or_else(|| complaint(name, &first, places))?;
+        let mut server = Server { port: 0, is_tls: false, input: Some(Box::new(input)), child };
+        server.is_tls = first.contains(TLS_ADDRESS);
+        let address = if server.is_tls { TLS_ADDRESS } else { ADDRESS };
+        server.port = port_behind(address, &first).ok_or_else(|| complaint(name, &first, places))?;
         Ok(server)
     }
 
     /// The same, of one that says `ticks on 127.0.0.1:PORT` behind that, and reads ticks from a connection to there.
     pub fn start_fed_by_tcp(name: &str, command: &mut Command, places: &Places) -> io::Result<Server> {
         let (child, first) = begin(name, command.stdin(Stdio::null()), places)?;
-        let mut server = Server { port: 0, input: None, child };
+        let mut server = Server { port: 0, is_tls: false, input: None, child };
         let both = port_behind(ADDRESS, &first).zip(port_behind(TICKS_ADDRESS, &first));
         let (port, ticks) = both.ok_or_else(|| complaint(name, &first, places))?;
         let feed = TcpStream::connect((Ipv4Addr::LOCALHOST, ticks))?;
@@ -50,7 +54,7 @@ impl Server {
 
     /// A program that is fed by other means.
     pub fn with_input(child: Child, port: u16, input: Box<dyn Write + Send>) -> Server {
-        Server { port, input: Some(input), child }
+        Server { port, is_tls: false, input: Some(input), child }
     }
 
     /// Where ticks go in; once.

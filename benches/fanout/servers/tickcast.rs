@@ -2,8 +2,8 @@
 
 use std::{io, process::Command};
 
-use super::{FlowWindow, Mode, Places, Records, Server, Wish};
-use crate::{frames, generator::Ready};
+use super::{FlowWindow, Mode, Places, Records, Security, Server, Wish};
+use crate::{frames, generator::Ready, tls};
 
 /// The begin of the answer to a subscription.
 const SUBSCRIBED: &[u8] = br#"[{"type":"su"#;
@@ -23,12 +23,16 @@ const SETTINGS: [&str; 5] = [
 /// By default there is a window; 0 means none.
 const WITHOUT_WINDOW: &str = "limits.target_delay_ms=0";
 
-pub fn start(places: &Places, window: FlowWindow) -> io::Result<Server> {
+pub fn start(places: &Places, window: FlowWindow, security: Security) -> io::Result<Server> {
     let mut command = Command::new(&places.tickcast);
     command.args(["serve", "--listen", "127.0.0.1:0", "--feed", "-", "--shards", &places.shards.to_string()]);
     let without_window = (window == FlowWindow::Off).then_some(WITHOUT_WINDOW);
     for setting in SETTINGS.into_iter().chain(without_window) {
         command.args(["--set", setting]);
+    }
+    if security == Security::Tls {
+        let identity = tls::identity();
+        command.arg("--tls-cert").arg(&identity.cert).arg("--tls-key").arg(&identity.key);
     }
     Server::start("tickcast", &mut command, places)
 }

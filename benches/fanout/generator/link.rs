@@ -1,0 +1,115 @@
+//! What carries a client's bytes: TCP, or TLS on it.
+
+use std::{
+    cell::RefCell,
+    io::{self, Read, Write},
+    net::TcpStream,
+    os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
+};
+
+use rustls::{ClientConnection, HandshakeKind, pki_types::ServerName};
+
+use crate::tls;
+
+pub enum Link {
+    Plain(TcpStream),
+    Tls(TcpStream, Box<ClientConnection>),
+}
+
+/// Ciphertext of one read: with more of it at once, a reader of long frames needs fewer calls of the kernel.
+const CIPHER_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    static CIPHER: RefCell<Vec<u8>> = RefCell::new(vec![0; CIPHER_BYTES]);
+}
+
+impl Link {
+    pub fn new(stream: TcpStream, tls: Option<&tls::Clients>) -> io::Result<Link> {
+        let Some(clients) = tls else { return Ok(Link::Plain(stream)) };
+        let name = ServerName::try_from(tls::NAME).map_err(io::Error::other)?;
+        let connection = ClientConnection::new(Arc::clone(&clients.config), name);
+        Ok(Link::Tls(stream, Box::new(connection.map_err(io::Error::other)?)))
+    }
+
+    /// Of TLS, once the handshake is done: whether it was one of few steps.
+    pub fn is_resumed(&self) -> bool {
+        match self {
+            Link::Plain(_) => false,
+            Link::Tls(_, tls) => tls.handshake_kind() == Some(HandshakeKind::Resumed),
+        }
+    }
+
+    /// The request, when the connection stands; `WouldBlock` before.
+    pub fn begin(&mut self, request: &[u8]) -> io::Result<()> {
+        match self {
+            Link::Plain(stream) => stream.write_all(request),
+            Link::Tls(stream, tls) => {
+                // The hello alone tells whether the connection stands. The request waits for the handshake.
+                flush(stream, tls)?;
+                tls.writer().write_all(request)
+            }
+        }
+    }
+}
+
+/// Clients write little, which a socket takes whole.
+fn flush(stream: &mut TcpStream, tls: &mut ClientConnection) -> io::Result<()> {
+    while tls.wants_write() {
+        tls.write_tls(stream)?;
+    }
+    Ok(())
+}
+
+impl Read for Link {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (stream, tls) = match self {
+            Link::Plain(stream) => return stream.read(buffer),
+            Link::Tls(stream, tls) => (stream, tls),
+        };
+        CIPHER.with_borrow_mut(|cipher| {
+            loop {
+                match tls.reader().read(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                    read => return read,
+                }
+                let arrived = stream.read(cipher)?;
+                if arrived == 0 {
+                    return Ok(0);
+                }
+                let mut bytes = &cipher[..arrived];
+                while !bytes.is_empty() {
+                    tls.read_tls(&mut bytes)?;
+                    tls.process_new_packets().map_err(io::Error::other)?;
+                }
+                flush(stream, tls)?;
+            }
+        })
+    }
+}
+
+impl Write for Link {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Link::Plain(stream) => stream.write(bytes),
+            Link::Tls(stream, tls) => {
+                let taken = tls.writer().write(bytes)?;
+                flush(stream, tls)?;
+                Ok(taken)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Link::Plain(stream) | Link::Tls(stream, _) => stream.as_fd(),
+        }
+    }
+}
