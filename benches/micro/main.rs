@@ -7,14 +7,18 @@
 //!
 //! Only the crate's public names are used. A case checks its answer, whichever way it is run.
 
+mod access;
 mod count;
 mod decode;
+mod dialects;
 mod encode;
 mod fanout;
 mod handover;
 mod ingest;
 mod inputs;
 mod session;
+mod tongue;
+mod venues;
 mod work;
 
 use std::{cell::RefCell, process::ExitCode};
@@ -25,13 +29,16 @@ use libtest_mimic::{Arguments, Trial};
 use work::{Case, Scale, WARM_UP};
 
 /// The groups, in the order in which a tick meets them.
-const GROUPS: [(&str, &[Case]); 6] = [
+const GROUPS: [(&str, &[Case]); 9] = [
     ("decode", &decode::CASES),
+    ("venues", &venues::CASES),
     ("ingest", &ingest::CASES),
     ("handover", &handover::CASES),
     ("fanout", &fanout::CASES),
     ("encode", &encode::CASES),
     ("session", &session::CASES),
+    ("dialects", &dialects::CASES),
+    ("access", &access::CASES),
 ];
 
 fn main() -> ExitCode {
@@ -103,5 +110,20 @@ fn encode(bencher: Bencher<'_, '_>, case: &Case) {
 
 #[divan::bench(args = &session::CASES, max_time = 1)]
 fn session(bencher: Bencher<'_, '_>, case: &Case) {
+    measure(bencher, case);
+}
+
+#[divan::bench(args = &venues::CASES, max_time = 1)]
+fn venues(bencher: Bencher<'_, '_>, case: &Case) {
+    measure(bencher, case);
+}
+
+#[divan::bench(args = &dialects::CASES, max_time = 1)]
+fn dialects(bencher: Bencher<'_, '_>, case: &Case) {
+    measure(bencher, case);
+}
+
+#[divan::bench(args = &access::CASES, max_time = 1)]
+fn access(bencher: Bencher<'_, '_>, case: &Case) {
     measure(bencher, case);
 }

@@ -15,6 +15,8 @@ use std::{
 
 use rand::seq::index;
 use tickcast::{
+    access::{Rights, SharedRights, SymbolPatterns},
+    audit::{AuditLog, AuditSetup, OnFailure},
     clock::{Clock, MarketClock},
     fanout::{Mode, SessionKey, Spec, SubscribeRequest},
     limits::{self, Limits},
@@ -34,10 +36,11 @@ use tickcast::{
 
 use crate::{
     inputs::{Kind, START, Ticks, random, symbol},
+    tongue::Tongue,
     work::{Case, Done, Scale, Stock, Work},
 };
 
-pub const CASES: [Case; 5] = [
+pub const CASES: [Case; 7] = [
     Case::new("latest_1000_sessions_on_the_same_10_topics_60_rounds", |scale| SAME.open(scale)),
     Case::new("latest_1000_sessions_on_the_same_10_topics_60_rounds_without_a_window", |scale| {
         Crowd { target_delay: Duration::ZERO, ..SAME }.open(scale)
@@ -49,11 +52,18 @@ pub const CASES: [Case; 5] = [
     Case::new("latest_1000_sessions_on_20_of_500_topics_60_rounds_without_a_window", |scale| {
         Crowd { target_delay: Duration::ZERO, ..APART }.open(scale)
     }),
+    // What a token and accounts of use cost a message that is delivered: the difference to the same case without.
+    Case::new("latest_1000_sessions_on_20_of_500_topics_60_rounds_with_tokens", |scale| {
+        Crowd { access: Access::Tokens, ..APART }.open(scale)
+    }),
+    Case::new("latest_1000_sessions_on_20_of_500_topics_60_rounds_with_tokens_and_accounts", |scale| {
+        Crowd { access: Access::TokensAndAccounts, ..APART }.open(scale)
+    }),
 ];
 
 /// Who subscribes to what, and what arrives.
 #[derive(Clone, Copy)]
-struct Crowd {
+pub struct Crowd {
     topics: usize,
     sessions: usize,
     /// Subscriptions of each.
@@ -61,6 +71,21 @@ struct Crowd {
     mode: Mode,
     batch_ticks: usize,
     target_delay: Duration,
+    kind: Kind,
+    /// A venue's protocol in place of ours.
+    tongue: Option<&'static Tongue>,
+    access: Access,
+}
+
+/// What is asked of who reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Access {
+    /// Nothing.
+    Open,
+    /// A token: each session has a user, globs and an end.
+    Tokens,
+    /// And what it is sent is accounted for.
+    TokensAndAccounts,
 }
 
 const SAME: Crowd = Crowd {
@@ -70,6 +95,9 @@ const SAME: Crowd = Crowd {
     mode: Mode::Latest,
     batch_ticks: 10,
     target_delay: limits::DEFAULT.target_delay,
+    kind: Kind::Mixed,
+    tongue: None,
+    access: Access::Open,
 };
 /// Each batch concerns a session once or twice.
 const APART: Crowd = Crowd { topics: 500, per_session: 20, batch_ticks: 50, ..SAME };
@@ -165,11 +193,33 @@ impl SessionSocket for Socket {
 }
 
 impl Crowd {
-    fn open(mut self, scale: Scale) -> Box<dyn Work> {
+    /// Sessions with 20 of 500 topics each, of one kind of ticks, in our protocol or a venue's.
+    pub fn of_dashboards(sessions: usize, kind: Kind, mode: Mode, tongue: Option<&'static Tongue>) -> Crowd {
+        Crowd { sessions, mode, kind, tongue, ..APART }
+    }
+
+    pub fn open(mut self, scale: Scale) -> Box<dyn Work> {
         self.topics = scale.of(self.topics);
         self.sessions = scale.of(self.sessions);
         Box::new(Shard::new(self))
     }
+}
+
+/// What a session's token allows: a few lists of symbols, as brokers name them, for a day.
+fn rights(number: usize, now: Nanos) -> SharedRights {
+    let read = SymbolPatterns::new(["BTC*", "S*", "ETH*"]).expect("patterns");
+    let user = Some(format!("user-{number}").into());
+    let expires = Some(now.plus(Duration::from_secs(24 * 3600)));
+    Arc::new(Rights { user, read, expires, ..Rights::default() })
+}
+
+/// Accounts of use in a file of this process, which is removed at once: what is written goes to the disk all the same.
+pub fn accounts() -> Arc<AuditLog> {
+    let path = std::env::temp_dir().join(format!("tickcast-micro-{}.jsonl", std::process::id()));
+    let setup = AuditSetup { path: path.clone(), bytes_max: u64::MAX, on_failure: OnFailure::GoOn };
+    let log = AuditLog::start(&setup, START).expect("accounts can be kept");
+    std::fs::remove_file(path).expect("the file is there");
+    Arc::new(log)
 }
 
 impl Shard {
@@ -184,13 +234,14 @@ impl Shard {
         let limits = Limits { target_delay: crowd.target_delay, ..limits::DEFAULT };
         let ingest = Arc::new(Ingest::new(market, vec![outlet]));
         let node = NodeState::new("bench".into(), limits, clock, MarketClock::of_world(clock), ingest);
+        let node = node.with_audit((crowd.access == Access::TokensAndAccounts).then(accounts));
         let mut shard = Shard {
             core: Core::new(&Arc::new(node), 0, interest),
             queue,
             connections: Vec::new(),
             clock,
             crowd,
-            ticks: Ticks::new(Kind::Mixed, crowd.topics),
+            ticks: Ticks::new(crowd.kind, crowd.topics),
             made_at: START,
             stock: Stock::default(),
             pongs: 0,
@@ -211,18 +262,33 @@ impl Shard {
 
     fn connect(&mut self, number: usize, topics: impl Iterator<Item = usize>) {
         let Shard { core, clock, crowd, connections, .. } = self;
-        let (node, socket, encoding) = (Arc::clone(&core.node), Rc::new(Socket::default()), Encoding::JSON);
+        let (node, socket) = (Arc::clone(&core.node), Rc::new(Socket::default()));
+        let mut spoken = crowd.tongue.map(|tongue| tongue.begin(clock.now()));
+        let encoding = spoken.as_ref().map_or(Encoding::JSON, |spoken| spoken.dialect.encoding());
         let transport = Transport { stream: Rc::clone(&socket), encoding, waker: None };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1_024));
         let peer = Peer { address, agent: core.agents.of(b"bench"), is_local: true };
         let session = Session::new(&node, transport, peer, number as u64, clock.now());
         let key = core.open(session, Vec::new());
-        let spec = Spec { mode: crowd.mode, ..Spec::default() };
+        if crowd.access != Access::Open {
+            core.entitle(key, &rights(number, clock.now()), None);
+        }
         for topic in topics {
             let symbol = symbol(topic);
+            let spec = match (crowd.tongue, &mut spoken) {
+                (Some(tongue), Some(spoken)) => tongue.subscribe(spoken, &symbol, clock.now()),
+                _ => Spec { mode: crowd.mode, ..Spec::default() },
+            };
             let request = SubscribeRequest::new(&symbol, &spec);
             let subscribed = core.fanout.subscribe(key, &request, clock.now(), &*node.ingest);
             assert!(subscribed.is_ok(), "the session may have more subscriptions than it asks for");
+        }
+        if let Some(session) = core.session(key)
+            && let Some(spoken) = spoken
+        {
+            // Coinbase's protocols are chosen by what is said first.
+            session.transport.encoding = spoken.dialect.encoding();
+            session.spoken = Some(spoken);
         }
         let inbound = Inbound::new(&[], encoding, &node.limits);
         connections.push(Connection { key, socket, inbound });
@@ -280,6 +346,7 @@ impl Work for Shard {
     fn audit(&mut self) {
         let accounts = self.core.fanout.accounts();
         assert_eq!((accounts.residual(), accounts.pending), (0, 0));
-        assert_eq!(self.pongs > 0, !self.crowd.target_delay.is_zero());
+        let has_window = !self.crowd.target_delay.is_zero() && self.crowd.tongue.is_none();
+        assert_eq!(self.pongs > 0, has_window);
     }
 }
