@@ -12,6 +12,8 @@ use rand_pcg::Pcg64Mcg;
 pub enum Wrapping {
     /// A line of its own, for standard input.
     Line,
+    /// The same, of trades.
+    TradeLine,
     /// A `PUB` of the NATS protocol, the symbol as its subject.
     NatsPublish,
 }
@@ -93,11 +95,26 @@ impl Made {
         );
         let text = match wrapping {
             Wrapping::Line => format!("{line}\n"),
+            Wrapping::TradeLine => trade_line(number, variant, cents) + "\n",
             Wrapping::NatsPublish => format!("PUB {} {}\r\n{line}\r\n", symbol(number), line.len()),
         };
         let ts_at = memchr::memmem::find(text.as_bytes(), TS_PLACEHOLDER).expect("the line has a time");
         Made { bytes: text.into_bytes(), ts_at }
     }
+}
+
+/// A trade, with a name as venues have it.
+fn trade_line(number: usize, variant: usize, cents: usize) -> String {
+    format!(
+        r#"{{"symbol":"{}","ts":{},"last":{}.{:02}25,"last_size":{}.375,"side":"{}","trade_id":"{}"}}"#,
+        symbol(number),
+        std::str::from_utf8(TS_PLACEHOLDER).expect("digits"),
+        cents / 100,
+        cents % 100,
+        1 + variant,
+        if variant.is_multiple_of(2) { "buy" } else { "sell" },
+        100_000_000 + number * VARIANTS + variant,
+    )
 }
 
 /// Writes a number right-aligned into a field that is exactly as wide.

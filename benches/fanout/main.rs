@@ -18,6 +18,8 @@ mod scenario;
 mod servers;
 mod smoke;
 mod tls;
+mod venue;
+mod wire;
 
 use std::{io, process::ExitCode};
 

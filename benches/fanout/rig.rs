@@ -52,7 +52,7 @@ const SAMPLED_MIN: usize = 8;
 impl Rig {
     pub fn start(contender: Contender, symbols: usize, places: &Places) -> io::Result<Rig> {
         let mut server = contender.start(places)?;
-        let feeder = Feeder::start(server.take_input(), symbols, contender.peer.wrapping());
+        let feeder = Feeder::start(server.take_input(), symbols, contender.wrapping());
         let clients = match contender.security {
             Security::Plain => None,
             Security::Tls => Some(tls::Clients::new()?),

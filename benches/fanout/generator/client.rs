@@ -166,7 +166,9 @@ impl Client {
             tally.unread += u64::from(part.last);
             return;
         }
-        if part.deflated || (part.opcode == frames::BINARY && self.plan.dialect.is_binary()) {
+        let is_whole_alone = matches!(self.plan.dialect, Dialect::Venue(_))
+            || (part.opcode == frames::BINARY && self.plan.dialect.is_binary());
+        if part.deflated || is_whole_alone {
             return self.in_one_piece(part, now_us, tally);
         }
         let objects = memchr::memchr_iter(b'{', part.bytes).count() as u64;
@@ -216,6 +218,13 @@ impl Client {
     }
 
     fn whole(&mut self, deflated: bool, payload: &[u8], now_us: u64, tally: &mut Tally) {
+        if let Dialect::Venue(mark) = self.plan.dialect {
+            let messages = memchr::memmem::find_iter(payload, mark).count() as u64;
+            if messages > 0 {
+                self.count(messages, tally);
+            }
+            return self.get_ready(payload);
+        }
         if !deflated {
             if let Err(fault) = self.binary(payload, now_us, tally) {
                 self.fault.get_or_insert(io::Error::other(fault));

@@ -74,16 +74,26 @@ impl Read for Link {
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                     read => return read,
                 }
-                let arrived = stream.read(cipher)?;
+                // No more than the plaintext that there is room for: rustls keeps little of it.
+                let room = cipher.len().min(buffer.len());
+                let arrived = stream.read(&mut cipher[..room])?;
                 if arrived == 0 {
                     return Ok(0);
                 }
-                let mut bytes = &cipher[..arrived];
+                let (mut bytes, mut taken) = (&cipher[..arrived], 0);
                 while !bytes.is_empty() {
                     tls.read_tls(&mut bytes)?;
                     tls.process_new_packets().map_err(io::Error::other)?;
+                    match tls.reader().read(&mut buffer[taken..]) {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                        read => taken += read?,
+                    }
                 }
                 flush(stream, tls)?;
+                if taken > 0 {
+                    return Ok(taken);
+                }
             }
         })
     }

@@ -18,6 +18,8 @@ pub enum Dialect {
     TickcastBinary,
     /// A tick of a fixed layout a frame; text is not data.
     Fixed,
+    /// A venue's protocol: each message has this once, and nothing else does.
+    Venue(&'static [u8]),
 }
 
 /// What a frame holds.
@@ -91,7 +93,7 @@ impl Dialect {
             }
             Dialect::Lines => begin.starts_with(b"{"),
             Dialect::Nats => !begin.starts_with(b"INFO"),
-            Dialect::Fixed => false,
+            Dialect::Fixed | Dialect::Venue(_) => false,
             Dialect::Centrifuge => return centrifuge(begin, objects),
         };
         Holds { messages: if is_data { objects } else { 0 }, ..Holds::default() }

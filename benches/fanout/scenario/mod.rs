@@ -1,18 +1,21 @@
 //! The scenarios: each is a kind of work that people have, with a goal.
 
 mod dashboard;
+mod dialects;
 mod encodings;
 mod events;
 mod growth;
 mod idle;
 mod ingest;
 mod proxy;
+mod publish;
 mod quiet;
 mod ramp;
 mod saturation;
 mod slow;
 mod thin;
 mod tls;
+mod venue;
 
 use std::{io, time::Duration};
 
@@ -85,10 +88,19 @@ pub enum Scenario {
     /// TLS beside plain: writes, dashboards, handshakes, memory.
     #[value(name = "tls")]
     Tls,
+    /// Protocols of venues beside our own.
+    #[value(name = "dialects")]
+    Dialects,
+    /// Publishing over WebSocket.
+    #[value(name = "publish")]
+    Publish,
+    /// A live venue: how much older a trade is that comes through, and 1,000 symbols.
+    #[value(name = "venue")]
+    Venue,
 }
 
 impl Scenario {
-    pub const ALL: [Scenario; 15] = [
+    pub const ALL: [Scenario; 18] = [
         Scenario::A,
         Scenario::B,
         Scenario::B2,
@@ -104,6 +116,9 @@ impl Scenario {
         Scenario::Deflate,
         Scenario::Proxy,
         Scenario::Tls,
+        Scenario::Dialects,
+        Scenario::Publish,
+        Scenario::Venue,
     ];
 
     /// As rows and goals have it.
@@ -129,6 +144,9 @@ impl Scenario {
             Scenario::Deflate => encodings::DEFLATE.run(bench, report),
             Scenario::Proxy => proxy::run(bench, report),
             Scenario::Tls => tls::run(bench, report),
+            Scenario::Dialects => dialects::run(bench, report),
+            Scenario::Publish => publish::run(bench, report),
+            Scenario::Venue => venue::run(bench, report),
         }
     }
 
@@ -150,6 +168,9 @@ impl Scenario {
             Scenario::Deflate => encodings::deflate_goals(report),
             Scenario::Proxy => proxy::goals(report),
             Scenario::Tls => tls::goals(report),
+            Scenario::Dialects => dialects::goals(report),
+            Scenario::Publish => publish::goals(report),
+            Scenario::Venue => venue::goals(report),
         };
         report.goals.extend(goals);
     }

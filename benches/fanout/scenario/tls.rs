@@ -77,6 +77,7 @@ fn writes(bench: &Bench, report: &mut Report, contender: Contender) -> io::Resul
         let window = rig.window(warm, length)?;
         let mut figures = usual(&window, f64::from(*rate));
         add_of_writes(&window, &mut figures);
+        figures.insert(Figure::Gone, (clients - window.open) as f64);
         report.add(NAME, &case(*rate), &contender.name(), figures);
     }
     Ok(())

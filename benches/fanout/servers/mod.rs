@@ -9,8 +9,9 @@ mod nats;
 mod nchan;
 mod peer;
 mod process;
+mod protocol;
 mod proxy;
-mod tickcast;
+pub mod tickcast;
 
 use std::{io, path::PathBuf};
 
@@ -19,12 +20,14 @@ use clap::ValueEnum;
 use crate::{
     frames,
     generator::{Detail, Dialect, Plan, Reading, Ready, Stream},
+    lines::Wrapping,
 };
 
 pub use books::Books;
 pub use encoding::Encoding;
 pub use peer::Peer;
 pub use process::Server;
+pub use protocol::Protocol;
 pub use proxy::Proxy;
 
 /// Where the programs are.
@@ -50,6 +53,8 @@ pub struct Contender {
     pub encoding: Encoding,
     pub window: FlowWindow,
     pub security: Security,
+    /// A venue's, or a stream of our own that it is compared with; `None` for what modes and intervals say.
+    pub protocol: Option<Protocol>,
 }
 
 /// Whether its clients connect by TLS.
@@ -116,7 +121,8 @@ impl Contender {
     /// One that has no modes.
     pub fn other(peer: Peer) -> Contender {
         let (encoding, window) = (Encoding::Json, FlowWindow::On);
-        Contender { peer, mode: Mode::Every, interval_ms: 0, encoding, window, security: Security::Plain }
+        let (mode, security) = (Mode::Every, Security::Plain);
+        Contender { peer, mode, interval_ms: 0, encoding, window, security, protocol: None }
     }
 
     /// The same with another encoding.
@@ -126,6 +132,16 @@ impl Contender {
 
     pub fn without_window(self) -> Contender {
         Contender { window: FlowWindow::Off, ..self }
+    }
+
+    /// The same, whose clients speak this.
+    pub fn speaking(self, protocol: Protocol) -> Contender {
+        Contender { protocol: Some(protocol), ..self }
+    }
+
+    /// How the feeder has to write.
+    pub fn wrapping(self) -> Wrapping {
+        self.protocol.map_or_else(|| self.peer.wrapping(), Protocol::wrapping)
     }
 
     pub fn over_tls(self) -> Contender {
@@ -164,6 +180,12 @@ impl Contender {
 
     /// A client of this server with this wish.
     pub fn plan(self, wish: &Wish<'_>) -> Plan {
+        if let Some(protocol) = self.protocol {
+            let (path, hello) = protocol.ask(wish.symbols);
+            let dialect = Dialect::Venue(protocol.mark());
+            let request = upgrade(&path, protocol.header());
+            return Plan { hello, ..plan(wish, request, Stream::WebSocket, dialect) };
+        }
         let (path, hello, dialect, ready) = match self.peer {
             Peer::Tickcast => {
                 let (mut path, hello) = tickcast::ask(wish.symbols, self.mode, self.interval_ms);

@@ -24,8 +24,25 @@ const SETTINGS: [&str; 5] = [
 const WITHOUT_WINDOW: &str = "limits.target_delay_ms=0";
 
 pub fn start(places: &Places, window: FlowWindow, security: Security) -> io::Result<Server> {
+    start_on(places, "-", window, security)
+}
+
+/// With this feed.
+pub fn start_with_feed(places: &Places, feed: &str) -> io::Result<Server> {
+    start_on(places, feed, FlowWindow::On, Security::Plain)
+}
+
+fn start_on(places: &Places, feed: &str, window: FlowWindow, security: Security) -> io::Result<Server> {
     let mut command = Command::new(&places.tickcast);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--feed", "-", "--shards", &places.shards.to_string()]);
+    command.args([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--feed",
+        feed,
+        "--shards",
+        &places.shards.to_string(),
+    ]);
     let without_window = (window == FlowWindow::Off).then_some(WITHOUT_WINDOW);
     for setting in SETTINGS.into_iter().chain(without_window) {
         command.args(["--set", setting]);
