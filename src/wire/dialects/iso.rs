@@ -40,29 +40,35 @@ pub fn write_go(time: Nanos, out: &mut Vec<u8>) {
 }
 
 /// Appends date and time without its places.
+#[inline]
 fn write(time: Nanos, between: u8, out: &mut Vec<u8>) {
     let seconds = time.0.div_euclid(NANOS_A_SECOND);
     let (year, month, day) = date(seconds.div_euclid(SECONDS_A_DAY));
-    let second = seconds.rem_euclid(SECONDS_A_DAY);
-    write_digits(year, 4, out);
-    for (sign, value) in
-        [(b'-', month), (b'-', day), (between, second / 3_600), (b':', second / 60 % 60), (b':', second % 60)]
-    {
-        out.push(sign);
-        write_digits(value, 2, out);
-    }
+    // Both are bounded by their divisors.
+    let second = seconds.rem_euclid(SECONDS_A_DAY) as u32;
+    let (hour, minute) = (second / 3_600, second / 60 % 60);
+    let mut text = *b"0000-00-00T00:00:00";
+    set_digits(year as u32, &mut text[..4]);
+    set_digits(month as u32, &mut text[5..7]);
+    set_digits(day as u32, &mut text[8..10]);
+    text[10] = between;
+    set_digits(hour, &mut text[11..13]);
+    set_digits(minute, &mut text[14..16]);
+    set_digits(second % 60, &mut text[17..]);
+    out.extend_from_slice(&text);
 }
 
+#[inline]
 fn write_places(value: i64, places: usize, out: &mut Vec<u8>) {
-    out.push(b'.');
-    write_digits(value, places, out);
+    let mut text = *b".000000000";
+    set_digits(value as u32, &mut text[1..=places]);
+    out.extend_from_slice(&text[..=places]);
 }
 
-/// Appends the last `count` digits of a number that is not negative.
-fn write_digits(mut value: i64, count: usize, out: &mut Vec<u8>) {
-    let begin = out.len();
-    out.resize(begin + count, b'0');
-    for digit in out[begin..].iter_mut().rev() {
+/// The last digits of a number, as many as there is room for.
+#[inline]
+fn set_digits(mut value: u32, text: &mut [u8]) {
+    for digit in text.iter_mut().rev() {
         *digit = b'0' + (value % 10) as u8;
         value /= 10;
     }

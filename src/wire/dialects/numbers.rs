@@ -29,9 +29,14 @@ pub fn write_smallest(units: i128, places: usize, out: &mut Vec<u8>) {
     let size = units.unsigned_abs();
     out.extend_from_slice(itoa::Buffer::new().format(size / ONE).as_bytes());
     out.push(b'.');
-    let digits = format!("{:018}", size % ONE);
-    let wanted = digits.trim_end_matches('0').len().max(places).min(SMALLEST_PLACES);
-    out.extend_from_slice(&digits.as_bytes()[..wanted]);
+    // Below 1e18.
+    let (mut rest, mut digits) = ((size % ONE) as u64, [b'0'; SMALLEST_PLACES]);
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let needed = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
+    out.extend_from_slice(&digits[..needed.max(places).min(SMALLEST_PLACES)]);
 }
 
 /// Adds zeros to the decimal that begins here, until it has so many places.

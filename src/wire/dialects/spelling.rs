@@ -31,7 +31,9 @@ pub fn named(kind: &DialectStream, spelling: &str) -> Option<Name> {
 
 /// The spelling that a subscription of this name is sent; `None` when it was not asked for by a spelling.
 pub fn of_name(name: Option<&Name>) -> Option<&str> {
-    name?.as_str().split_once(BEHIND_KIND).map(|(_, spelling)| spelling)
+    let name = name?.as_str();
+    let at = memchr::memchr(BEHIND_KIND as u8, name.as_bytes())?;
+    Some(&name[at + 1..])
 }
 
 /// Appends a shared message, with a spelling at its [`PLACE`].

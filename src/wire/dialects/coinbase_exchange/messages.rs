@@ -152,7 +152,11 @@ fn write_sequence(seq: u64, out: &mut Vec<u8>) {
 
 /// A UUID of version 8, whose content is its maker's own.
 fn write_order_id(seq: u64, which: u8, out: &mut Vec<u8>) {
-    let digits = format!("{seq:016x}").into_bytes();
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [0; 16];
+    for (digit, byte) in digits.chunks_exact_mut(2).zip(seq.to_be_bytes()) {
+        digit.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    }
     out.extend_from_slice(&digits[..8]);
     out.push(b'-');
     out.extend_from_slice(&digits[8..12]);

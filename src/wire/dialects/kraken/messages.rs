@@ -152,5 +152,6 @@ fn write_percent(change: i128, open: i128, out: &mut Vec<u8>) {
     }
     write_int(u64::try_from(hundredths / 100).unwrap_or(u64::MAX), out);
     out.push(b'.');
-    out.extend_from_slice(format!("{:02}", hundredths % 100).as_bytes());
+    // Both are digits.
+    out.extend([b'0' + (hundredths / 10 % 10) as u8, b'0' + (hundredths % 10) as u8]);
 }
