@@ -27,6 +27,7 @@ pub mod memory;
 pub mod planted;
 pub mod audit;
 pub mod access;
+pub mod scenario;
 
 pub mod feed;
 pub mod topic;

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         CliCommand::Info(args) => cli::info::run(&args),
         CliCommand::Convert(args) => cli::convert::run(&args),
         CliCommand::Record(args) => cli::record::run(&args),
+        CliCommand::Scenarios(args) => cli::scenarios::run(&args),
         CliCommand::Token(args) => cli::token::run(&args),
         CliCommand::Usage(args) => cli::usage::run(&args),
         CliCommand::Health(args) => cli::health::run(&args),

@@ -45,6 +45,15 @@ OUT = [
         "short",
     ),
     lines(
+        "Faults of a scenario",
+        "Of a replay with a scenario: the faults that were done to clients of exchanges, and the messages that these were not sent. What was done to whom: /v1/faults.",
+        [
+            query("sum by (kind) (increase(tickcast_venue_faults_total{$}[$__rate_interval])) > 0", "{{kind}}"),
+            query("sum(increase(tickcast_venue_faults_withheld_total{$}[$__rate_interval]))", "messages not sent"),
+        ],
+        "short",
+    ),
+    lines(
         "Replays of one's own",
         "Replays that clients of tardis-machine's interface have open, and how many there may be (limits.replays). A line at its limit refuses the next one.",
         [

@@ -22,6 +22,7 @@ pub mod record;
 mod recordings;
 mod reload;
 pub mod replay;
+pub mod scenarios;
 pub mod serve;
 pub mod settings;
 mod shell;
@@ -66,6 +67,8 @@ pub enum CliCommand {
     Convert(convert::ConvertArgs),
     /// Record what a server serves, or a feed
     Record(Box<record::RecordArgs>),
+    /// Tell which venue faults a replay can do to clients of exchanges
+    Scenarios(scenarios::ScenariosArgs),
     /// Make a token, for trying out what one allows
     Token(Box<token::TokenArgs>),
     /// Report who was shown what, from the files of an audit

@@ -91,7 +91,7 @@ keys! {
                 set: set_admin_listen,
             },
             doc: "Address and port of a listener for operators. `/healthz`, `/readyz`, `/metrics`, `/debug/…`, \
-                  `/v1/admin/…` and `/v1/replay` are then served there and not on `listen`. Empty: one port for all.",
+                  `/v1/admin/…`, `/v1/replay` and `/v1/faults` are then served there and not on `listen`. Empty: one port for all.",
         },
         ConfigKey {
             name: "feeds",

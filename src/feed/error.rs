@@ -3,6 +3,7 @@
 use std::io;
 
 use super::record::RecordPosition;
+use crate::scenario::ScenarioError;
 
 /// Why a feed could not be opened, or why it stopped.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,8 @@ pub enum FeedError {
     NoneSelected { path: String },
     #[error("{venue}: the connection's runtime cannot be set up")]
     Runtime { venue: &'static str, source: io::Error },
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
     /// Only with `on_error=stop`.
     #[error("{path}, {place}: {message}")]
     Rejected { path: String, place: RecordPosition, message: String },
@@ -35,6 +38,10 @@ pub enum SourceError {
     Value { source_name: &'static str, option: &'static str, value: String, expected: &'static str },
     #[error("{source_name}: option {option}: {why}")]
     Invalid { source_name: &'static str, option: &'static str, why: String },
+    #[error("replay: a scenario's faults happen by the recording's time: leave clock=wall out")]
+    ScenarioClock,
+    #[error("replay: seed is the seed of a scenario's faults, and there is no scenario")]
+    SeedAlone,
     #[error("{source_name}: option {option:?} is given twice")]
     Twice { source_name: &'static str, option: String },
 }

@@ -16,7 +16,11 @@ use super::{
     replay, sim, stdin,
     upstream::{self, UpstreamConfig},
 };
-use crate::{limits::Limits, tick::CustomFields};
+use crate::{
+    limits::Limits,
+    scenario::{RunningScenario, ScenarioConfig},
+    tick::CustomFields,
+};
 
 /// A source that was named and is not open yet.
 #[derive(Clone, PartialEq, Debug)]
@@ -109,6 +113,14 @@ impl Source {
         &self.name
     }
 
+    /// The faults that sessions of dialects have with it.
+    pub fn scenario(&self) -> Option<&ScenarioConfig> {
+        match &self.kind {
+            SourceKind::Replay(config) => config.scenario.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Opens everything that can fail, so that a wrong name is reported at the start. Ticks may have these `fields`
     /// beside the fixed ones.
     ///
@@ -118,6 +130,9 @@ impl Source {
         let feed: Box<dyn Feed> = match &self.kind {
             SourceKind::Sim(config) => Box::new(sim::Sim::new(&self.name, config.clone())),
             SourceKind::Replay(config) => {
+                if let Some(scenario) = &config.scenario {
+                    RunningScenario::load(scenario)?;
+                }
                 let mut config = config.clone();
                 config.selection.hints.fields = Arc::clone(fields);
                 Box::new(replay::Replay::open(&self.name, &config, limits.line_bytes)?)

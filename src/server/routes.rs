@@ -12,7 +12,7 @@ pub const PROBE_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 pub const HEADERS_MAX: usize = 64;
 
 /// The routes: path and methods.
-pub const ROUTES: [(&str, &[Method]); 26] = [
+pub const ROUTES: [(&str, &[Method]); 27] = [
     ("/", &[Method::GET, Method::HEAD]),
     ("/assets/app.css", &[Method::GET, Method::HEAD]),
     ("/assets/app.js", &[Method::GET, Method::HEAD]),
@@ -28,6 +28,7 @@ pub const ROUTES: [(&str, &[Method]); 26] = [
     ("/v1/snapshot", &[Method::GET, Method::HEAD, Method::POST]),
     ("/v1/publish", &[Method::POST]),
     ("/v1/replay", &[Method::GET, Method::HEAD, Method::POST]),
+    ("/v1/faults", &[Method::GET, Method::HEAD]),
     ("/v1/admin/sessions", &[Method::GET, Method::HEAD]),
     ("/v1/admin/close", &[Method::POST]),
     ("/v1/admin/usage", &[Method::GET, Method::HEAD]),
@@ -48,13 +49,14 @@ pub const REPLAY_PATHS: [&str; 4] =
     ["/replay-normalized", "/health-check", "/tardis/replay-normalized", "/tardis/health-check"];
 
 /// Requests of operators. If operators have a listener of their own, these are served only there.
-pub const ADMIN_PATHS: [&str; 9] = [
+pub const ADMIN_PATHS: [&str; 10] = [
     "/healthz",
     "/readyz",
     "/metrics",
     "/debug/slow",
     "/debug/users",
     "/v1/replay",
+    "/v1/faults",
     "/v1/admin/sessions",
     "/v1/admin/close",
     "/v1/admin/usage",

@@ -20,6 +20,7 @@ use crate::{
     limits::Limits,
     live::Live,
     publish::{PublishSink, Publishers},
+    scenario::RunningScenario,
     throttle::Throttle,
     tick::{CustomFields, Nanos, Symbol},
     topic::{Ingest, Plane},
@@ -56,6 +57,8 @@ pub struct NodeState {
     pub sessions: AtomicUsize,
     /// The number of the next session.
     pub session_numbers: AtomicU64,
+    /// The faults that are done to sessions of dialects.
+    pub faults: Option<Arc<RunningScenario>>,
     /// Limits the log lines about closed sessions, by reason.
     pub closed_throttles: [Throttle; CloseReason::ALL.len()],
 }
@@ -85,6 +88,7 @@ impl NodeState {
             refused: AccessRefusals::default(),
             sessions: AtomicUsize::new(0),
             session_numbers: AtomicU64::new(1),
+            faults: None,
             closed_throttles: Default::default(),
         }
     }
@@ -118,6 +122,15 @@ impl NodeState {
     /// With accounts of use.
     pub fn with_audit(self, audit: Option<Arc<AuditLog>>) -> Self {
         NodeState { audit, ..self }
+    }
+
+    /// With the faults of a scenario.
+    pub fn with_faults(self, faults: Option<Arc<RunningScenario>>) -> Self {
+        if let Some(running) = &faults {
+            // A replay with a scenario drives the market's clock from its first tick on.
+            running.begin(self.origin);
+        }
+        NodeState { faults, ..self }
     }
 
     /// With a way for published ticks.

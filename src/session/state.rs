@@ -18,7 +18,7 @@ use crate::{
     planted::{Fault, is_planted},
     tick::Nanos,
     topic::readers::JoinedReader,
-    wire::{CloseReason, Encoding, TakenIn, control::Pace, gzip},
+    wire::{CloseReason, Encoding, TakenIn, control::Pace, faulty::FaultyMessages, gzip},
 };
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and none rules out another")]
@@ -224,7 +224,8 @@ impl<S> Session<S> {
 
     /// Bytes of the session that wait for the socket.
     pub fn waiting_bytes(&self) -> usize {
-        self.control.len() + self.rest.len() - self.rest_at
+        let faults = self.spoken.as_deref().and_then(|spoken| spoken.faults.as_deref());
+        self.control.len() + self.rest.len() - self.rest_at + faults.map_or(0, FaultyMessages::ready_bytes)
     }
 
     pub fn sent(&self) -> Sent {

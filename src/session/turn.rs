@@ -165,6 +165,10 @@ impl<S: SessionSocket> Core<S> {
             if batch.order % 7 != 0 || !is_planted(Fault::LosesBatch) {
                 self.fanout.apply(batch, market, &*node.ingest);
             }
+            if node.faults.is_some() {
+                let batch = Arc::clone(batch);
+                self.note_fault_time(&batch);
+            }
             self.batch_at += 1;
         }
         self.batches.clear();

@@ -132,6 +132,16 @@ impl FrameBuffers {
         self.payload_bytes_max = at_least_two(payload_bytes_max, self.message_bytes_max);
     }
 
+    /// The most bytes of payload of a frame, and of a message.
+    pub fn room(&self, size: FrameSize) -> (usize, usize) {
+        let room_bytes = match size {
+            FrameSize::Full => self.payload_bytes_max,
+            FrameSize::Small => self.at_most(SMALL_FRAME_BYTES),
+            FrameSize::Medium => self.at_most(MEDIUM_FRAME_BYTES),
+        };
+        (room_bytes, self.message_bytes_max)
+    }
+
     fn at_most(&self, payload_bytes: usize) -> usize {
         at_least_two(payload_bytes, self.message_bytes_max).min(self.payload_bytes_max)
     }
@@ -162,12 +172,7 @@ impl FrameBuffers {
             });
         }
         (self.repeats, self.keep_as, self.finished) = (None, None, None);
-        let room_bytes = match size {
-            FrameSize::Full => self.payload_bytes_max,
-            FrameSize::Small => self.at_most(SMALL_FRAME_BYTES),
-            FrameSize::Medium => self.at_most(MEDIUM_FRAME_BYTES),
-        };
-        let (message_bytes_max, times) = (self.message_bytes_max, self.times);
+        let ((room_bytes, message_bytes_max), times) = (self.room(size), self.times);
         let frame = self.current_mut();
         (frame.sent, frame.times) = (sent, times);
         frame.begin(room_bytes, message_bytes_max, begin);

@@ -9,7 +9,8 @@
 use super::{
     cached::CachedTopics,
     deflater::Deflater,
-    encodings::encoder::{Encoder, MESSAGE_BYTES_MAX, Messages},
+    encodings::encoder::{Encoder, HEAD_BYTES, MESSAGE_BYTES_MAX, Messages},
+    faulty::FaultyFill,
     frame_buffers::{FrameBuffers, FrameSize, HeldFrame, ReadyFrame},
     frame_writer::FrameWriter,
     run::Run,
@@ -86,6 +87,29 @@ impl Framer {
             self.cached.resize_with(index + 1, CachedTopics::default);
         }
         FrameWriter::new(&mut self.frames, &mut self.cached[index], &mut self.deflater, &mut self.old_run)
+    }
+
+    /// The most bytes of payload of a frame of this size, and of a message.
+    pub fn room(&self, size: FrameSize) -> (usize, usize) {
+        self.frames.room(size)
+    }
+
+    /// Makes a frame of whole messages in the encoding of this number that are written elsewhere: `write` appends them.
+    pub fn compose(
+        &mut self,
+        size: FrameSize,
+        encoding: u8,
+        write: impl FnOnce(&mut Vec<u8>) -> FaultyFill,
+    ) -> FaultyFill {
+        self.frames.begin(size, None, |_| {});
+        let frame = self.frames.current_mut();
+        let filled = write(&mut frame.bytes);
+        for &(rx, order) in &filled.sent {
+            frame.record(rx, order);
+        }
+        frame.has_lost = filled.has_lost;
+        self.frames.finish(encoding, |_| {}, |_, _| HEAD_BYTES);
+        filled
     }
 
     /// The finished frame, until the next one begins. `None` when it has no message.

@@ -14,6 +14,7 @@ pub mod control;
 pub mod dialects;
 pub mod encodings;
 pub mod error;
+pub mod faulty;
 mod frame_buffers;
 mod frame_writer;
 mod frame_times;

@@ -45,7 +45,7 @@ async def _(report):
 @check("keys, metrics and flags that the files name exist")
 async def _(report):
     keys, known = set(checked()), metrics()
-    commands = ["serve", "load", "watch", "replay", "info", "convert", "record", "check", "token", "health", "usage"]
+    commands = ["serve", "load", "watch", "replay", "info", "convert", "record", "scenarios", "check", "token", "health", "usage"]
     helps = [ran(BINARY, "--help")] + [ran(BINARY, command, "--help") for command in commands]
     flags = set(re.findall(r"--[\w-]+", "".join(helps)))
     faults, seen = [], {"key": 0, "metric": 0, "flag": 0}

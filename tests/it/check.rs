@@ -297,3 +297,40 @@ fn more_connections_than_a_venue_allows_are_told_and_no_fault() {
     assert_eq!(wrong.code, Some(1));
     assert!(wrong.stderr.contains("option ca: cannot read /no/such/file.pem"), "{}", wrong.stderr);
 }
+
+#[test]
+fn a_wrong_scenario_is_told_with_its_line() {
+    let wrong = file(
+        "wrong-scenario.toml",
+        "name = \"x\"\nmodelled_on = \"y\"\n\n[[fault]]\nkind = \"mute\"\nbehind = 3\n",
+    );
+    let check = |scenario: &str| {
+        tickcast(&["check", "--feed", &format!("replay:bundled?scenario={scenario}")]).ended()
+    };
+    let ended = check(&wrong.display().to_string());
+    assert_eq!(ended.code, Some(1));
+    let told = faults(&ended.stderr).join("\n");
+    assert!(told.contains("line 4: fault 1 (mute): behind is no option of this kind"), "{told}");
+    let told = faults(&check("mute-stream").stderr).join("\n");
+    assert!(
+        told.contains("there is no scenario \"mute-stream\"; ready ones are mute-streams, retired-root"),
+        "{told}"
+    );
+    assert_eq!(check("mute-streams").code, Some(0));
+}
+
+#[test]
+fn the_ready_scenarios_are_listed_and_each_can_be_kept_as_a_file() {
+    let listed = tickcast(&["scenarios"]).ended().stdout;
+    let names: Vec<&str> =
+        listed.lines().filter(|line| !line.starts_with(' ') && !line.contains(':')).collect();
+    let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    assert_eq!(names.len(), 12, "{listed}");
+    for name in names {
+        let text = tickcast(&["scenarios", name]).ended().stdout;
+        let kept = file(&format!("kept-{name}.toml"), &text);
+        let feed = format!("replay:bundled?scenario={}", kept.display());
+        assert_eq!(tickcast(&["check", "--feed", &feed]).ended().code, Some(0), "{name}");
+    }
+    assert_eq!(tickcast(&["scenarios", "none"]).ended().code, Some(2));
+}

@@ -27,6 +27,7 @@ mod delayed;
 mod determinism;
 mod drain;
 mod entitled;
+mod faults;
 mod feeds;
 mod fields;
 mod frames;

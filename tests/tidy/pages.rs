@@ -5,6 +5,7 @@ use std::{fmt::Write, path::Path};
 use tickcast::{
     fanout::GapReason,
     feed::RejectReason,
+    scenario::FaultKind,
     server::{
         admission::rejected::RejectedReason,
         metrics::{ALL, MetricKind},
@@ -61,6 +62,7 @@ fn the_page_of_metrics_has_every_value_of_every_label() {
         ("tickcast_sessions_closed_total", "reason", own(&CloseReason::ALL.map(CloseReason::label))),
         ("tickcast_sessions", "pace", paces),
         ("tickcast_dialect_sessions", "dialect", DialectId::all().map(|id| id.name().to_owned()).collect()),
+        ("tickcast_venue_faults_total", "kind", own(&FaultKind::NAMES)),
         (
             "tickcast_handshakes_rejected_total",
             "reason",

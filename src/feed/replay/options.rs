@@ -3,10 +3,13 @@
 use std::iter;
 
 use super::{player::Hold, timeline::MaxGap};
-use crate::feed::{
-    ReplaySpeed, SourceError,
-    options::Options,
-    recording::{RecordingInput, Selection},
+use crate::{
+    feed::{
+        ReplaySpeed, SourceError,
+        options::Options,
+        recording::{RecordingInput, Selection},
+    },
+    scenario::ScenarioConfig,
 };
 
 /// What to play, and how.
@@ -22,6 +25,8 @@ pub struct ReplayConfig {
     /// How long a silence in the recording is played for.
     pub max_gap: MaxGap,
     pub clock: TimestampMode,
+    /// The faults that sessions of dialects have with it.
+    pub scenario: Option<Box<ScenarioConfig>>,
 }
 
 /// The clock that gives ticks their time.
@@ -74,13 +79,14 @@ impl ReplayConfig {
             start: Start::AtOnce,
             max_gap: MaxGap::Auto,
             clock: TimestampMode::Wall,
+            scenario: None,
         }
     }
 
     pub(in crate::feed) fn from_options(file: &str, options: &mut Options<'_>) -> Result<Self, SourceError> {
         let whole = ReplayConfig::of(RecordingInput::named(file));
         let more = options.take_files();
-        Ok(ReplayConfig {
+        let config = ReplayConfig {
             inputs: iter::once(file)
                 .chain(more.iter().map(String::as_str))
                 .map(RecordingInput::named)
@@ -94,8 +100,27 @@ impl ReplayConfig {
                 .map_or(whole.end, |again: bool| if again { AtEnd::Loop } else { AtEnd::Stop }),
             start: options.take("start", Start::EXPECTED, Start::parse)?.unwrap_or(whole.start),
             max_gap: options.take("max_gap", MaxGap::EXPECTED, MaxGap::parse)?.unwrap_or(whole.max_gap),
-            clock: options.take("clock", "wall or replay", TimestampMode::parse)?.unwrap_or(whole.clock),
-        })
+            ..whole
+        };
+        let given = options.take("clock", "wall or replay", TimestampMode::parse)?;
+        let scenario = scenario_of(options)?;
+        if scenario.is_some() && given == Some(TimestampMode::Wall) {
+            return Err(SourceError::ScenarioClock);
+        }
+        // Faults happen by the market's time, and are the same each time.
+        let own = if scenario.is_some() { TimestampMode::Replay } else { config.clock };
+        Ok(ReplayConfig { clock: given.unwrap_or(own), scenario, ..config })
+    }
+}
+
+/// `scenario=NAME&seed=N`.
+fn scenario_of(options: &mut Options<'_>) -> Result<Option<Box<ScenarioConfig>>, SourceError> {
+    let text =
+        options.take("scenario", "a name or a file", |text| (!text.is_empty()).then(|| text.to_owned()))?;
+    let seed = options.take("seed", "a number from 0 to 18446744073709551615", |text| text.parse().ok())?;
+    match (text, seed) {
+        (None, Some(_)) => Err(SourceError::SeedAlone),
+        (text, seed) => Ok(text.map(|text| Box::new(ScenarioConfig { text, seed: seed.unwrap_or(1) }))),
     }
 }
 

@@ -153,9 +153,17 @@ fn wrong_options_are_refused_with_what_is_allowed() {
     check_refused("push?rate=1", "push: unknown option \"rate\"; there are name");
     check_refused(
         "replay:x?sped=1",
-        "replay: unknown option \"sped\"; there are file, from, to, symbols, on_error, sorted, columns, unit, symbol, prefix, speed, loop, start, max_gap, clock, name",
+        "replay: unknown option \"sped\"; there are file, from, to, symbols, on_error, sorted, columns, unit, symbol, prefix, speed, loop, start, max_gap, clock, scenario, seed, name",
     );
     check_refused("replay:x?unit=minutes", "replay: option unit: not s, ms, us, ns or iso");
+    check_refused(
+        "replay:x?scenario=day-close&clock=wall",
+        "replay: a scenario's faults happen by the recording's time: leave clock=wall out",
+    );
+    check_refused(
+        "replay:x?seed=7",
+        "replay: seed is the seed of a scenario's faults, and there is no scenario",
+    );
     check_refused(
         "replay:x?columns=ts:a",
         "replay: option columns: no field of a record, such as bid, ask or last, is among them",

@@ -16,6 +16,7 @@ mod cors;
 mod dashboard;
 mod deadlines;
 mod error_body;
+mod faults;
 mod feeds;
 mod head;
 mod market;

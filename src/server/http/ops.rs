@@ -105,6 +105,7 @@ fn text(app: &App, server: &ServerState, answers: Vec<Option<ShardReport>>) -> V
         limits: &server.node.limits,
         log_lines_dropped: app.log_lines_dropped.load(Ordering::Relaxed),
         replays: &server.replays,
+        faults: server.node.faults.as_deref(),
         audit: server.node.audit.as_deref(),
         delayed: server.node.ingest.delayed().map(DelayedMarket::report),
         uptime_seconds: app.clock.now().since(app.began) as f64 / 1e9,

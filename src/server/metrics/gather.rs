@@ -13,6 +13,7 @@ use crate::{
     fanout::GapReason,
     feed::RejectReason,
     limits::Limits,
+    scenario::RunningScenario,
     server::{
         admission::rejected::{Rejected, RejectedReason},
         intake::FeedStatus,
@@ -46,6 +47,7 @@ pub struct ScrapeInputs<'a> {
     #[cfg(feature = "tls")]
     pub key_servers: &'a KeyServerStats,
     pub replays: &'a Replays,
+    pub faults: Option<&'a RunningScenario>,
     pub audit: Option<&'a AuditLog>,
     /// `None` where nothing is shown delayed.
     pub delayed: Option<DelayedReport>,
@@ -64,6 +66,9 @@ impl Handles {
         self.set_limits(inputs.limits);
         self.set_feeds(inputs);
         self.set_replays(inputs.replays);
+        if let Some(running) = inputs.faults {
+            self.set_faults(running);
+        }
         #[cfg(feature = "tls")]
         if let Some(tls) = inputs.tls {
             self.set_tls(tls);
@@ -177,6 +182,13 @@ impl Handles {
         self.limits_control_bytes.set(limits.control_bytes as u64);
         self.limits_stale_seconds.set(limits.stale.as_secs_f64());
         self.limits_drain_seconds.set(limits.drain.as_secs_f64());
+    }
+
+    fn set_faults(&self, running: &RunningScenario) {
+        for (kind, count) in running.counts() {
+            self.venue_faults.set([kind], count);
+        }
+        self.venue_faults_withheld.set(running.withheld());
     }
 
     fn set_replays(&self, replays: &Replays) {

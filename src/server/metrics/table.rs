@@ -107,6 +107,10 @@ metrics! {
         "Sessions open now, by how they keep up.";
     dialect_sessions: CountGaugeBy<1> = "tickcast_dialect_sessions" by ["dialect"],
         "Sessions open now that speak an exchange's protocol.";
+    venue_faults: TotalBy<1> = "tickcast_venue_faults_total" by ["kind"],
+        "Faults that a scenario has done to sessions that speak an exchange's protocol.";
+    venue_faults_withheld: Total = "tickcast_venue_faults_withheld_total",
+        "Messages that such sessions were not sent because of a fault. Their ticks are among the discarded.";
     sessions_held: CountGauge = "tickcast_sessions_held",
         "Sessions that are sent no data until their clients have read more of it.";
     sessions_unanswering: CountGauge = "tickcast_sessions_unanswering",

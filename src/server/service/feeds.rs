@@ -5,7 +5,9 @@ use std::sync::{Arc, atomic::Ordering};
 use super::setup::{Setup, StartError};
 use crate::{
     clock::{Clock, MarketClock},
-    feed::{DeclaredSymbols, Feed, Opened, crowded::crowds},
+    escape::escaped,
+    feed::{DeclaredSymbols, Feed, Opened, Source, crowded::crowds},
+    scenario::RunningScenario,
     server::{
         intake::{Condition, FeedKind, FeedStatus},
         message::ToShard,
@@ -74,6 +76,21 @@ pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
         add_feed(&mut statuses, name, "push", None)
     });
     Ok(OpenFeeds { statuses, to_run, push, push_is_named, listings })
+}
+
+/// The scenario of the only replay that has one, said in the log.
+pub(super) fn begin_faults(feeds: &[Source]) -> Result<Option<Arc<RunningScenario>>, StartError> {
+    let mut named = feeds.iter().filter_map(|source| Some((source.name(), source.scenario()?)));
+    let Some((name, config)) = named.next() else { return Ok(None) };
+    let running = RunningScenario::load(config)
+        .map_err(|source| StartError::Feed { name: name.to_owned(), source: source.into() })?;
+    tracing::warn!(
+        feed = name,
+        scenario = %escaped(&running.scenario.name),
+        seed = running.seed,
+        "venue faults are done to every session of a dialect; /v1/faults tells them"
+    );
+    Ok(Some(Arc::new(running)))
 }
 
 /// The market's clock: the machine's, or the one that the only feed drives.

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    feeds::{ending, market_clock, open_feeds},
+    feeds::{begin_faults, ending, market_clock, open_feeds},
     running::Service,
     setup::{Setup, StartError},
 };
@@ -102,10 +102,7 @@ impl Service {
         }
         let BoundListeners { listeners, addresses } = listen_all(&setup)?;
         let (address, admin_address) = (addresses[0], addresses.get(1).copied());
-        let shards = match setup.shards {
-            0 => thread::available_parallelism().map_or(1, usize::from),
-            shards => shards,
-        };
+        let shards = shard_count(setup.shards);
         let (inboxes, ends): (Vec<_>, Vec<_>) = (0..shards)
             .map(|_| shard_ends(&setup.limits))
             .collect::<Result<Vec<_>, _>>()
@@ -119,7 +116,8 @@ impl Service {
         let epoch = setup.epoch.unwrap_or_else(|| new_epoch(&clock));
         let node = NodeState::new(epoch, setup.limits, clock, market_clock.clone(), Arc::clone(&ingest))
             .with_authority(authority)
-            .with_fields(setup.fields);
+            .with_fields(setup.fields)
+            .with_faults(begin_faults(&setup.feeds)?);
         // Publishing ends with the process.
         let push = feed_sink(&feeds.push, &ingest, clock, &market_clock, Arc::new(|| {}));
         let audit = start_audit(setup.audit.as_ref(), clock, &setup.auth.products)?;
@@ -185,6 +183,14 @@ impl Service {
             #[cfg(feature = "tls")]
             auth,
         })
+    }
+}
+
+/// One a core where none is configured.
+fn shard_count(configured: usize) -> usize {
+    match configured {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        shards => shards,
     }
 }
 

@@ -26,6 +26,7 @@ impl<S: SessionSocket> Core<S> {
 
     /// Lets a new session of a dialect begin, whose rights are given.
     pub fn open_dialect(&mut self, key: SessionKey, now: Nanos) {
+        self.begin_faults(key);
         self.take_said(key, Said::Opened, now, OF_REQUEST);
     }
 

@@ -17,6 +17,7 @@ impl<S: SessionSocket> Core<S> {
         if !session.ping_as_venue(now) && session.spoken.is_none() {
             return false;
         }
+        self.keep_faults(key);
         let at = self.moment(now);
         let frames = self.session(key).map_or(0, |session| session.frames_sent);
         self.tell_dialect(key, |dialect, wishes| dialect.sweep(at, frames, wishes));
@@ -39,6 +40,7 @@ impl<S: SessionSocket> Core<S> {
 
     /// Tells a dialect that its session will be closed, before what is due is sent.
     pub(in crate::session) fn tell_leaving(&mut self, key: SessionKey, why: Leaving) {
+        self.flush_faults(key);
         let at = self.moment(self.node.clock.now());
         self.tell_dialect(key, |dialect, wishes| dialect.leaving(why, at, wishes));
     }

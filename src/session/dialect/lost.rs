@@ -20,9 +20,7 @@ impl<S: SessionSocket> Core<S> {
     /// Takes the frame that was just filled. Returns whether there is one to send.
     pub(in crate::session) fn take_spoken(&mut self, key: SessionKey, tally: &FrameTally) -> bool {
         if self.framer.has_lost() {
-            self.fanout.interrupted(tally);
-            self.stats.limits[LimitHit::DialectLoss as usize] += 1;
-            self.close(key, CloseReason::Slow);
+            self.lose_frame(key, tally);
             return false;
         }
         let next = self.framer.sequence();
@@ -36,5 +34,12 @@ impl<S: SessionSocket> Core<S> {
             self.fanout.accepted(tally);
         }
         says_something
+    }
+
+    /// Closes a session whose frame misses something.
+    pub(super) fn lose_frame(&mut self, key: SessionKey, tally: &FrameTally) {
+        self.fanout.interrupted(tally);
+        self.stats.limits[LimitHit::DialectLoss as usize] += 1;
+        self.close(key, CloseReason::Slow);
     }
 }

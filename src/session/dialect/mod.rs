@@ -7,6 +7,7 @@
 //! interrupted is sent no more data, and is closed.
 
 mod carry;
+mod faults;
 mod hear;
 mod keep;
 mod lost;

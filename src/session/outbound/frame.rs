@@ -13,11 +13,20 @@ use crate::{
 impl<S: SessionSocket> Core<S> {
     /// Chooses and encodes the next frame of the session; `None` when there is nothing to send.
     pub(in crate::session) fn prepare_frame(&mut self, key: SessionKey, now: Nanos) -> Option<PreparedFrame> {
+        let tally = self.fill_frame(key, now)?;
+        self.framer.hold().map(|frame| PreparedFrame { frame, tally })
+    }
+
+    /// Chooses and encodes it, in the framer's current frame.
+    pub(super) fn fill_frame(&mut self, key: SessionKey, now: Nanos) -> Option<FrameTally> {
         let session = self.session(key)?;
         let (size, encoding) = (session.frame_size(), session.encoding());
         let is_spoken = session.spoken.is_some();
         let market = self.node.market.at(now);
         if is_spoken {
+            if self.has_faults(key) {
+                return self.fill_with_faults(key, size, now);
+            }
             self.give_sequence(key);
         }
         let tally = encoding.fill(&mut self.framer, size, &mut self.fanout, key, market, &self.node.ingest);
@@ -25,7 +34,7 @@ impl<S: SessionSocket> Core<S> {
         if is_spoken && !self.take_spoken(key, &tally) {
             return None;
         }
-        self.framer.hold().map(|frame| PreparedFrame { frame, tally })
+        Some(tally)
     }
 
     /// Writes a frame to the session's socket, which has taken everything before it. Advances `now`.

@@ -37,21 +37,10 @@ impl<S: SessionSocket> Core<S> {
             return;
         }
         let Some(encoding) = self.session(key).map(|session| session.encoding()) else { return };
-        let market = self.node.market.at(now);
         if !self.may_send_data(key, now) {
             return;
         }
-        let Some(size) = self.session(key).map(|session| session.frame_size()) else { return };
-        let is_spoken = self.speaks_dialect(key);
-        if is_spoken {
-            self.give_sequence(key);
-        }
-        let ingest = &self.node.ingest;
-        let tally = encoding.fill(&mut self.framer, size, &mut self.fanout, key, market, ingest);
-        self.note_firsts(key);
-        if is_spoken && !self.take_spoken(key, &tally) {
-            return;
-        }
+        let Some(tally) = self.fill_frame(key, now) else { return };
         let Some(frame) = self.framer.ready() else { return };
         let (bytes, newest_order) = (frame.bytes.to_vec(), frame.newest_order);
         let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);

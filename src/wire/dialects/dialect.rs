@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::stream::{DialectStream, Whose};
 use crate::{
     access::BearerToken,
+    scenario::Announcement,
     tick::{Nanos, Symbol},
     wire::{CloseReason, encodings::Encoding},
 };
@@ -53,6 +54,9 @@ pub trait Dialect {
     /// Some four times a second: heartbeats, and deadlines of the venue's own. `frames`: how many the session was sent so far.
     /// Wishes that ask for something are not taken.
     fn sweep(&mut self, _at: Moment, _frames: u64, _wishes: &mut Wishes) {}
+
+    /// Says what the venue says by itself, where it has words for it. Wishes to send are taken, and no others.
+    fn announce(&mut self, _what: &Announcement, _at: Moment, _wishes: &mut Wishes) {}
 
     /// The server stops, or the replay is over: said before what is due is sent, and the session closed.
     fn leaving(&mut self, _why: Leaving, _at: Moment, _wishes: &mut Wishes) {}

@@ -5,14 +5,11 @@
 
 use compact_str::CompactString;
 
-use super::DialectStream;
+use super::{DialectStream, stream::BEHIND_KIND};
 use crate::fanout::Name;
 
 /// What stands in a shared message where each client's own spelling belongs: a byte that no text has.
 pub const PLACE: u8 = 0xFF;
-
-/// Between the kind of a subscription and its spelling, in its name.
-const BEHIND_KIND: char = '|';
 
 /// Whether a symbol is meant by this spelling: they differ in separators and in the case of letters at most.
 pub fn means(spelling: &str, symbol: &str) -> bool {

@@ -27,6 +27,9 @@ pub struct DialectStream {
     pub reports: bool,
 }
 
+/// Between the kind of a subscription and its spelling, in its name.
+pub const BEHIND_KIND: char = '|';
+
 /// The symbols that a wish is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Whose {
@@ -37,6 +40,12 @@ pub enum Whose {
     Spelled(CompactString),
     /// Every symbol, also those that are listed later.
     All,
+}
+
+/// The kind of a subscription of this name, without the spelling that some have in it.
+pub fn kind_of_name(name: &Name) -> &str {
+    let text = name.as_str();
+    text.split_once(BEHIND_KIND).map_or(text, |(kind, _)| kind)
 }
 
 impl DialectStream {

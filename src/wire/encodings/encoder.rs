@@ -41,6 +41,8 @@ pub trait Encoder: 'static {
     const IS_DEFLATED: bool = false;
     /// Whether data has numbers in place of the names of fields, so that the client is told what they mean.
     const HAS_FIELD_TABLE: bool = false;
+    /// Whether its messages are binary frames of WebSocket. Read for dialects alone.
+    const IS_BINARY: bool = false;
     /// Whether it is one gzip member, of which frames are parts (`wire/gzip.rs`).
     const IS_GZIP: bool = false;
 

@@ -18,7 +18,7 @@ mod tests;
 pub mod venue;
 
 use binary::Binary;
-use encoder::Encoder;
+use encoder::{Addressed, Encoder, MessageKind, Messages, RecordPart, Shown};
 use event_stream::EventStream;
 use event_stream_gzip::EventStreamGzip;
 use json::Json;
@@ -39,6 +39,7 @@ use super::{
         massive::messages::MassiveMessages,
     },
     frame_buffers::FrameSize,
+    frame_times::FrameTimes,
     framer::Framer,
 };
 use crate::{
@@ -96,7 +97,9 @@ struct EncodingRow {
     is_deflated: bool,
     has_field_table: bool,
     is_gzip: bool,
+    is_binary: bool,
     fill: Fill,
+    message: WriteMessage,
     control: fn(&Control<'_>, &mut Vec<u8>),
     welcome: fn(&Welcome, u64, &mut Vec<u8>),
     frame_control: fn(&[u8], &mut Vec<u8>, &mut Deflater),
@@ -104,6 +107,9 @@ struct EncodingRow {
     retry: fn(u64, &mut Vec<u8>),
     close: fn(CloseReason, &mut Vec<u8>),
 }
+
+type WriteMessage =
+    fn(MessageKind, &Addressed<'_>, &Shown<'_>, u64, &RecordPart<'_>, &mut FrameTimes, &mut Vec<u8>);
 
 type Fill = fn(&mut Framer, FrameSize, Option<Nanos>, &mut Fanout, SessionKey, Nanos, &Ingest) -> FrameTally;
 
@@ -126,7 +132,9 @@ impl EncodingRow {
             is_deflated: E::IS_DEFLATED,
             has_field_table: E::HAS_FIELD_TABLE,
             is_gzip: E::IS_GZIP,
+            is_binary: E::IS_BINARY,
             fill: fill::<E>,
+            message: <E::Messages as Messages>::whole,
             control: E::control,
             welcome: E::welcome,
             frame_control: E::frame_control,
@@ -261,6 +269,29 @@ impl Encoding {
         ingest: &Ingest,
     ) -> FrameTally {
         (self.row().fill)(framer, size, self.tells_sent.then_some(now), fanout, session, now, ingest)
+    }
+
+    /// Appends a message that stands for one tick, or for a record, by itself: what [`Self::fill`] would write of it.
+    pub fn write_message(
+        self,
+        kind: MessageKind,
+        head: &Addressed<'_>,
+        shown: &Shown<'_>,
+        part: &RecordPart<'_>,
+        times: &mut FrameTimes,
+        out: &mut Vec<u8>,
+    ) {
+        (self.row().message)(kind, head, shown, 1, part, times, out);
+    }
+
+    /// Whether its messages are binary frames of WebSocket.
+    pub fn is_binary(self) -> bool {
+        self.row().is_binary
+    }
+
+    /// Its index in the table.
+    pub fn number(self) -> u8 {
+        self.row
     }
 
     /// Appends the payload of a control message. One without a payload is not sent.

@@ -124,6 +124,7 @@ impl<V: VenueMessages> Encoder for Framed<V> {
     const HAS_PINGS: bool = true;
     /// A venue's pings come at its own times, and there are no others.
     const HAS_WINDOW: bool = false;
+    const IS_BINARY: bool = V::IS_BINARY;
     const IS_NUMBERED: bool = V::IS_NUMBERED;
 
     fn frame(_: &mut Vec<u8>, _: &mut Deflater) -> usize {

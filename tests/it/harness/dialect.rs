@@ -114,6 +114,23 @@ impl VenueClient {
         }
     }
 
+    /// Reads what is left, until the end or until nothing more is on its way: each frame of data, byte for byte.
+    pub async fn frames(&mut self) -> Vec<Vec<u8>> {
+        let mut frames = Vec::new();
+        loop {
+            match within("a frame", self.ws.next()).await {
+                Some(Ok(Frame::Text(text))) => frames.push(text.as_bytes().to_vec()),
+                Some(Ok(Frame::Binary(bytes))) => frames.push(bytes.to_vec()),
+                Some(Ok(Frame::Close(close))) => {
+                    frames.push(format!("{close:?}").into_bytes());
+                    return frames;
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return frames,
+            }
+        }
+    }
+
     /// Reads to the end: every message, and how the server closed.
     pub async fn rest(&mut self) -> (Vec<Value>, Option<(u16, String)>) {
         let mut messages = Vec::new();

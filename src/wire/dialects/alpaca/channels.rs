@@ -18,6 +18,9 @@ pub const CHANNELS: [&str; 11] = [
     "imbalances",
 ];
 
+/// The place of the channel of halts.
+pub const STATUSES: usize = 5;
+
 /// The channels that stand in every list. The others do once the client has named them.
 pub const ALWAYS_LISTED: usize = 3;
 

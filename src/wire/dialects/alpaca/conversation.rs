@@ -7,11 +7,13 @@ use compact_str::CompactString;
 use super::{
     answer::{self, AlpacaError},
     channels::{self, ALWAYS_LISTED, CHANNELS, EVERY},
+    halt::TradingStatus,
     request::{AlpacaRequest, ChannelSymbols},
 };
 use crate::{
     access::BearerToken,
     msgpack,
+    scenario::Announcement,
     tick::Nanos,
     wire::{
         CloseReason,
@@ -318,6 +320,20 @@ impl Dialect for AlpacaDialect {
                 _ => self.refuse(AlpacaError::AuthFailed, wishes),
             },
             AlpacaPending::Change(asked) => self.changed(asked, results, wishes),
+        }
+    }
+
+    /// Halts are told to who has subscribed to statuses, as volatility pauses.
+    fn announce(&mut self, what: &Announcement, at: Moment, wishes: &mut Wishes) {
+        let status = match what {
+            Announcement::Halted(symbol) => TradingStatus::paused(symbol, at.market),
+            Announcement::Resumed(symbol) => TradingStatus::resumed(symbol, at.market),
+            Announcement::TooMany => return self.refuse(AlpacaError::SymbolLimit, wishes),
+            Announcement::Shutdown | Announcement::State(_) => return,
+        };
+        let wants = |listed: &AlpacaListed| listed.text == EVERY || listed.text == status.symbol();
+        if self.market == AlpacaMarket::Stocks && self.lists[channels::STATUSES].symbols.iter().any(wants) {
+            self.say(status.to_json(), wishes);
         }
     }
 

@@ -6,6 +6,7 @@
 mod answer;
 pub mod channels;
 mod conversation;
+mod halt;
 pub mod json;
 pub mod packed;
 pub mod point;

@@ -7,6 +7,7 @@ use super::{
     request::{BinanceFault, Request, RequestId},
     streams::StreamName,
 };
+use crate::scenario::Announcement;
 use crate::wire::{
     dialects::{
         dialect::{Carried, Dialect, Leaving, Moment, Rules, WishRefusal, Wishes},
@@ -194,16 +195,24 @@ impl Dialect for BinanceSession {
         });
     }
 
+    /// Its streams tell of a shutdown, and of nothing else: who asks too much is closed without a word.
+    fn announce(&mut self, what: &Announcement, at: Moment, wishes: &mut Wishes) {
+        if *what != Announcement::Shutdown {
+            return;
+        }
+        let micros = at.market.micros();
+        let time = if self.micros { micros } else { micros / 1000 };
+        let raw = format!(r#"{{"e":"serverShutdown","E":{time}}}"#);
+        wishes.send(if self.combined {
+            format!(r#"{{"stream":"!serverShutdown","data":{raw}}}"#)
+        } else {
+            raw
+        });
+    }
+
     fn leaving(&mut self, why: Leaving, at: Moment, wishes: &mut Wishes) {
         if why == Leaving::Drain {
-            let micros = at.market.micros();
-            let time = if self.micros { micros } else { micros / 1000 };
-            let raw = format!(r#"{{"e":"serverShutdown","E":{time}}}"#);
-            wishes.send(if self.combined {
-                format!(r#"{{"stream":"!serverShutdown","data":{raw}}}"#)
-            } else {
-                raw
-            });
+            self.announce(&Announcement::Shutdown, at, wishes);
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::{
+    scenario::Announcement,
     tick::Nanos,
     wire::{
         CloseReason,
@@ -114,6 +115,12 @@ impl Dialect for CoinbaseDialect {
         }
         if let Some(dialect) = self.dialect() {
             dialect.sweep(at, frames, wishes);
+        }
+    }
+
+    fn announce(&mut self, what: &Announcement, at: Moment, wishes: &mut Wishes) {
+        if let Some(dialect) = self.dialect() {
+            dialect.announce(what, at, wishes);
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{request::AdvancedRequest, streams::AdvancedChannel};
 use crate::{
+    scenario::Announcement,
     tick::Nanos,
     wire::{
         dialects::{
@@ -170,6 +171,13 @@ impl Dialect for AdvancedDialect {
         }
         if !is_failed {
             wishes.send(self.list(at));
+        }
+    }
+
+    /// The words are ours: the venue's documents say that it refuses, and not how.
+    fn announce(&mut self, what: &Announcement, _: Moment, wishes: &mut Wishes) {
+        if *what == Announcement::TooMany {
+            wishes.send(error("rate limit exceeded"));
         }
     }
 

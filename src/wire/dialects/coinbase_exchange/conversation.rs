@@ -10,6 +10,7 @@ use super::{
     streams::HEARTBEAT,
 };
 use crate::{
+    scenario::Announcement,
     tick::Nanos,
     wire::{
         dialects::{
@@ -146,6 +147,13 @@ impl Dialect for ExchangeDialect {
             !results.is_empty() && results.iter().all(|result| matches!(result, Carried::Refused(_)));
         if !is_failed {
             wishes.send(self.list());
+        }
+    }
+
+    /// The words are ours: the venue's documents say that it refuses, and not how.
+    fn announce(&mut self, what: &Announcement, _: Moment, wishes: &mut Wishes) {
+        if *what == Announcement::TooMany {
+            wishes.send(error("rate limit exceeded", None));
         }
     }
 

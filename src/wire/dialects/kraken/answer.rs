@@ -5,8 +5,13 @@ use serde::Serialize;
 use super::{request::KrakenSubscription, streams::KrakenChannel};
 use crate::{tick::Nanos, wire::dialects::iso};
 
-/// A `status`, up to the number of the connection.
-pub const STATUS_HEAD: &str = r#"{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2","connection_id":"#;
+/// A `status` of this connection: the engine's state is `online`, `maintenance`, `cancel_only` or `post_only`.
+pub fn status(system: &str, connection: u64) -> String {
+    let system = serde_json::to_string(system).unwrap_or_default();
+    format!(
+        r#"{{"channel":"status","type":"update","data":[{{"version":"2.0.10","system":{system},"api_version":"v2","connection_id":{connection}}}]}}"#
+    )
+}
 
 /// An answer to a request. What is `None` is not written.
 #[derive(Serialize, Default)]

@@ -5,11 +5,12 @@ use std::time::Duration;
 use compact_str::CompactString;
 
 use super::{
-    answer::{AnsweredChannel, KrakenAnswer, STATUS_HEAD},
+    answer::{AnsweredChannel, KrakenAnswer, status},
     request::{KrakenFault, KrakenRequest, KrakenSubscription},
     streams::KrakenChannel,
 };
 use crate::{
+    scenario::Announcement,
     tick::Nanos,
     wire::{
         dialects::{
@@ -23,6 +24,8 @@ use crate::{
 /// A session of Kraken's.
 #[derive(Default)]
 pub struct KrakenDialect {
+    /// Its number, as its statuses tell it.
+    connection: u64,
     held: Vec<HeldChannel>,
     /// The request that is being carried out.
     pending: Option<UnansweredRequest>,
@@ -138,7 +141,8 @@ impl Dialect for KrakenDialect {
 
     fn opened(&mut self, at: Moment, wishes: &mut Wishes) {
         self.quiet.since = at.machine;
-        wishes.send(format!("{STATUS_HEAD}{}}}]}}", at.machine.0.unsigned_abs()));
+        self.connection = at.machine.0.unsigned_abs();
+        wishes.send(status("online", self.connection));
     }
 
     fn text(&mut self, text: &str, at: Moment, wishes: &mut Wishes) {
@@ -163,6 +167,20 @@ impl Dialect for KrakenDialect {
             wishes.send(
                 KrakenAnswer { method: method.as_str(), result, success: Some(true), ..answer }.into_json(),
             );
+        }
+    }
+
+    /// The venue has a word for its engine's state. A server that stops is in maintenance.
+    fn announce(&mut self, what: &Announcement, at: Moment, wishes: &mut Wishes) {
+        match what {
+            Announcement::Shutdown => wishes.send(status("maintenance", self.connection)),
+            Announcement::State(state) => wishes.send(status(state, self.connection)),
+            Announcement::TooMany => {
+                let answer = KrakenAnswer::new(None, at.market, at.market);
+                let (error, success) = (Some("Exceeded msg rate"), Some(false));
+                wishes.send(KrakenAnswer { method: "subscribe", error, success, ..answer }.into_json());
+            }
+            Announcement::Halted(_) | Announcement::Resumed(_) => {}
         }
     }
 

@@ -13,6 +13,7 @@ use super::{
     streams::MassiveCluster,
 };
 use crate::{
+    scenario::Announcement,
     tick::Nanos,
     wire::{
         CloseReason,
@@ -208,6 +209,13 @@ impl Dialect for MassiveDialect {
 
     fn carried_out(&mut self, results: &[Carried], _: Moment, wishes: &mut Wishes) {
         self.answer(results, wishes);
+    }
+
+    /// The venue has its limit of subscriptions alone.
+    fn announce(&mut self, what: &Announcement, _: Moment, wishes: &mut Wishes) {
+        if *what == Announcement::TooMany {
+            wishes.send(status::TOO_MANY.to_json());
+        }
     }
 
     fn sweep(&mut self, at: Moment, _: u64, wishes: &mut Wishes) {

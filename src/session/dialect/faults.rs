@@ -1,0 +1,147 @@
+//! Sessions to which the faults of a scenario are done. Their frames are filled here, each for its session alone.
+//!
+//! Invariant: what a fault drops is recorded as discarded, as everything that a session is not sent.
+
+use crate::{
+    fanout::{FrameTally, SessionKey},
+    scenario::{Announcement, LikeClose},
+    session::{core::Core, dialect::spoken::Spoken, socket::SessionSocket},
+    tick::Nanos,
+    topic::{Batch, Plane},
+    wire::{
+        CloseReason, FrameSize,
+        dialects::{Moment, Wishes},
+        faulty::{FaultyMessages, FaultyWriter},
+    },
+};
+
+impl<S: SessionSocket> Core<S> {
+    /// Whether a session has faults done to it.
+    pub(in crate::session) fn has_faults(&mut self, key: SessionKey) -> bool {
+        let spoken = self.session(key).and_then(|session| session.spoken.as_deref());
+        spoken.is_some_and(|spoken| spoken.faults.is_some())
+    }
+
+    /// Begins the faults of a new session of a dialect, where there is a scenario.
+    pub(super) fn begin_faults(&mut self, key: SessionKey) {
+        let Some(running) = self.node.faults.clone() else { return };
+        let spoken = self.session(key).and_then(|session| session.spoken.as_deref_mut());
+        if let Some(spoken) = spoken {
+            spoken.faults = Some(Box::new(FaultyMessages::new(&running, spoken.id.name())));
+        }
+    }
+
+    /// A batch was applied: the market's time has come so far.
+    #[cold]
+    pub(in crate::session) fn note_fault_time(&mut self, batch: &Batch) {
+        if batch.plane == Plane::RealTime {
+            let ticks = batch.ticks.iter().map(|tick| tick.rx);
+            let newest = ticks.chain(batch.touched.iter().map(|one| one.record.rx)).max();
+            self.fault_time = newest.map_or(self.fault_time, |newest| newest.max(self.fault_time));
+        }
+    }
+
+    /// As `prepare_frame` fills a frame, with the faults of its session. `None` when there is nothing to send.
+    pub(in crate::session) fn fill_with_faults(
+        &mut self,
+        key: SessionKey,
+        size: FrameSize,
+        now: Nanos,
+    ) -> Option<FrameTally> {
+        let session = self.session(key)?;
+        let encoding = session.encoding();
+        let mut spoken = session.spoken.take()?;
+        let Some(mut faults) = spoken.faults.take() else {
+            self.put_spoken_back(key, spoken);
+            return None;
+        };
+        if let Some(like) = faults.ends() {
+            spoken.faults = Some(faults);
+            self.put_spoken_back(key, spoken);
+            self.end_like(key, like);
+            return None;
+        }
+        let market = self.node.market.at(now);
+        let room = self.framer.room(size);
+        let mut writer = FaultyWriter::new(&mut faults, &mut *spoken.dialect, encoding, now, room);
+        let mut tally = self.fanout.fill(key, market, &*self.node.ingest, &mut writer);
+        if self.fanout.is_drained(key) {
+            writer.come_to(self.fault_time);
+        }
+        let filled = self.framer.compose(size, encoding.number(), |bytes| writer.finish(bytes));
+        let is_more = faults.ready_bytes() > 0 || faults.ends().is_some();
+        spoken.faults = Some(faults);
+        self.put_spoken_back(key, spoken);
+        self.note_firsts(key);
+        let dropped = filled.without_dropped(&mut tally);
+        self.fanout.abandoned(&dropped);
+        if self.framer.has_lost() {
+            self.lose_frame(key, &tally);
+            return None;
+        }
+        if is_more {
+            self.fanout.make_ready(key);
+        }
+        if self.framer.ready().is_none() {
+            self.fanout.accepted(&tally);
+            return None;
+        }
+        Some(tally)
+    }
+
+    /// Has a frame filled for a session that is due something by the market's time alone.
+    pub(super) fn keep_faults(&mut self, key: SessionKey) {
+        let to = self.fault_time;
+        let spoken = self.session(key).and_then(|session| session.spoken.as_deref());
+        let is_due =
+            spoken.and_then(|spoken| spoken.faults.as_deref()).is_some_and(|faults| faults.is_due(to));
+        if is_due && self.fanout.is_drained(key) {
+            self.fanout.make_ready(key);
+        }
+    }
+
+    /// Queues what is ready or held back for a session that ends.
+    pub(super) fn flush_faults(&mut self, key: SessionKey) {
+        let Some(session) = self.session(key) else { return };
+        if let Some(faults) = session.spoken.as_deref_mut().and_then(|spoken| spoken.faults.as_deref_mut()) {
+            session.control_frames += faults.take_rest(&mut session.control);
+        }
+    }
+
+    fn put_spoken_back(&mut self, key: SessionKey, spoken: Box<Spoken>) {
+        if let Some(session) = self.session(key) {
+            session.spoken = Some(spoken);
+        }
+    }
+
+    fn end_like(&mut self, key: SessionKey, like: LikeClose) {
+        match reason_of(like) {
+            Some(reason) => self.close(key, reason),
+            None => self.drop_session(key, CloseReason::Gone),
+        }
+    }
+}
+
+impl Spoken {
+    /// Whether a request is refused, and what is then answered.
+    pub(super) fn refuses(&mut self, at: Moment, wishes: &mut Wishes) -> bool {
+        let Some(faults) = self.faults.as_deref_mut() else { return false };
+        if !faults.engine.refuses_request(at.market) {
+            return false;
+        }
+        self.dialect.announce(&Announcement::TooMany, at, wishes);
+        wishes.close(CloseReason::Policy);
+        true
+    }
+}
+
+/// For which reason a venue closes; `None` when the connection breaks.
+const fn reason_of(like: LikeClose) -> Option<CloseReason> {
+    match like {
+        LikeClose::Age => Some(CloseReason::Normal),
+        LikeClose::Limit => Some(CloseReason::Policy),
+        LikeClose::Restart => Some(CloseReason::Drain),
+        LikeClose::Slow => Some(CloseReason::Slow),
+        LikeClose::Cut => None,
+    }
+}
