@@ -3,7 +3,7 @@
 //!
 //! Only for venues that number the trades of a symbol upwards: a higher number is provably new.
 //!
-//! Invariant: a symbol of which no trade was taken before has nothing but history in what is repeated.
+//! Invariant: over its first connection a symbol has nothing but history in what is repeated.
 
 use std::{
     collections::HashMap,
@@ -28,7 +28,10 @@ pub struct LastTrades(Mutex<TradeNumbers>);
 /// Of one connection.
 pub struct ConnectionTrades {
     shared: Arc<LastTrades>,
+    /// Of trades that were taken.
     numbers: TradeNumbers,
+    /// Of trades that were a history: what comes above them over the next connection is news.
+    repeated: TradeNumbers,
 }
 
 type TradeNumbers = HashMap<Symbol, u64, RandomState>;
@@ -39,25 +42,16 @@ impl LastTrades {
     /// For a new connection.
     pub fn begin(self: &Arc<Self>) -> ConnectionTrades {
         let numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        ConnectionTrades { shared: Arc::clone(self), numbers }
+        ConnectionTrades { shared: Arc::clone(self), numbers, repeated: TradeNumbers::default() }
     }
 }
 
 // === impl ConnectionTrades ===
 
 impl ConnectionTrades {
-    /// Whether a trade of this symbol was taken before.
+    /// Whether a trade of this symbol came before.
     pub fn knows(&self, symbol: &str) -> bool {
         Symbol::new(symbol).is_ok_and(|symbol| self.numbers.contains_key(&symbol))
-    }
-
-    /// Takes a trade.
-    fn take(&mut self, tick: &Tick) {
-        let Some(number) = number(tick) else { return };
-        match self.numbers.get_mut(&tick.symbol) {
-            Some(last) => *last = number.max(*last),
-            None => drop(self.numbers.insert(tick.symbol.clone(), number)),
-        }
     }
 
     /// Hands out what a decoder found: of the history, what was missed.
@@ -65,11 +59,15 @@ impl ConnectionTrades {
         found.oldest_first();
         let FoundTicks { ticks, history, .. } = found;
         let repeated = history.len();
+        for tick in history.iter() {
+            take(tick, &mut self.repeated);
+        }
         history.retain(|tick| self.is_missed(tick));
         decode::history(repeated - history.len(), out);
         ticks.splice(0..0, history.drain(..));
-        ticks.iter().filter(|tick| tick.fields.is_trade()).for_each(|tick| self.take(tick));
-        decode::hand_out(made, found, |tick| number(tick).map_or(Number::None, Number::Counted), out);
+        ticks.iter().filter(|tick| tick.fields.is_trade()).for_each(|tick| take(tick, &mut self.numbers));
+        let counted = |tick: &Tick| number(tick).map_or_else(|| decode::named(tick), Number::Counted);
+        decode::hand_out(made, found, counted, out);
     }
 
     /// Whether a trade that is repeated was missed.
@@ -84,10 +82,19 @@ impl ConnectionTrades {
 impl Drop for ConnectionTrades {
     fn drop(&mut self) {
         let mut shared = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (symbol, number) in self.numbers.drain() {
+        for (symbol, number) in self.numbers.drain().chain(self.repeated.drain()) {
             let last = shared.entry(symbol).or_default();
             *last = number.max(*last);
         }
+    }
+}
+
+/// Remembers a trade.
+fn take(tick: &Tick, numbers: &mut TradeNumbers) {
+    let Some(number) = number(tick) else { return };
+    match numbers.get_mut(&tick.symbol) {
+        Some(last) => *last = number.max(*last),
+        None => drop(numbers.insert(tick.symbol.clone(), number)),
     }
 }
 
@@ -112,12 +119,16 @@ mod tests {
         let shared = Arc::new(LastTrades::default());
         let mut first = shared.begin();
         assert!(!first.is_missed(&trade("A", 5)) && !first.knows("A"));
-        first.take(&trade("A", 7));
-        first.take(&trade("A", 6));
+        take(&trade("A", 7), &mut first.numbers);
+        take(&trade("A", 6), &mut first.numbers);
+        // Of these there was but a history.
+        take(&trade("C", 4), &mut first.repeated);
+        assert!(!first.is_missed(&trade("C", 5)));
         drop(first);
         let second = shared.begin();
         assert!(second.knows("A") && !second.knows("B"));
         assert_eq!([7, 8].map(|number| second.is_missed(&trade("A", number))), [false, true]);
         assert!(!second.is_missed(&trade("B", 8)));
+        assert!(!second.is_missed(&trade("C", 4)) && second.is_missed(&trade("C", 5)));
     }
 }

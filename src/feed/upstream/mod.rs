@@ -20,6 +20,7 @@ pub mod driver;
 mod halts;
 mod keepalive;
 mod last_trades;
+mod missing;
 mod quote_order;
 pub mod requests;
 pub mod rhythm;

@@ -1,16 +1,21 @@
 //! Each tick of a stream once and in its order, though it comes over two connections, twice, or out of order. Pure.
 //!
 //! What rises by one with each trade ([`Number::Counted`]) tells what is missing. A number that runs ahead waits for
-//! those before it, for [`HOLD`] and [`HELD_MAX`] ticks at most; then they are a gap, which is told with its length. A
-//! trade that comes after it was told missing is counted as late and is not delivered, since it would be out of order.
+//! those before it, for [`HOLD`] and [`HELD_MAX`] ticks at most; then they are a gap, which is told with its length. The
+//! first of a stream waits too, since those before it may be on their way. A trade that comes after it was told missing is
+//! late: it is delivered as one that counts in the volume, the high and the low, and is not the last trade. What stands for
+//! a span of numbers ([`Number::Spanned`]) waits as well, once spans have been seen to join.
 //!
-//! Invariants: numbers that are delivered only rise, unless the venue begins its numbering again; what is not delivered
-//! is counted as a duplicate, or told as a gap.
+//! Invariants: numbers that are delivered only rise, but for late ones, and unless the venue begins its numbering again;
+//! what is not delivered is counted as a duplicate, or told as a gap.
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::venue::{Number, VenueTick};
-use crate::tick::{Nanos, Tick};
+use super::{
+    missing::MissingNumbers,
+    venue::{Number, VenueTick},
+};
+use crate::tick::{Affects, Nanos, Tick};
 
 /// The order of one stream's ticks.
 #[derive(Default, Debug)]
@@ -24,12 +29,22 @@ pub struct Sequence {
     /// The link is new, and named ticks from before this time are repetitions: their names may be forgotten.
     repeats_before: Option<Nanos>,
     /// Ticks that run ahead, by their numbers.
-    held: Vec<(u64, Tick)>,
-    held_since: Nanos,
+    held: Vec<HeldTick>,
+    /// What was told missing.
+    missing: MissingNumbers,
     /// Repetitions one after another, for numbering that began again without times.
     repeated: u32,
-    /// The link is new: what is missing before its first tick will not come.
-    is_fresh: bool,
+    /// Spans one after another that joined.
+    joined: u32,
+}
+
+/// A tick that waits, since when, and the numbers that it stands for.
+#[derive(Debug)]
+struct HeldTick {
+    since: Nanos,
+    first: u64,
+    number: u64,
+    tick: Tick,
 }
 
 /// What became of the ticks that were offered.
@@ -39,6 +54,8 @@ pub struct SequenceCounts {
     /// How often something was missing, and how many ticks.
     pub gaps: u64,
     pub missing: u64,
+    /// Of these, what came after all.
+    pub late: u64,
     /// The venue's numbering began again.
     pub restarts: u64,
 }
@@ -49,6 +66,8 @@ const HELD_MAX: usize = 256;
 const NAMES_MAX: usize = 1_024;
 /// How much older than the newest tick a named one may be behind a reconnect, when its name is not known.
 const NAMED_LATE: Duration = Duration::from_secs(2);
+/// After so many spans that joined, one that does not join the last is taken as running ahead.
+const JOINED_MIN: u32 = 8;
 /// So many repetitions in a row are numbering that began again.
 const REPEATED_MAX: u32 = 128;
 
@@ -79,81 +98,94 @@ impl Sequence {
                     self.deliver(number, tick, out);
                 }
             }
-            Number::Counted(number) => self.count(now, number, tick, out, counts),
+            Number::Counted(number) => {
+                self.joined = JOINED_MIN;
+                self.count(HeldTick { since: now, first: number, number, tick }, out, counts);
+            }
+            Number::Spanned { first, number } => {
+                let first = first.min(number);
+                self.count(HeldTick { since: now, first, number, tick }, out, counts);
+            }
         }
     }
 
-    fn count(
-        &mut self,
-        now: Nanos,
-        number: u64,
-        tick: Tick,
-        out: &mut Vec<Tick>,
-        counts: &mut SequenceCounts,
-    ) {
-        let Some(last) = self.last else { return self.deliver(number, tick, out) };
+    fn count(&mut self, tick: HeldTick, out: &mut Vec<Tick>, counts: &mut SequenceCounts) {
+        let HeldTick { first, number, .. } = tick;
+        let Some(last) = self.last else { return self.hold(tick, out, counts) };
         if number <= last {
-            if self.restarts(number, last, &tick, counts) {
+            if self.missing.take(number) {
+                self.deliver_late(tick.tick, out, counts);
+            } else if self.restarts(number, last, &tick.tick, counts) {
                 self.release(out, counts);
-                self.deliver(number, tick, out);
+                self.deliver(number, tick.tick, out);
             } else {
                 counts.duplicates += 1;
             }
-            return;
-        }
-        if number == last + 1 {
-            self.deliver(number, tick, out);
+        } else if first <= last + 1 {
+            self.joined = self.joined.saturating_add(1);
+            self.deliver(number, tick.tick, out);
             self.release_next(out);
-        } else if self.is_fresh {
-            counts.gaps += 1;
-            counts.missing += number - last - 1;
-            self.deliver(number, tick, out);
+        } else if self.joined >= JOINED_MIN {
+            self.hold(tick, out, counts);
         } else {
-            self.hold(now, number, tick, counts);
-            if self.held.len() > HELD_MAX {
-                self.release(out, counts);
-            }
+            // Whether anything is missing is not known.
+            self.joined = 0;
+            self.missing.add(last + 1, first - 1);
+            self.deliver(number, tick.tick, out);
         }
     }
 
-    fn hold(&mut self, now: Nanos, number: u64, tick: Tick, counts: &mut SequenceCounts) {
-        match self.held.binary_search_by_key(&number, |(held, _)| *held) {
+    fn hold(&mut self, tick: HeldTick, out: &mut Vec<Tick>, counts: &mut SequenceCounts) {
+        match self.held.binary_search_by_key(&tick.number, |held| held.number) {
             Ok(_) => counts.duplicates += 1,
-            Err(at) => {
-                if self.held.is_empty() {
-                    self.held_since = now;
-                }
-                self.held.insert(at, (number, tick));
-            }
+            Err(at) => self.held.insert(at, tick),
+        }
+        if self.held.len() > HELD_MAX {
+            self.release_first(1, out, counts);
         }
     }
 
     /// When what waits is delivered without those before it.
     pub fn due(&self) -> Option<Nanos> {
-        (!self.held.is_empty()).then(|| self.held_since.plus(HOLD))
+        self.held.iter().map(|held| held.since.plus(HOLD)).min()
+    }
+
+    /// Whether a tick waits.
+    pub fn is_holding(&self) -> bool {
+        !self.held.is_empty()
     }
 
     /// Delivers what has waited long enough, and counts what is missing.
     pub fn expire(&mut self, now: Nanos, out: &mut Vec<Tick>, counts: &mut SequenceCounts) {
-        if self.due().is_some_and(|due| due <= now) {
-            self.release(out, counts);
+        if let Some(at) = self.held.iter().rposition(|held| held.since.plus(HOLD) <= now) {
+            self.release_first(at + 1, out, counts);
         }
     }
 
     /// Delivers all that waits: no link will bring what is missing.
     pub fn release(&mut self, out: &mut Vec<Tick>, counts: &mut SequenceCounts) {
-        for (number, tick) in std::mem::take(&mut self.held) {
-            if let Some(missing) = self.last.map(|last| number - last - 1).filter(|missing| *missing > 0) {
+        self.release_first(self.held.len(), out, counts);
+    }
+
+    /// Delivers so many of those that wait without those before them, and what follows these.
+    fn release_first(&mut self, count: usize, out: &mut Vec<Tick>, counts: &mut SequenceCounts) {
+        let rest = self.held.split_off(count);
+        for HeldTick { first, number, tick, .. } in std::mem::replace(&mut self.held, rest) {
+            if let Some(last) = self.last.filter(|last| first > last + 1) {
                 counts.gaps += 1;
-                counts.missing += missing;
+                counts.missing += first - last - 1;
+                self.missing.add(last + 1, first - 1);
+                self.joined = 0;
+            } else {
+                self.joined = self.joined.saturating_add(1);
             }
             self.deliver(number, tick, out);
         }
+        self.release_next(out);
     }
 
-    /// The stream comes over another link from now on, which brings nothing from before.
+    /// The stream comes over another link from now on.
     pub fn renewed(&mut self) {
-        self.is_fresh = true;
         self.repeated = 0;
         self.repeats_before =
             self.newest.map(|newest| Nanos(newest.0.saturating_sub(NAMED_LATE.as_nanos() as i64)));
@@ -174,21 +206,36 @@ impl Sequence {
         match number {
             Number::None => false,
             Number::Named(name) => self.names.contains(&name),
-            Number::Counted(number) | Number::Rising(number) => self.last.is_some_and(|last| number <= last),
+            Number::Counted(number) | Number::Rising(number) | Number::Spanned { number, .. } => {
+                self.last.is_some_and(|last| number <= last)
+            }
         }
     }
 
     fn release_next(&mut self, out: &mut Vec<Tick>) {
-        while let Some(&(number, _)) = self.held.first()
-            && self.last.is_some_and(|last| number == last + 1)
-        {
-            let (number, tick) = self.held.remove(0);
+        let Some(mut last) = self.last else { return };
+        let joins = |held: &&HeldTick| {
+            let joins = held.first <= last + 1;
+            last = held.number;
+            joins
+        };
+        let count = self.held.iter().take_while(joins).count();
+        let rest = self.held.split_off(count);
+        for HeldTick { number, tick, .. } in std::mem::replace(&mut self.held, rest) {
             self.deliver(number, tick, out);
         }
     }
 
+    /// One that was told missing.
+    fn deliver_late(&mut self, mut tick: Tick, out: &mut Vec<Tick>, counts: &mut SequenceCounts) {
+        counts.late += 1;
+        self.newest = self.newest.max(tick.ts);
+        tick.fields.limit_trade(Affects::HIGH_LOW.with(Affects::VOLUME));
+        out.push(tick);
+    }
+
     fn deliver(&mut self, number: u64, tick: Tick, out: &mut Vec<Tick>) {
-        (self.last, self.repeated, self.is_fresh) = (Some(number), 0, false);
+        (self.last, self.repeated) = (Some(number), 0);
         self.newest = self.newest.max(tick.ts);
         out.push(tick);
     }
@@ -203,6 +250,7 @@ impl Sequence {
         if restarts {
             counts.restarts += 1;
             self.newest = None;
+            self.missing.clear();
         }
         restarts
     }

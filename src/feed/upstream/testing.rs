@@ -81,6 +81,7 @@ impl Talk {
                 let number = match one.number {
                     Number::None => String::new(),
                     Number::Counted(number) => format!(" counted {number}"),
+                    Number::Spanned { first, number } => format!(" from {first} to {number}"),
                     Number::Rising(number) => format!(" rising {number}"),
                     Number::Named(_) => " named".to_owned(),
                 };

@@ -190,6 +190,8 @@ pub enum Number {
     None,
     /// It rises by exactly one with each trade of the symbol: a jump is a gap.
     Counted(u64),
+    /// It is the last of the numbers from `first` on, of a tick that stands for several trades.
+    Spanned { first: u64, number: u64 },
     /// It rises: what is not above the last one came before.
     Rising(u64),
     /// A name without an order, such as a UUID; its hash.

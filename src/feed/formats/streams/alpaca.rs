@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::super::FormatFault;
-use super::found::FoundTicks;
+use super::found::{FoundTicks, MessageOrder};
 use super::value::{Raw, id_of, quote, set, trade};
 use crate::{
     feed::conditions,
@@ -123,6 +123,8 @@ pub fn point(point: &AlpacaPoint<'_>, found: &mut FoundTicks) -> Result<(), Form
             fields.set_report(Some(Arc::new(report)));
         }
     }
+    // Times are those of several exchanges.
+    found.order = MessageOrder::Written;
     found.push(Tick { symbol, ts, fields });
     Ok(())
 }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::FormatFault;
-use super::found::FoundTicks;
-use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
+use super::found::{FoundTicks, MessageOrder};
+use super::value::{QuotedLevel, Raw, each, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Tick};
 
 #[derive(Deserialize)]
@@ -82,10 +82,12 @@ pub fn event(
     let time = || ts.map(|ts| Raw(ts).time("ts")).transpose();
     match Raw(topic).text().split('.').collect::<Vec<_>>()[..] {
         ["publicTrade", ..] => {
-            for one in parse::<Vec<BybitTrade<'_>>>(data.get())? {
+            found.order = MessageOrder::Written;
+            each(data.get(), |one: BybitTrade<'_>| {
                 let fields = trade(one.p, one.v, one.side.side()?, one.i)?;
                 found.push(Tick { symbol: one.s.symbol()?, ts: Some(one.time.time("T")?), fields });
-            }
+                Ok(())
+            })?;
         }
         ["orderbook", "1", ..] => {
             let book: BookData<'_> = parse(data.get())?;

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::FormatFault;
-use super::found::{FoundTicks, TradesOf};
-use super::value::{Raw, opposite, parse, quote, set, trade};
+use super::found::{FoundTicks, MessageOrder, TradesOf};
+use super::value::{Raw, list, opposite, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Tick};
 
 #[derive(Deserialize)]
@@ -40,8 +40,8 @@ struct Exchange<'a> {
 struct CoinbaseEvent<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<Raw<'a>>,
-    #[serde(borrow, default)]
-    trades: Vec<CoinbaseTrade<'a>>,
+    #[serde(borrow)]
+    trades: Option<&'a RawValue>,
     #[serde(borrow, default)]
     tickers: Vec<CoinbaseTicker<'a>>,
 }
@@ -117,15 +117,22 @@ pub fn advanced(
     if !matches!(Raw(channel).text(), "market_trades" | "ticker" | "ticker_batch") {
         return Ok(());
     }
-    for mut event in parse::<Vec<CoinbaseEvent<'_>>>(events.get())? {
+    let mut read = Ok(());
+    for event in parse::<Vec<CoinbaseEvent<'_>>>(events.get())? {
         let told = TradesOf::by_kind(event.kind);
-        if is_newest_first(&event.trades) {
-            event.trades.reverse();
-        }
-        for one in event.trades {
-            let fields = trade(one.price, one.size, opposite(one.side.side()?), one.trade_id)?;
-            let (symbol, ts) = (one.product_id.symbol()?, Some(one.time.time("time")?));
-            found.push_trade(told, Tick { symbol, ts, fields });
+        if let Some(trades) = event.trades {
+            found.order = MessageOrder::Numbers;
+            let (mut trades, fault) = list::<CoinbaseTrade<'_>>(trades.get());
+            if is_newest_first(&trades) {
+                trades.reverse();
+            }
+            let mut take = |one: CoinbaseTrade<'_>| {
+                let fields = trade(one.price, one.size, opposite(one.side.side()?), one.trade_id)?;
+                let (symbol, ts) = (one.product_id.symbol()?, Some(one.time.time("time")?));
+                found.push_trade(told, Tick { symbol, ts, fields });
+                Ok(())
+            };
+            read = trades.into_iter().map(&mut take).fold(read.and(fault), Result::and);
         }
         for one in event.tickers {
             let mut fields = Fields::default();
@@ -138,7 +145,7 @@ pub fn advanced(
             }
         }
     }
-    Ok(())
+    read
 }
 
 /// Trades of one time are told apart by their numbers alone.

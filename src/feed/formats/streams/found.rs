@@ -21,8 +21,22 @@ pub struct FoundTicks {
     pub history: Vec<Tick>,
     /// The venue's number of the last quote, where it has one: a connector knows repetitions by it.
     pub update: Option<u64>,
+    /// What says the order of a message's ticks.
+    pub order: MessageOrder,
     /// The fields that are configured, beside the fixed ones.
     table: Arc<CustomFields>,
+}
+
+/// What says in which order the ticks of a message were: some venues write the newest first.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum MessageOrder {
+    /// Their times, where they all fall.
+    #[default]
+    Times,
+    /// The numbers of trades, which rise, whatever their times are.
+    Numbers,
+    /// It is the order in which they are written.
+    Written,
 }
 
 /// Of when a message's trades are.
@@ -33,11 +47,30 @@ pub enum TradesOf {
 }
 
 /// Reverses what begins with the newest.
-fn oldest_first(ticks: &mut [Tick]) {
-    let Some(first) = ticks.first() else { return };
-    if ticks.iter().rev().find(|tick| tick.symbol == first.symbol).is_some_and(|last| first.ts > last.ts) {
+fn oldest_first(ticks: &mut [Tick], order: MessageOrder) {
+    let is_newest_first = match order {
+        MessageOrder::Times => goes_back(ticks),
+        MessageOrder::Numbers => falls(ticks),
+        MessageOrder::Written => false,
+    };
+    if is_newest_first {
         ticks.reverse();
     }
+}
+
+/// Whether the numbers of trades fall: the first two of a symbol decide for all.
+fn falls(ticks: &[Tick]) -> bool {
+    let number = |tick: &Tick| tick.fields.name_of_trade().as_str().parse::<u64>().ok();
+    let next_of_symbol = |at: usize| ticks[at + 1..].iter().find(|next| next.symbol == ticks[at].symbol);
+    let pair = (0..ticks.len()).find_map(|at| next_of_symbol(at).map(|next| (&ticks[at], next)));
+    pair.is_some_and(|(one, next)| number(one) > number(next))
+}
+
+/// Whether each time is not after the one before it, and the last of a symbol is before its first.
+fn goes_back(ticks: &[Tick]) -> bool {
+    let Some(first) = ticks.first() else { return false };
+    let last = ticks.iter().rev().find(|tick| tick.symbol == first.symbol);
+    last.is_some_and(|last| first.ts > last.ts) && ticks.windows(2).all(|pair| pair[0].ts >= pair[1].ts)
 }
 
 // === impl TradesOf ===
@@ -56,12 +89,19 @@ impl TradesOf {
 
 impl FoundTicks {
     pub fn new(table: Arc<CustomFields>) -> Self {
-        FoundTicks { ticks: Vec::new(), history: Vec::new(), update: None, table }
+        FoundTicks {
+            ticks: Vec::new(),
+            history: Vec::new(),
+            update: None,
+            order: MessageOrder::default(),
+            table,
+        }
     }
 
     pub fn clear(&mut self) {
         self.ticks.clear();
         self.history.clear();
+        self.order = MessageOrder::default();
     }
 
     /// Appends a trade, or one of the history.
@@ -74,8 +114,8 @@ impl FoundTicks {
 
     /// Some venues write the newest first.
     pub fn oldest_first(&mut self) {
-        oldest_first(&mut self.ticks);
-        oldest_first(&mut self.history);
+        oldest_first(&mut self.ticks, self.order);
+        oldest_first(&mut self.history, self.order);
     }
 
     /// Appends a tick.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::super::FormatFault;
 use super::found::{FoundTicks, TradesOf};
-use super::value::{Raw, parse, set, trade};
+use super::value::{Raw, each, parse, set, trade};
 use crate::{
     feed::ndjson::ValueFault,
     tick::{Field, Fields, Side, Tick},
@@ -60,11 +60,12 @@ pub fn event(
 ) -> Result<(), FormatFault> {
     match Raw(channel).text() {
         "trades" => {
-            for one in parse::<Vec<HyperliquidTrade<'_>>>(data.get())? {
+            each(data.get(), |one: HyperliquidTrade<'_>| {
                 let fields = trade(one.px, one.sz, aggressor(one.side)?, one.tid)?;
                 let (symbol, ts) = (one.coin.symbol()?, Some(one.time.time("time")?));
                 found.push_trade(told, Tick { symbol, ts, fields });
-            }
+                Ok(())
+            })?;
         }
         "bbo" => {
             let data: HyperliquidBbo<'_> = parse(data.get())?;

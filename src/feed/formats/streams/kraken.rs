@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::FormatFault;
-use super::found::{FoundTicks, TradesOf};
-use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
+use super::found::{FoundTicks, MessageOrder, TradesOf};
+use super::value::{QuotedLevel, Raw, each, parse, quote, set, trade};
 use crate::tick::{Field, Fields, Tick};
 
 #[derive(Deserialize)]
@@ -67,11 +67,13 @@ pub fn object(
     match Raw(channel).text() {
         "trade" => {
             let told = TradesOf::by_kind(kind.map(Raw));
-            for one in parse::<Vec<KrakenTrade<'_>>>(data.get())? {
+            found.order = MessageOrder::Numbers;
+            each(data.get(), |one: KrakenTrade<'_>| {
                 let fields = trade(one.price, one.qty, one.side.side()?, one.trade_id)?;
                 let (symbol, ts) = (one.symbol.symbol()?, Some(one.timestamp.time("timestamp")?));
                 found.push_trade(told, Tick { symbol, ts, fields });
-            }
+                Ok(())
+            })?;
         }
         "ticker" => {
             for one in parse::<Vec<KrakenTicker<'_>>>(data.get())? {

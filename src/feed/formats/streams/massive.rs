@@ -7,7 +7,7 @@
 use serde::Deserialize;
 
 use super::super::FormatFault;
-use super::found::FoundTicks;
+use super::found::{FoundTicks, MessageOrder};
 use super::value::{Raw, quote, trade};
 use crate::{
     feed::conditions,
@@ -94,6 +94,8 @@ pub fn event(event: &MassiveEvent<'_>, found: &mut FoundTicks) -> Result<(), For
             fields.withdraw_sides_at_zero();
         }
     }
+    // Times are those of several exchanges.
+    found.order = MessageOrder::Written;
     found.push(Tick { symbol, ts, fields });
     Ok(())
 }

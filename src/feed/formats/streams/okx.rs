@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::FormatFault;
-use super::found::FoundTicks;
-use super::value::{QuotedLevel, Raw, parse, quote, set, trade};
+use super::found::{FoundTicks, MessageOrder};
+use super::value::{QuotedLevel, Raw, each, parse, quote, set, trade};
 use crate::tick::{Field, FieldSet, Fields, Tick};
 
 #[derive(Deserialize)]
@@ -96,10 +96,12 @@ pub fn event(arg: &RawValue, data: &RawValue, found: &mut FoundTicks) -> Result<
     let arg: Arg<'_> = parse(arg.get())?;
     match arg.channel.text() {
         "trades" | "trades-all" => {
-            for one in parse::<Vec<OkxTrade<'_>>>(data.get())? {
+            found.order = MessageOrder::Numbers;
+            each(data.get(), |one: OkxTrade<'_>| {
                 let fields = trade(one.px, one.sz, one.side.side()?, one.trade_id)?;
                 found.push(Tick { symbol: one.inst_id.symbol()?, ts: Some(one.ts.time("ts")?), fields });
-            }
+                Ok(())
+            })?;
         }
         "tickers" => {
             for one in parse::<Vec<OkxTicker<'_>>>(data.get())? {

@@ -26,6 +26,34 @@ pub fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, FormatFault> {
     serde_json::from_str(json).map_err(|error| FormatFault::json(&error))
 }
 
+/// What there is of a list, and the first fault: one that is broken costs no other.
+pub fn list<'a, T: Deserialize<'a>>(json: &'a str) -> (Vec<T>, Result<(), FormatFault>) {
+    if let Ok(whole) = serde_json::from_str(json) {
+        return (whole, Ok(()));
+    }
+    let parts = match parse::<Vec<&RawValue>>(json) {
+        Ok(parts) => parts,
+        Err(fault) => return (Vec::new(), Err(fault)),
+    };
+    let (mut good, mut read) = (Vec::new(), Ok(()));
+    for part in parts {
+        match parse(part.get()) {
+            Ok(one) => good.push(one),
+            Err(fault) => read = read.and(Err(fault)),
+        }
+    }
+    (good, read)
+}
+
+/// Takes each of a list. One that is broken costs no other; the first fault is told.
+pub fn each<'a, T: Deserialize<'a>>(
+    json: &'a str,
+    take: impl FnMut(T) -> Result<(), FormatFault>,
+) -> Result<(), FormatFault> {
+    let (good, read) = list(json);
+    good.into_iter().map(take).fold(read, Result::and)
+}
+
 // === impl Raw ===
 
 impl<'a> Raw<'a> {
@@ -33,6 +61,11 @@ impl<'a> Raw<'a> {
     pub fn text(self) -> &'a str {
         let text = self.0.get();
         text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
+    }
+
+    /// A whole number, in quotes or without.
+    pub fn number(self) -> Option<u64> {
+        self.text().parse().ok()
     }
 
     fn is_null(self) -> bool {

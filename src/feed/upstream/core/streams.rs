@@ -115,10 +115,10 @@ impl StreamBook {
         let kind = tick.kind;
         let Some(stream) = entry.streams[kind as usize].as_mut() else { return false };
         let before = out.ticks.len();
-        let waited = stream.sequence.due().is_some();
+        let waited = stream.sequence.is_holding();
         let symbol = (!waited).then(|| tick.tick.symbol.clone());
         stream.offer(link, now, tick, out, counts);
-        if let Some(symbol) = symbol.filter(|_| stream.sequence.due().is_some()) {
+        if let Some(symbol) = symbol.filter(|_| stream.sequence.is_holding()) {
             self.holding.push((symbol, kind));
         }
         entry.delivered(kind, before, now, out);
@@ -140,7 +140,7 @@ impl StreamBook {
             let before = out.ticks.len();
             let Some(stream) = entry.streams[*kind as usize].as_mut() else { return false };
             stream.sequence.expire(now, &mut out.ticks, &mut counts.sequences);
-            let waits = stream.sequence.due().is_some();
+            let waits = stream.sequence.is_holding();
             entry.delivered(*kind, before, now, out);
             waits
         });
@@ -186,7 +186,7 @@ impl StreamBook {
             (state.owner, state.asked) = (Some(next), now);
             state.sequence.renewed();
         }
-        if state.sequence.due().is_some() {
+        if state.sequence.is_holding() {
             self.holding.push((symbol, stream.kind));
         }
         entry.delivered(stream.kind, before, now, out);

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{feed::upstream::venue::StreamKind, tick::Fields};
+use crate::{
+    feed::upstream::venue::StreamKind,
+    tick::{Decimal, Field, Fields},
+};
 
 fn tick(number: u64) -> Tick {
     Tick {
@@ -33,6 +36,12 @@ fn counted(sequence: &mut Sequence, now: i64, number: u64, counts: &mut Sequence
     offer(sequence, now, Number::Counted(number), tick(number), counts)
 }
 
+fn released(sequence: &mut Sequence, counts: &mut SequenceCounts) -> Vec<u64> {
+    let mut out = Vec::new();
+    sequence.release(&mut out, counts);
+    numbers(&out)
+}
+
 proptest! {
     /// Each tick is moved by less than the window, and some come twice.
     #[test]
@@ -48,8 +57,8 @@ proptest! {
         }
         sent.sort_by_key(|(place, _)| *place);
         let (mut sequence, mut counts, mut out) = (Sequence::default(), SequenceCounts::default(), Vec::new());
-        // The first that comes begins the stream.
         out.extend(counted(&mut sequence, 0, 0, &mut counts));
+        out.extend(released(&mut sequence, &mut counts));
         for &(_, number) in &sent {
             out.extend(counted(&mut sequence, 0, number, &mut counts));
         }
@@ -58,12 +67,59 @@ proptest! {
         prop_assert_eq!((counts.gaps, counts.missing, counts.restarts), (0, 0, 0));
     }
 
+    /// A stream that begins out of order, with more than may wait.
+    #[test]
+    fn the_first_ones_are_put_in_order(keys in prop::collection::vec(0u64..20, 1..600)) {
+        let (mut sequence, mut counts, mut out) = (Sequence::default(), SequenceCounts::default(), Vec::new());
+        let mut shuffled: Vec<(u64, u64)> = (5u64..).zip(&keys).map(|(number, late)| (number + late, number)).collect();
+        shuffled.sort_unstable();
+        for (_, number) in shuffled {
+            out.extend(counted(&mut sequence, 0, number, &mut counts));
+        }
+        let mut ticks = Vec::new();
+        sequence.expire(Nanos(0).plus(HOLD), &mut ticks, &mut counts);
+        out.extend(numbers(&ticks));
+        prop_assert_eq!(out, (5..5 + keys.len() as u64).collect::<Vec<_>>());
+        prop_assert_eq!(counts, SequenceCounts::default());
+    }
+
+    /// Trades that stand for several numbers each, moved by less than the window: in order, once spans were seen to join.
+    #[test]
+    fn spans_that_join_are_put_in_order(keys in prop::collection::vec((1u64..5, 0u64..6, any::<bool>()), 1..100)) {
+        let (mut sequence, mut counts) = (Sequence::default(), SequenceCounts::default());
+        let (mut sent, mut last) = (Vec::new(), 100);
+        for (at, (count, late, twice)) in (0u64..).zip(&keys) {
+            let span = Number::Spanned { first: last + 1, number: last + count };
+            last += count;
+            sent.push((at + late, last, span));
+            if *twice {
+                sent.push((at + late + 3, last, span));
+            }
+        }
+        let numbers: Vec<u64> = sent.iter().map(|(_, number, _)| *number).collect();
+        sent.sort_by_key(|(place, ..)| *place);
+        let mut out = Vec::new();
+        for number in 90..=100 {
+            let span = Number::Spanned { first: number, number };
+            out.extend(offer(&mut sequence, 0, span, tick(number), &mut counts));
+        }
+        out.extend(released(&mut sequence, &mut counts));
+        for (_, number, span) in &sent {
+            out.extend(offer(&mut sequence, 0, *span, tick(*number), &mut counts));
+        }
+        let mut expected: Vec<u64> = (90..=100).chain(numbers).collect();
+        expected.dedup();
+        prop_assert_eq!(out, expected);
+        prop_assert_eq!((counts.gaps, counts.late, counts.restarts), (0, 0, 0));
+    }
+
     /// Whatever is lost: what comes out rises, and what is missing is told exactly.
     #[test]
     fn what_is_lost_is_told(kept in prop::collection::vec(any::<bool>(), 1..200), step in 0i64..300) {
         let (mut sequence, mut counts, mut out) = (Sequence::default(), SequenceCounts::default(), Vec::new());
         let mut now = 0;
         out.extend(counted(&mut sequence, now, 0, &mut counts));
+        out.extend(released(&mut sequence, &mut counts));
         let sent: Vec<u64> = (1u64..).zip(&kept).filter(|(_, kept)| **kept).map(|(number, _)| number).collect();
         for &number in &sent {
             now += step * 1_000_000;
@@ -83,7 +139,8 @@ proptest! {
 #[test]
 fn what_runs_ahead_waits_and_then_is_a_gap() {
     let (mut sequence, mut counts) = (Sequence::default(), SequenceCounts::default());
-    assert_eq!(counted(&mut sequence, 0, 1, &mut counts), [1]);
+    assert_eq!(counted(&mut sequence, 0, 1, &mut counts), [0; 0]);
+    assert_eq!(released(&mut sequence, &mut counts), [1]);
     assert_eq!(counted(&mut sequence, 5, 4, &mut counts), [0; 0]);
     let due = sequence.due().unwrap();
     assert_eq!(due, Nanos(5).plus(HOLD));
@@ -92,24 +149,68 @@ fn what_runs_ahead_waits_and_then_is_a_gap() {
     assert_eq!((out.len(), counts.gaps), (0, 0));
     sequence.expire(due, &mut out, &mut counts);
     assert_eq!((numbers(&out), counts.gaps, counts.missing), (vec![4], 1, 2));
-    // Too late: it would be out of order.
-    assert_eq!(counted(&mut sequence, 6, 3, &mut counts), [0; 0]);
-    assert_eq!(counts.duplicates, 1);
+    assert_eq!((counts.late, counts.duplicates), (0, 0));
 }
 
+/// What was told missing and comes after all is no last trade, counts once, and moves nothing.
 #[test]
-fn after_a_new_link_nothing_is_waited_for() {
+fn what_is_late_is_delivered_as_late() {
     let (mut sequence, mut counts) = (Sequence::default(), SequenceCounts::default());
     counted(&mut sequence, 0, 1, &mut counts);
+    counted(&mut sequence, 0, 4, &mut counts);
+    assert_eq!(released(&mut sequence, &mut counts), [1, 4]);
+    let mut late = tick(3);
+    late.fields.set_decimal(Field::Last, Decimal::from_units(1));
+    late.fields.set_decimal(Field::LastSize, Decimal::from_units(2));
+    let mut out = Vec::new();
+    for _ in 0..2 {
+        let tick = VenueTick { tick: late.clone(), kind: StreamKind::Trades, number: Number::Counted(3) };
+        sequence.offer(Nanos(6), tick, &mut out, &mut counts);
+    }
+    assert_eq!((numbers(&out), counts.late, counts.duplicates), (vec![3], 1, 1));
+    assert_eq!(out[0].fields.get_decimal(Field::Last), None);
+    let report = out[0].fields.report().unwrap();
+    assert_eq!(
+        (report.affects, report.last),
+        (Affects::HIGH_LOW.with(Affects::VOLUME), Some(Decimal::from_units(1)))
+    );
+    assert_eq!(counted(&mut sequence, 7, 5, &mut counts), [5]);
+    assert_eq!((counts.gaps, counts.missing, counts.restarts), (1, 2, 0));
+}
+
+/// A new link begins out of order, too.
+#[test]
+fn after_a_new_link_what_runs_ahead_waits_as_before() {
+    let (mut sequence, mut counts) = (Sequence::default(), SequenceCounts::default());
+    counted(&mut sequence, 0, 1, &mut counts);
+    released(&mut sequence, &mut counts);
     sequence.renewed();
-    assert_eq!(counted(&mut sequence, 0, 9, &mut counts), [9]);
-    assert_eq!((counts.gaps, counts.missing), (1, 7));
+    assert_eq!(counted(&mut sequence, 0, 9, &mut counts), [0; 0]);
+    assert_eq!(counted(&mut sequence, 0, 8, &mut counts), [0; 0]);
+    assert_eq!(released(&mut sequence, &mut counts), [8, 9]);
+    assert_eq!((counts.gaps, counts.missing), (1, 6));
+}
+
+/// Spans that do not join are no gaps, and nothing waits for what there may never have been.
+#[test]
+fn spans_that_do_not_join_are_not_waited_for() {
+    let (mut sequence, mut counts) = (Sequence::default(), SequenceCounts::default());
+    let begin = Number::Spanned { first: 10, number: 10 };
+    assert_eq!(offer(&mut sequence, 0, begin, tick(10), &mut counts), [0; 0]);
+    assert_eq!(released(&mut sequence, &mut counts), [10]);
+    let mut spanned = |number| {
+        let span = Number::Spanned { first: number, number };
+        offer(&mut sequence, 0, span, tick(number), &mut counts)
+    };
+    assert_eq!([20, 31, 25, 31, 40].map(&mut spanned).concat(), [20, 31, 25, 40]);
+    assert_eq!((counts.gaps, counts.late, counts.duplicates), (0, 1, 1));
 }
 
 #[test]
 fn numbering_that_begins_again_is_followed() {
     let (mut sequence, mut counts) = (Sequence::default(), SequenceCounts::default());
     counted(&mut sequence, 0, 100, &mut counts);
+    released(&mut sequence, &mut counts);
     // Repetitions have old times, however many there are.
     for _ in 0..500 {
         assert_eq!(counted(&mut sequence, 0, 7, &mut counts), [0; 0]);

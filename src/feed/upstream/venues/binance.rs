@@ -14,11 +14,13 @@ use crate::{
         RejectReason, SourceError,
         formats::{
             FormatFault,
-            streams::{FoundTicks, binance},
+            streams::{FoundTicks, binance, value::Raw},
             trade_events::TradeEvent,
         },
         options::Options,
         upstream::{
+            decode,
+            last_trades::number,
             requests::Requests,
             venue::{
                 Conversation, Dialer, Facts, ListedPage, Listing, Note, Number, Rate, Reaction, Stream,
@@ -66,15 +68,19 @@ struct BinanceMessage<'a> {
     e: Option<&'a RawValue>,
     #[serde(borrow)]
     u: Option<&'a RawValue>,
-    id: Option<u64>,
-    code: Option<i64>,
+    #[serde(borrow)]
+    id: Option<Raw<'a>>,
+    #[serde(borrow)]
+    code: Option<Raw<'a>>,
     msg: Option<String>,
-    error: Option<BinanceError>,
+    #[serde(borrow)]
+    error: Option<BinanceError<'a>>,
 }
 
 #[derive(Deserialize)]
-struct BinanceError {
-    code: Option<i64>,
+struct BinanceError<'a> {
+    #[serde(borrow)]
+    code: Option<Raw<'a>>,
     msg: Option<String>,
 }
 
@@ -282,8 +288,8 @@ impl BinanceConversation {
         }
         if has(b"\"e\"") && !has(b"\"bookTicker\"") {
             if let Some(tick) = binance::one_trade(json, self.trades)? {
-                let id = tick.fields.trade_id().as_str().parse();
-                self.push(StreamKind::Trades, id.map_or(Number::None, Number::Counted), tick, out);
+                let number = number(&tick).map_or_else(|| decode::named(&tick), Number::Counted);
+                self.push(StreamKind::Trades, number, tick, out);
             }
             return Ok(());
         }
@@ -304,13 +310,13 @@ impl BinanceConversation {
     fn answer(&mut self, now: Nanos, message: BinanceMessage<'_>, out: &mut Reaction) {
         let nested = message.error.map(|error| (error.code, error.msg));
         let (code, msg) = nested.unwrap_or((message.code, message.msg));
-        let request = message.id.and_then(|id| self.requests.answered(id));
+        let request = message.id.and_then(Raw::number).and_then(|id| self.requests.answered(id));
         if code.is_none() && msg.is_none() {
             let streams = request.map(|request| request.streams).unwrap_or_default();
             out.notes.extend(streams.into_iter().map(Note::Subscribed));
             return;
         }
-        let why = format!("{} (code {})", msg.unwrap_or_default(), code.unwrap_or_default());
+        let why = format!("{} (code {})", msg.unwrap_or_default(), code.map_or("", Raw::text));
         match request.map(|request| request.streams) {
             // Which of them is wrong is found by halves.
             Some(streams) if streams.len() > 1 => {

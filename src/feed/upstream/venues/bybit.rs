@@ -15,7 +15,7 @@ use serde_json::{json, value::RawValue};
 use crate::{
     feed::{
         SourceError,
-        formats::streams::{FoundTicks, bybit},
+        formats::streams::{FoundTicks, bybit, value::Raw},
         options::Options,
         upstream::{
             asked::Asked,
@@ -76,7 +76,7 @@ struct BybitMessage<'a> {
     #[serde(borrow)]
     ret_msg: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    req_id: Option<Cow<'a, str>>,
+    req_id: Option<Raw<'a>>,
 }
 
 /// The number of an update of the book. Trades, which are an array, have none.
@@ -281,7 +281,7 @@ impl BybitConversation {
         if message.op.as_deref() != Some("subscribe") {
             return;
         }
-        let id = message.req_id.as_deref().and_then(|id| id.parse().ok());
+        let id = message.req_id.and_then(Raw::number);
         // Without a number it answers the first one.
         let id = id.or_else(|| self.requests.keys().next().copied());
         let streams = id.and_then(|id| self.requests.remove(&id)).unwrap_or_default();

@@ -61,7 +61,8 @@ struct CoinbaseMessage<'a> {
     channel: Option<&'a RawValue>,
     #[serde(borrow)]
     timestamp: Option<&'a RawValue>,
-    sequence_num: Option<u64>,
+    #[serde(borrow)]
+    sequence_num: Option<Raw<'a>>,
     #[serde(borrow)]
     events: Option<&'a RawValue>,
     /// Only of an error.
@@ -213,7 +214,7 @@ impl Conversation for CoinbaseConversation {
             Some(message) => message,
             None => return,
         };
-        let is_late = self.check_sequence(now, message.sequence_num, out);
+        let is_late = self.check_sequence(now, message.sequence_num.and_then(Raw::number), out);
         let (Some(channel), Some(events)) = (message.channel, message.events) else {
             if message.kind.as_deref() == Some("error") {
                 self.refused(message.message.as_deref().unwrap_or("no reason"), out);

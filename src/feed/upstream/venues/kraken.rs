@@ -69,7 +69,8 @@ struct KrakenMessage<'a> {
     error: Option<Cow<'a, str>>,
     #[serde(borrow)]
     symbol: Option<Cow<'a, str>>,
-    req_id: Option<u64>,
+    #[serde(borrow)]
+    req_id: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -280,7 +281,7 @@ impl KrakenConversation {
             return;
         }
         let Some(why) = message.error.as_deref() else { return };
-        let kind = match message.req_id {
+        let kind = match message.req_id.and_then(Raw::number) {
             Some(TICKERS_REQUEST) => StreamKind::Quotes,
             _ => StreamKind::Trades,
         };

@@ -1,6 +1,7 @@
 //! OKX v5: `trades`, and best prices by `bbo-tbt` or `tickers`.
 //!
-//! - One message of `trades` may stand for several fills of one order; its number, which rises, is that of the last one.
+//! - One message of `trades` may stand for several fills of one order: its number is that of the last one, and `count`
+//!   says how many. A subscription begins with the last trade.
 //! - `seqId` orders the quotes of `bbo-tbt`. It may jump, and begins again after a maintenance.
 //! - Each stream is acknowledged or refused by itself. A notice that the connection will close is passed on, so that
 //!   another one is live before.
@@ -14,7 +15,10 @@ use serde_json::{json, value::RawValue};
 use crate::{
     feed::{
         SourceError,
-        formats::streams::{FoundTicks, okx},
+        formats::streams::{
+            FoundTicks, okx,
+            value::{Raw, list},
+        },
         options::Options,
         upstream::{
             asked::{Asked, shown},
@@ -29,7 +33,7 @@ use crate::{
             },
         },
     },
-    tick::{CustomFields, Nanos},
+    tick::{CustomFields, Nanos, Tick},
 };
 
 /// `okx`.
@@ -69,7 +73,7 @@ struct OkxMessage<'a> {
     #[serde(borrow)]
     event: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    code: Option<Cow<'a, str>>,
+    code: Option<Raw<'a>>,
     #[serde(borrow)]
     msg: Option<Cow<'a, str>>,
 }
@@ -81,6 +85,16 @@ struct OkxArg<'a> {
     channel: Cow<'a, str>,
     #[serde(borrow)]
     inst_id: Option<Cow<'a, str>>,
+}
+
+/// How many trades a message's trade stands for, whose number is that of the last.
+#[derive(Deserialize)]
+#[serde(rename = "Trade", rename_all = "camelCase")]
+struct OkxCount<'a> {
+    #[serde(borrow)]
+    trade_id: Raw<'a>,
+    #[serde(borrow)]
+    count: Option<Raw<'a>>,
 }
 
 /// The number of each quote of a message.
@@ -237,12 +251,8 @@ impl Conversation for OkxConversation {
                 None => true,
             });
         }
-        decode::hand_out(
-            made,
-            &mut self.found,
-            |tick| number(tick).map_or(Number::None, Number::Rising),
-            out,
-        );
+        let (counts, _) = if quotes { (Vec::new(), Ok(())) } else { list(data.get()) };
+        decode::hand_out(made, &mut self.found, |tick| spanned(tick, &counts), out);
     }
 
     fn due(&self) -> Option<Nanos> {
@@ -290,7 +300,7 @@ impl OkxConversation {
                 }
             }
             Some("error") => self.refused(words, out),
-            Some("notice") if message.code.as_deref() == Some(CLOSING) => {
+            Some("notice") if message.code.is_some_and(|code| code.text() == CLOSING) => {
                 out.note(Note::Leaving { why: shown(words) });
             }
             // Too many connections with this channel.
@@ -323,6 +333,15 @@ impl OkxConversation {
             decode::unknown_answer(words, out);
         }
     }
+}
+
+/// The numbers that a trade stands for.
+fn spanned(tick: &Tick, counts: &[OkxCount<'_>]) -> Number {
+    let Some(number) = number(tick) else { return decode::named(tick) };
+    let name = tick.fields.name_of_trade();
+    let trade = counts.iter().find(|one| one.trade_id.text() == name.as_str());
+    let count = trade.and_then(|one| one.count?.text().parse::<u64>().ok()).unwrap_or(1);
+    Number::Spanned { first: number.saturating_sub(count.max(1) - 1), number }
 }
 
 fn is_name(char: char) -> bool {

@@ -1,6 +1,7 @@
 //! What holds for every venue, whatever it sends.
 
 mod reconnects;
+mod strange;
 
 use std::sync::Arc;
 

@@ -35,7 +35,7 @@ fn messages_of_the_venue_are_ticks() {
     assert_eq!(
         talk.ticks(TRADE),
         [
-            r#"{"symbol":"BTC-USDT","ts":1630048897897000,"last":42219.9,"last_size":0.12060306,"side":"buy","trade_id":"130639474"} rising 130639474"#
+            r#"{"symbol":"BTC-USDT","ts":1630048897897000,"last":42219.9,"last_size":0.12060306,"side":"buy","trade_id":"130639474"} from 130639472 to 130639474"#
         ]
     );
     assert_eq!(

@@ -128,17 +128,16 @@ impl PlayedFeed {
         if self.form.has_snapshot && connection.snapshot > 0 {
             let history: Vec<u64> = (first - connection.snapshot.min(first - 1)..first).collect();
             // Of a first connection nothing can have been missed.
-            if let Some(&taken) = self.expected.last() {
+            if let Some(taken) = self.expected.iter().copied().max() {
                 self.expected.extend(history.iter().filter(|number| **number > taken));
             }
             messages.push(("snapshot", history));
         }
         let live: Vec<u64> = (first..first + connection.live).collect();
-        let taken = self.expected.last().copied().unwrap_or(0);
-        // What is below the last number came before or would be out of order; a name tells only of the former.
-        let is_new = |number: &&u64| {
-            if self.form.is_numbered { **number > taken } else { !self.expected.contains(number) }
-        };
+        let begin = self.expected.first().copied().unwrap_or(0);
+        // What was missed and is sent after all is late; a name does not tell what was before the begin.
+        let is_new =
+            |number: &&u64| !self.expected.contains(number) && (!self.form.is_numbered || **number > begin);
         let new: Vec<u64> = live.iter().filter(is_new).copied().collect();
         self.expected.extend(new);
         self.last = self.last.max(first + connection.live - 1);
@@ -156,7 +155,7 @@ impl PlayedFeed {
     }
 
     fn numbers(&self) -> Vec<u64> {
-        self.delivered.iter().map(|tick| tick.fields.trade_id().as_str().parse().unwrap()).collect()
+        self.delivered.iter().map(|tick| tick.fields.name_of_trade().as_str().parse().unwrap()).collect()
     }
 }
 
