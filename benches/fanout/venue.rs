@@ -1,7 +1,8 @@
 //! A venue on loopback that speaks Binance's protocol: it acknowledges subscriptions, and sends what is due on the
 //! connections that have the streams. One thread, which looks at all of it in turn and rests in between.
 //!
-//! A trade's number is the time at which it was written, in microseconds, so that whoever receives it knows its age.
+//! A trade's size is the time at which it was written, in seconds, so that whoever receives it knows its age. Its number
+//! is one more than that of the symbol's trade before it, as the venue counts them.
 
 use std::{
     collections::HashMap,
@@ -57,7 +58,8 @@ struct Script {
     given: u64,
     rate: u64,
     since: Instant,
-    last_number: u64,
+    /// Of each symbol: the number of its last trade.
+    trades: Vec<u64>,
 }
 
 /// Of five messages one is a trade.
@@ -72,13 +74,13 @@ impl Venue {
         let script = Script {
             listener,
             shared: Arc::clone(&shared),
+            trades: vec![100_000_000; symbols.len()],
             symbols,
             peers: Vec::new(),
             subscribed: HashMap::new(),
             given: 0,
             rate: 0,
             since: Instant::now(),
-            last_number: 0,
         };
         let thread = thread::Builder::new().name("venue".to_owned()).spawn(move || {
             machine::pin(machine::LOAD_CORE)?;
@@ -182,15 +184,18 @@ impl Script {
 
     /// The next message, to all who have its stream.
     fn send(&mut self, message: u64) {
-        let symbol = &self.symbols[(message / MESSAGES_A_TRADE) as usize % self.symbols.len()];
-        let is_trade = message.is_multiple_of(MESSAGES_A_TRADE);
+        let at = (message / MESSAGES_A_TRADE) as usize % self.symbols.len();
+        let (symbol, is_trade) = (&self.symbols[at], message.is_multiple_of(MESSAGES_A_TRADE));
         let now_us = now_us();
-        self.last_number = now_us.max(self.last_number + 1);
-        let (number, millis, cents) = (self.last_number, now_us / 1000, message % 100);
+        let (millis, cents) = (now_us / 1000, message % 100);
+        // Of a quote; it rises also over changes of the rate.
+        let number = self.shared.sent.load(Ordering::Relaxed) + 1;
         let stream = format!("{}@{}", symbol.to_lowercase(), if is_trade { "trade" } else { "bookTicker" });
         let data = if is_trade {
+            self.trades[at] += 1;
+            let (number, seconds, micros) = (self.trades[at], now_us / 1_000_000, now_us % 1_000_000);
             format!(
-                r#"{{"e":"trade","E":{millis},"s":"{symbol}","t":{number},"p":"87232.{cents:02}000000","q":"0.00078000","T":{millis},"m":true,"M":true}}"#
+                r#"{{"e":"trade","E":{millis},"s":"{symbol}","t":{number},"p":"87232.{cents:02}000000","q":"{seconds}.{micros:06}00","T":{millis},"m":true,"M":true}}"#
             )
         } else {
             format!(

@@ -96,10 +96,9 @@ fn ages(bench: &Bench, report: &mut Report) -> io::Result<()> {
     Ok(())
 }
 
-/// Behind these is the number of a trade.
-const DIRECT_KEY: &[u8] = br#""t":"#;
-const THROUGH_KEY: &[u8] = br#""trade_id":""#;
-const NUMBER_DIGITS: usize = 16;
+/// Behind these is the size of a trade: when it was written, in seconds.
+const DIRECT_KEY: &[u8] = br#""q":""#;
+const THROUGH_KEY: &[u8] = br#""last_size":"#;
 
 /// The ages of the trades that a client reads.
 fn look(mut wire: Wire, key: &[u8], warm: Duration, length: Duration) -> io::Result<Histogram<u64>> {
@@ -113,10 +112,11 @@ fn look(mut wire: Wire, key: &[u8], warm: Duration, length: Duration) -> io::Res
                 return;
             }
             for at in memchr::memmem::find_iter(message, key) {
-                let digits = message.get(at + key.len()..).and_then(|rest| rest.get(..NUMBER_DIGITS));
-                let written = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok());
-                if let Some(written) = written {
-                    ages.saturating_record(now_us.saturating_sub(written));
+                let rest = &message[at + key.len()..];
+                let size = rest.split(|byte| !byte.is_ascii_digit() && *byte != b'.').next();
+                let seconds = size.and_then(|size| std::str::from_utf8(size).ok()?.parse::<f64>().ok());
+                if let Some(seconds) = seconds {
+                    ages.saturating_record(now_us.saturating_sub((seconds * 1e6) as u64));
                 }
             }
         })?;
