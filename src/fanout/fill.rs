@@ -60,12 +60,12 @@ impl Fanout {
         tally
     }
 
-    /// Mode `latest` or `once`: the record as it is.
+    /// Mode `latest` or `once`, and `trades` when the whole record is due: the record as it is.
     pub(super) fn fill_latest(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
         let view = self.views.get(sub.view);
-        if sub.mode == Mode::Latest && sub.has_begun() && topic.hides_correction(sub.cursor) {
+        if topic.hides_correction(sub.cursor) && view.reports && sub.is_told_corrections() {
             if sub.base == Base::Record {
                 // It waited for the first tick: its first message is the update up to the first correction.
                 sub.base = Base::None;
@@ -128,7 +128,8 @@ impl Fanout {
     ) -> Option<u64> {
         let sub = &self.subs[key as usize];
         let is_again = sub.base == Base::Again;
-        if is_again && self.topics[sub.topic as usize].hides_correction(sub.cursor) {
+        let hides = is_again && self.topics[sub.topic as usize].hides_correction(sub.cursor);
+        if hides && self.views.get(sub.view).reports {
             let is_full = self.send_corrections(key, frame);
             let is_due = self.subs[key as usize].base == Base::Again;
             if is_due && (is_full || !frame.emit.has_room()) {

@@ -1,12 +1,12 @@
 //! Where ticks are merged, and a cancel or a correction of a trade is among those that are due: it is a message of its own,
-//! which stands for the ticks up to it. Mode `latest` merges, and mode `every` does after `set`, into the whole record.
+//! which stands for the ticks up to it. Mode `latest` merges, and every mode does after `set`, into the whole record.
 //! So whatever its fields, a subscription is told.
 //!
 //! Rare, so nothing is kept for it: the ticks are read from the ring. When the ring no longer has the one after the cursor,
 //! a gap says so.
 
 use super::{
-    Emit, Fanout,
+    Emit, Fanout, Mode,
     open_frame::OpenFrame,
     state::{Base, LocalTopic, advance},
 };
@@ -29,12 +29,21 @@ impl Fanout {
             sub.queued = self.schedule.sessions[sub.session as usize].queue.push_front(key);
             return;
         }
-        if sub.base != Base::None {
-            frame.send_base(sub, topic, view);
-        } else if !is_level {
+        if sub.base == Base::None && !is_level {
             frame.send_latest(sub, topic, view);
         }
+        while sub.base != Base::None {
+            if !frame.emit.has_room() {
+                sub.since = frame.now;
+                sub.queued = self.schedule.sessions[sub.session as usize].queue.push_front(key);
+                return;
+            }
+            frame.send_base(sub, topic, view);
+        }
         self.schedule.caught_up(key, sub, topic, frame.now);
+        if sub.mode == Mode::Once {
+            self.remove(key);
+        }
     }
 
     /// Tells a subscription of the corrections after its cursor. Says whether the frame became full.

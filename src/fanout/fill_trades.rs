@@ -141,7 +141,7 @@ fn send_with_ticks(
     let mut turn = Turn::default();
     let mut ticks = ticks;
     for stop in old.iter().chain(topic.stops.after(sub.cursor)) {
-        if stop.all_changed().intersect(view.wanted).is_empty() && view.report_of(&stop.fields).is_none() {
+        if !view.wants_last(stop) {
             continue;
         }
         if turn.sent == run || !frame.emit.has_room() {

@@ -174,6 +174,12 @@ impl Fanout {
             view != *shown || mode == Mode::Once || (mode.reads_history() && mode != sub.mode && behind);
         sub.base = match (sub.base, mode) {
             (Base::None, _) if head > 0 && begins_anew => Base::Again,
+            // It has waited since before the first tick: it is due every tick, and not what a snapshot leaves out.
+            (Base::Record, Mode::Every | Mode::Trades)
+                if head > 0 && sub.cursor == 0 && sub.claim.is_none() =>
+            {
+                Base::Again
+            }
             // Before the first tick: as if it had subscribed with these options.
             (_, Mode::Once) if head == 0 => Base::Record,
             (_, Mode::Every | Mode::Trades) if head == 0 && sub.claim.is_none() => Base::None,

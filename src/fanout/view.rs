@@ -7,7 +7,7 @@ use compact_str::CompactString;
 
 use crate::{
     tick::{Fields, Numbers, TradeReport, WantedFields, check_characters},
-    topic::Stamped,
+    topic::{Record, Stamped},
 };
 
 /// What the messages of a subscription show. Subscriptions with the same view of a topic are sent the same bytes.
@@ -49,10 +49,21 @@ impl View {
         form: Form::NATIVE,
     };
 
-    /// Whether a tick sets or withdraws one of its fields, or reports of a trade what it shows.
+    /// Whether a tick sets or withdraws one of its fields, or reports of a trade what it shows. With every field each tick
+    /// does, also a cancel that leaves all as it is.
     #[inline]
     pub fn wants(&self, tick: &Stamped) -> bool {
-        !tick.fields.all_named().intersect(self.wanted).is_empty() || self.report_of(&tick.fields).is_some()
+        !tick.fields.all_named().intersect(self.wanted).is_empty()
+            || self.report_of(&tick.fields).is_some()
+            || self.has_every_field()
+    }
+
+    /// As [`Self::wants`], of the last tick of a record.
+    #[inline]
+    pub fn wants_last(&self, record: &Record) -> bool {
+        !record.all_changed().intersect(self.wanted).is_empty()
+            || self.report_of(&record.fields).is_some()
+            || self.has_every_field()
     }
 
     /// What a tick, or a record's last tick, says of a trade, when it shows that.

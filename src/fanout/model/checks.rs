@@ -138,8 +138,9 @@ impl World {
         // A snapshot is due from the time at which it was requested.
         let owed = ledger.base != Base::None;
         let first = if ledger.reads_history() || owed { oldest.min(ledger.caught_up_at) } else { oldest };
-        let sent_before =
-            if ledger.reads_history() && ledger.cursor > 0 { past.tick(ledger.cursor).rx } else { first };
+        // Behind a message that is not of the head it is known when that was received.
+        let stops = ledger.cursor > 0 && (ledger.reads_history() || past.is_correction(ledger.cursor));
+        let sent_before = if stops { past.tick(ledger.cursor).rx } else { first };
         Some((first.min(sent_before), if owed { oldest.max(ledger.caught_up_at) } else { oldest }))
     }
 

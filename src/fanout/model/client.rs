@@ -5,12 +5,12 @@
 use super::{
     law::{Coverage, Held, ensure},
     ledger::{Age, Base, Fate, Kind, Ledger},
-    message::{Shown, What, shown_tick},
+    message::{Shown, What},
     naive::{Past, only, set_in},
 };
 use crate::{
     fanout::{FrameTally, GapReason, Mode},
-    tick::{FieldSet, Fields, Nanos},
+    tick::{FieldSet, Fields, Nanos, TradeReport},
 };
 
 /// What the check of a message needs beside the ledger.
@@ -30,7 +30,7 @@ pub struct FrameContext<'a> {
 impl Ledger {
     /// Checks one message, records the fate of each of its ticks, and applies it.
     pub fn receive(&mut self, what: &What, context: &mut FrameContext<'_>) -> Held {
-        let is_trade = matches!(what, What::Stop(..));
+        let is_trade = matches!(what, What::Stop(..)) && self.sends_trades();
         if let Some(earliest) = self.earliest().filter(|_| !is_trade) {
             let now = context.now;
             ensure!(self.flushed || now >= earliest, TooSoon, "{what:?} at {now:?}, not before {earliest:?}");
@@ -69,12 +69,17 @@ impl Ledger {
     fn receive_snapshot(&mut self, shown: &Shown, context: &mut FrameContext<'_>) -> Held {
         let record = context.past.record(shown.seq);
         // It replaces what the client knows: nothing has to be withdrawn.
-        Self::check_record(shown, only(&record, self.spec.view.wanted.intersect(set_in(&record))), context)?;
+        let fields = only(&record, self.spec.view.wanted.intersect(set_in(&record)));
+        ensure!(shown.report.is_none(), Truth, "a snapshot that says something of a trade: {shown:?}");
+        Self::check_record(shown, fields, None, context)?;
         let seq = shown.seq;
         match self.base {
             Base::None => ensure!(false, Seqs, "a snapshot that nobody asked for: {shown:?}"),
             Base::Record => {
                 ensure!(!self.other_epoch, Gaps, "no gap before a snapshot of another epoch");
+                if self.waits_for_first() && self.spec.mode != Mode::Once {
+                    self.check_correction(seq, context)?;
+                }
                 ensure!(seq == context.head, LatestWins, "snapshot of {seq}, the head is {}", context.head);
                 self.record_merged(seq, context);
             }
@@ -94,6 +99,7 @@ impl Ledger {
         let seq = shown.seq;
         ensure!(seq == context.head, LatestWins, "a record of {seq}, the head is {}", context.head);
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
+        self.check_correction(seq, context)?;
         let record = context.past.record(seq);
         let mut named = self.spec.view.wanted;
         match (self.base, self.spec.mode) {
@@ -115,7 +121,8 @@ impl Ledger {
             }
             (base, mode) => ensure!(false, EveryTick, "merged in mode {mode:?}, base {base:?}: {shown:?}"),
         }
-        Self::check_record(shown, only(&record, named), context)?;
+        let report = self.report_of(context.past.tick(seq)).cloned();
+        Self::check_record(shown, only(&record, named), report, context)?;
         self.record_merged(seq, context);
         if self.spec.mode != Mode::Once {
             self.base = Base::None;
@@ -132,7 +139,9 @@ impl Ledger {
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
         ensure!(seq <= context.head, Truth, "tick {seq} before the shard has it");
         let tick = context.past.tick(seq);
-        let expected = shown_tick(tick, self.spec.view.wanted);
+        let report = self.report_of(tick).cloned();
+        let fields = only(&tick.fields, self.spec.view.wanted);
+        let expected = Shown { seq, ts: tick.ts, rx: tick.rx, fields, report };
         ensure!(*shown == expected, Truth, "shown {shown:?}, was {expected:?}");
         if self.is_every() {
             let between = (self.cursor + 1..seq).map(|seq| (seq, *self.fate(seq)));
@@ -158,19 +167,48 @@ impl Ledger {
         Ok(())
     }
 
-    /// The next trade, with all that has changed since the last message, and the quote.
+    /// The next trade, with all that has changed since the last message, and the quote. Or, where ticks are merged, the next
+    /// cancel or correction, without the quote.
     fn receive_stop(&mut self, shown: &Shown, n: u64, context: &mut FrameContext<'_>) -> Held {
         let (seq, past) = (shown.seq, context.past);
-        ensure!(
-            self.base == Base::None && self.is_trades(),
-            Seqs,
-            "a trade that was not asked for: {shown:?}"
-        );
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
-        let next = self.next_trade(past);
-        ensure!(next == Some(seq), EveryTrade, "{seq} is sent, the next trade is {next:?}");
+        ensure!(seq <= context.head, Truth, "{seq} before the shard has it");
+        let is_trade = self.sends_trades();
+        if is_trade {
+            let next = self.next_trade(past);
+            ensure!(next == Some(seq), EveryTrade, "{seq} is sent, the next trade is {next:?}");
+        } else {
+            let begins = self.waits_for_first() && self.spec.mode != Mode::Once;
+            let merges = begins || self.base == Base::Again || self.spec.mode == Mode::Latest;
+            ensure!(merges && past.is_correction(seq), Seqs, "a trade that was not asked for: {shown:?}");
+            ensure!(self.base != Base::Record || begins, Seqs, "a change where a base is due: {shown:?}");
+            self.check_correction(seq, context)?;
+            self.estimate_filtered(seq, context.head, past);
+        }
+        self.check_stop(shown, is_trade, context)?;
+        if !is_trade {
+            context.coverage.hit("a correction by itself");
+            context.coverage.hit_if(n > 1, "a correction stands for the ticks before it");
+            let again = self.base == Base::Again;
+            context.coverage.hit_if(again, "a correction before the whole record");
+            context.coverage.hit_if(again && self.is_trades(), "a correction after set to trades");
+            context.coverage.hit_if(self.base == Base::Record, "a correction begins a subscription");
+        }
+        self.record_merged(seq, context);
+        if self.base == Base::Record {
+            self.base = Base::None;
+        }
+        self.cursor = seq;
+        self.client.record.merge(&shown.fields);
+        Ok(())
+    }
+
+    /// What a stop names: all that has changed, and of the quote what can be proved.
+    fn check_stop(&self, shown: &Shown, is_trade: bool, context: &mut FrameContext<'_>) -> Held {
+        let (seq, past) = (shown.seq, context.past);
         let named = shown.fields.named();
-        Self::check_record(shown, only(&past.record(seq), shown.fields.all_named()), context)?;
+        let report = self.report_of(past.tick(seq)).cloned();
+        Self::check_record(shown, only(&past.record(seq), shown.fields.all_named()), report, context)?;
         let configured = past.all_changed(self.cursor, seq).intersect(self.spec.view.wanted).custom;
         ensure!(
             shown.fields.all_named().custom == configured,
@@ -187,6 +225,7 @@ impl Ledger {
             .changed((oldest - 1).min(seq), seq)
             .union(FieldSet::ALL.without(past.changed(seq, context.head)));
         let has = past.record(seq).mask.intersect(FieldSet::QUOTE).intersect(wanted);
+        let has = if is_trade { has } else { FieldSet::NONE };
         let quote = if is_kept { has } else { has.intersect(proven) };
         ensure!(named.contains_all(quote), EveryTrade, "{seq} names {named:?}, the quote is {quote:?}");
         let most = must.union(has);
@@ -195,13 +234,13 @@ impl Ledger {
             EveryTrade,
             "{seq} names {named:?}, of which only {most:?} belong there"
         );
-        context.coverage.hit("a trade with its quote");
-        context.coverage.hit_if(n > 1, "a trade carries quotes");
-        context.coverage.hit_if(!is_kept, "a trade out of the ring");
-        context.coverage.hit_if(!named.contains_all(has), "a quote that nothing proves");
-        self.record_merged(seq, context);
-        self.cursor = seq;
-        self.client.record.merge(&shown.fields);
+        if is_trade {
+            context.coverage.hit("a trade with its quote");
+            context.coverage.hit_if(seq > self.cursor + 1, "a trade carries quotes");
+            context.coverage.hit_if(!is_kept, "a trade out of the ring");
+            context.coverage.hit_if(!named.contains_all(has), "a quote that nothing proves");
+            context.coverage.hit_if(past.is_correction(seq), "a correction among trades");
+        }
         Ok(())
     }
 
@@ -215,10 +254,13 @@ impl Ledger {
         };
         ensure!(reason == expected, Gaps, "the reason is {reason:?} and not {expected:?}");
         if reason != GapReason::Epoch {
-            ensure!(self.reads_history(), Gaps, "a gap in mode {:?}", self.spec.mode);
+            let hides = (from..=to).any(|seq| context.past.is_correction(seq));
+            ensure!(self.reads_history() || hides, Gaps, "a gap in mode {:?}", self.spec.mode);
             context.coverage.hit_if(self.is_trades(), "a gap in mode trades");
+            context.coverage.hit_if(!self.reads_history(), "a gap for a correction");
             let oldest = context.past.oldest_in_ring(context.ring_ticks);
-            let first = self.pending().next();
+            let reads_all = self.reads_history() && self.base == Base::None;
+            let first = if reads_all { self.pending().next() } else { Some(from) };
             ensure!(
                 first.is_some_and(|first| first < oldest),
                 Gaps,
@@ -239,12 +281,30 @@ impl Ledger {
         Ok(())
     }
 
-    fn check_record(shown: &Shown, fields: Fields, context: &FrameContext<'_>) -> Held {
+    fn check_record(
+        shown: &Shown,
+        fields: Fields,
+        report: Option<TradeReport>,
+        context: &FrameContext<'_>,
+    ) -> Held {
         let seq = shown.seq;
         ensure!(seq > 0 && seq <= context.head, Truth, "a record of {seq}, the head is {}", context.head);
         let tick = context.past.tick(seq);
-        let expected = Shown { seq, ts: tick.ts, rx: tick.rx, fields };
+        let expected = Shown { seq, ts: tick.ts, rx: tick.rx, fields, report };
         ensure!(*shown == expected, Truth, "shown {shown:?}, was {expected:?}");
+        Ok(())
+    }
+
+    /// It has waited since before the first tick, without a claim.
+    pub fn waits_for_first(&self) -> bool {
+        let is_first = self.cursor == 0 && self.start == 0 && !self.other_epoch && !self.resumed;
+        self.base == Base::Record && is_first
+    }
+
+    /// A message up to here merges no cancel and no correction with the ticks after it.
+    fn check_correction(&self, seq: u64, context: &mut FrameContext<'_>) -> Held {
+        let due = self.due_correction(seq, context.past);
+        ensure!(due.is_none(), EveryCorrection, "{seq} merges the correction {due:?} after {}", self.cursor);
         Ok(())
     }
 

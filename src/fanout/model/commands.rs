@@ -269,7 +269,8 @@ impl Ledger {
                 Mode::Every | Mode::Trades if !self.resumed => self.base = Base::None,
                 _ => {}
             }
-        } else if self.base == Base::None && begins_anew {
+        } else if (self.base == Base::None && begins_anew) || (self.waits_for_first() && mode.reads_history())
+        {
             self.base = Base::Again;
         }
         if self.base == Base::Again || !mode.reads_history() {

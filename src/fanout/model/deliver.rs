@@ -121,6 +121,7 @@ impl World {
         };
         let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
         let Some(ledger) = entry.ledgers.get_mut(&slot) else { return Ok(()) };
+        let is_trade = matches!(message.what, What::Stop(..)) && ledger.sends_trades();
         ledger.receive(&message.what, &mut context)?;
         ensure!(
             ledger.introduced || message.introduces,
@@ -136,7 +137,6 @@ impl World {
         context.coverage.hit_if(ledger.introduced && message.introduces, "introduced again");
         ledger.introduced = true;
         // A trade moves its own interval alone.
-        let is_trade = matches!(message.what, What::Stop(..));
         if ledger.interval_from == Some(self.now) && !ledger.spec.interval.is_zero() && !is_trade {
             let interval = ledger.spec.interval;
             entry.keep_time(interval, self.now);
@@ -162,6 +162,10 @@ impl World {
         else {
             return;
         };
+        // Corrections before the whole record keep their turn.
+        if !ledger.sends_trades() {
+            return;
+        }
         let has_more = ledger.next_trade(&self.past[slot.which]).is_some();
         let ends = run.1 == self.fanout.bounds.stops_at_once && has_more;
         if ledger.due && (ends || !has_room) {

@@ -26,6 +26,8 @@ pub enum Law {
     EveryTick,
     /// Mode `trades` merges no trade away, and each carries the quote as it stood.
     EveryTrade,
+    /// No cancel and no correction of a trade is merged with the ticks after it, whatever the mode.
+    EveryCorrection,
     /// Mode `every`: across symbols in the order of their arrival.
     IngestOrder,
     /// Never sooner than the interval.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::naive::Past;
 use crate::{
-    fanout::{Accounts, FrameTally, GapReason, Mode, Spec},
-    tick::{FieldSet, Fields, Nanos, WantedFields},
+    fanout::{Accounts, FrameTally, GapReason, Mode, Spec, View},
+    tick::{FieldSet, Fields, Nanos, ReportKind, TradeReport, WantedFields},
     topic::Stamped,
 };
 
@@ -140,7 +140,16 @@ impl Ledger {
     }
 
     pub fn wants(&self, tick: &Stamped) -> bool {
-        !tick.fields.all_named().intersect(self.spec.view.wanted).is_empty()
+        let names = !tick.fields.all_named().intersect(self.spec.view.wanted).is_empty();
+        names || self.report_of(tick).is_some() || self.spec.view.wanted == WantedFields::ALL
+    }
+
+    /// What it is told of the trade of a tick: a correction whatever its fields, anything else with those of a trade.
+    pub fn report_of<'a>(&self, tick: &'a Stamped) -> Option<&'a TradeReport> {
+        let View { wanted, reports, .. } = &self.spec.view;
+        let has_trade = !wanted.fixed.intersect(FieldSet::LAST_TRADE).is_empty();
+        let report = tick.fields.report().map(|report| &**report);
+        report.filter(|report| *reports && (report.kind != ReportKind::Trade || has_trade))
     }
 
     /// Adds a tick; `known` says whether the fan-out can look at it.
@@ -205,6 +214,11 @@ impl Ledger {
         self.spec.mode == Mode::Trades
     }
 
+    /// Mode `trades`, with nothing due before the next trade.
+    pub fn sends_trades(&self) -> bool {
+        self.is_trades() && self.base == Base::None
+    }
+
     /// Whether what it misses is announced.
     pub fn reads_history(&self) -> bool {
         self.is_every() || self.is_trades()
@@ -221,7 +235,38 @@ impl Ledger {
     }
 
     fn wants_trade(&self, seq: u64, past: &Past) -> bool {
-        past.is_trade(seq) && self.wants(past.tick(seq))
+        past.is_stop(seq) && self.wants(past.tick(seq))
+    }
+
+    /// The oldest cancel or correction before a seq that it is due, and is told of: no message may merge that with the ticks
+    /// after it.
+    pub fn due_correction(&self, before: u64, past: &Past) -> Option<u64> {
+        let mut due = self.pending().take_while(|&seq| seq < before);
+        due.find(|&seq| self.spec.view.reports && past.is_correction(seq))
+    }
+
+    /// A correction is sent, with the ticks before it: how many of them were recorded as filtered is an estimate, where
+    /// the fields have changed, or ticks were missed on their way to the shard. The sum over all that it is behind by is exact.
+    pub fn estimate_filtered(&mut self, seq: u64, head: u64, past: &Past) {
+        let is_filtered = |fate: &Fate| *fate == Fate::Filtered;
+        let open: Vec<u64> = (self.cursor + 1..=head)
+            .filter(|&seq| matches!(*self.fate(seq), Fate::Pending | Fate::Filtered))
+            .collect();
+        let all = open.iter().filter(|&&seq| is_filtered(self.fate(seq))).count();
+        let unwanted = (self.cursor + 1..=seq).filter(|&seq| !self.wants(past.tick(seq))).count();
+        let before = unwanted.min(all).max(all.saturating_sub((head - seq) as usize));
+        let counted = open.iter().filter(|&&at| at <= seq && is_filtered(self.fate(at))).count();
+        if before == counted {
+            return;
+        }
+        // Those that are wanted by the fields of now are the last to be filtered.
+        for (part, filtered) in [(self.cursor + 1..=seq, before), (seq + 1..=head, all - before)] {
+            let mut part: Vec<u64> = part.collect();
+            part.sort_by_key(|&seq| self.wants(past.tick(seq)));
+            for (index, seq) in part.into_iter().enumerate() {
+                *self.fate(seq) = if index < filtered { Fate::Filtered } else { Fate::Pending };
+            }
+        }
     }
 }
 

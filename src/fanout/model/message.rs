@@ -5,7 +5,7 @@ use std::fmt;
 use super::naive::{only, set_in};
 use crate::{
     fanout::{Emit, FRAMES_KEPT, GapReason, Name, TopicRef, View},
-    tick::{Fields, Nanos, Numbers, Symbol, WantedFields},
+    tick::{Fields, Nanos, Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped, TopicId},
 };
 
@@ -39,6 +39,8 @@ pub struct Shown {
     pub ts: Nanos,
     pub rx: Nanos,
     pub fields: Fields,
+    /// What the tick, or the newest one, says of a trade beside its fields.
+    pub report: Option<TradeReport>,
 }
 
 /// A frame that may be repeated.
@@ -136,30 +138,31 @@ impl Emit for Recorder {
     fn snapshot(&mut self, topic: &TopicRef<'_>, view: &View) {
         let record = topic.record;
         // It replaces what its client knows: nothing has to be withdrawn.
-        self.push(topic, view, What::Snapshot(shown(record, view.wanted.intersect(set_in(&record.fields)))));
+        let wanted = view.wanted.intersect(set_in(&record.fields));
+        self.push(topic, view, What::Snapshot(Shown { report: None, ..shown(record, wanted, view) }));
     }
 
     fn merged(&mut self, topic: &TopicRef<'_>, n: u64, always: WantedFields, view: &View) {
         let record = topic.record;
         let changed = record.changed_since(record.seq - n).fields;
         let fields = changed.union(always).intersect(view.wanted);
-        self.push(topic, view, What::Merged(shown(record, fields), n));
+        self.push(topic, view, What::Merged(shown(record, fields, view), n));
     }
 
     fn last_tick(&mut self, topic: &TopicRef<'_>, view: &View) {
-        let shown = shown(topic.record, view.wanted.intersect(topic.record.all_changed()));
+        let shown = shown(topic.record, view.wanted.intersect(topic.record.all_changed()), view);
         self.push(topic, view, What::Tick(shown, 1));
     }
 
     fn tick(&mut self, topic: &TopicRef<'_>, tick: &Stamped, n: u64, view: &View) {
-        self.push(topic, view, What::Tick(shown_tick(tick, view.wanted), n));
+        self.push(topic, view, What::Tick(shown_tick(tick, view), n));
     }
 
     fn run(&mut self, topic: &TopicRef<'_>, ticks: &[Stamped], view: &View) -> usize {
         let sent = ticks.len().min(self.room.saturating_sub(self.messages.len()));
         for (index, tick) in ticks[..sent].iter().enumerate() {
             let topic = TopicRef { is_first: topic.is_first && index == 0, ..*topic };
-            self.push(&topic, view, What::Tick(shown_tick(tick, view.wanted), 1));
+            self.push(&topic, view, What::Tick(shown_tick(tick, view), 1));
         }
         sent
     }
@@ -167,7 +170,7 @@ impl Emit for Recorder {
     fn stop(&mut self, topic: &TopicRef<'_>, record: &Record, n: u64, always: WantedFields, view: &View) {
         let changed = record.changed_since(record.seq - n).fields;
         let fields = changed.union(always).intersect(view.wanted);
-        self.push(topic, view, What::Stop(shown(record, fields), n));
+        self.push(topic, view, What::Stop(shown(record, fields, view), n));
     }
 
     fn gap(&mut self, topic: &TopicRef<'_>, from: u64, to: u64, reason: GapReason, view: &View) {
@@ -175,10 +178,12 @@ impl Emit for Recorder {
     }
 }
 
-fn shown(record: &Record, wanted: WantedFields) -> Shown {
-    Shown { seq: record.seq, ts: record.ts, rx: record.rx, fields: only(&record.fields, wanted) }
+fn shown(record: &Record, wanted: WantedFields, view: &View) -> Shown {
+    let report = view.report_of(&record.fields).cloned();
+    Shown { seq: record.seq, ts: record.ts, rx: record.rx, fields: only(&record.fields, wanted), report }
 }
 
-pub fn shown_tick(tick: &Stamped, wanted: WantedFields) -> Shown {
-    Shown { seq: tick.seq, ts: tick.ts, rx: tick.rx, fields: only(&tick.fields, wanted) }
+fn shown_tick(tick: &Stamped, view: &View) -> Shown {
+    let report = view.report_of(&tick.fields).cloned();
+    Shown { seq: tick.seq, ts: tick.ts, rx: tick.rx, fields: only(&tick.fields, view.wanted), report }
 }

@@ -24,6 +24,8 @@ mod sabotage;
 mod scenarios;
 mod shard;
 mod structure;
+mod ticks;
+mod told;
 mod world;
 
 use proptest::{
@@ -82,7 +84,7 @@ proptest! {
         holds(&run)?;
     }
 
-    /// Mode `trades`.
+    /// Mode `trades`; cancels and corrections in every mode.
     #[test]
     fn every_trade_is_a_message_of_its_own_with_the_quote_as_it_stood(run in runs(Mix::Trades, OPS_MAX)) {
         holds(&run)?;
@@ -147,7 +149,7 @@ fn a_broken_core_is_found() {
 #[test]
 fn rare_paths_are_reached() {
     let mut coverage = Coverage::default();
-    for given in fixed_runs(1_200) {
+    for given in fixed_runs(1_600) {
         coverage.add(&run(&given, Sabotage::None).unwrap_or_else(|broken| panic!("{broken}")));
     }
     for (path, hits) in &coverage.0 {
@@ -159,7 +161,12 @@ fn rare_paths_are_reached() {
 }
 
 /// Paths that runs of the model must reach.
-const PATHS: [&str; 51] = [
+const PATHS: [&str; 56] = [
+    "a correction by itself",
+    "a correction stands for the ticks before it",
+    "a correction begins a subscription",
+    "a correction among trades",
+    "a gap for a correction",
     "a trade with its quote",
     "a trade carries quotes",
     "a trade ends an interval",

@@ -2,8 +2,8 @@
 
 use crate::{
     tick::{
-        CustomFields, CustomId, CustomSet, CustomValue, Decimal, Field, FieldSet, Fields, Side, Volume,
-        WantedFields,
+        CustomFields, CustomId, CustomSet, CustomValue, Decimal, Field, FieldSet, Fields, ReportKind, Side,
+        Volume, WantedFields,
         custom::{CustomField, CustomKind, CustomMerge, CustomName, SharedFields},
     },
     topic::Stamped,
@@ -21,6 +21,9 @@ pub struct Past {
     said: Vec<(CustomId, Option<i64>)>,
     /// By field: how many trades there were when it was last withdrawn.
     begins: [usize; Field::ALL.len()],
+    /// A tick said more of a trade than its fields: what totals are from then on is the tape's affair, which has a model of
+    /// its own. Here they are what the market says.
+    is_told: bool,
 }
 
 impl Past {
@@ -32,10 +35,15 @@ impl Past {
         &self.ticks[seq as usize - 1]
     }
 
-    /// Whether a tick set both a price and a size.
-    pub fn is_trade(&self, seq: u64) -> bool {
+    /// Whether mode `trades` has a message for a tick: it set both a price and a size, or says something of a trade.
+    pub fn is_stop(&self, seq: u64) -> bool {
         let has = |field| self.tick(seq).fields.mask.contains(field);
-        has(Field::Last) && has(Field::LastSize)
+        (has(Field::Last) && has(Field::LastSize)) || self.tick(seq).fields.report().is_some()
+    }
+
+    /// Whether a tick is the cancel or the correction of a trade.
+    pub fn is_correction(&self, seq: u64) -> bool {
+        self.tick(seq).fields.report().is_some_and(|report| report.kind != ReportKind::Trade)
     }
 
     /// The record as of a seq.
@@ -62,6 +70,13 @@ impl Past {
 
     pub fn take(&mut self, given: &Fields, stamped: &Stamped) {
         let mut record = self.record(self.head());
+        self.is_told |= given.report().is_some();
+        if self.is_told {
+            record.merge(&stamped.fields);
+            self.ticks.push(stamped.clone());
+            self.records.push(record);
+            return;
+        }
         for field in given.mask.iter() {
             copy(given, field, &mut record);
         }
@@ -111,6 +126,10 @@ impl Past {
                 None => {}
             }
         }
+    }
+
+    pub fn is_told(&self) -> bool {
+        self.is_told
     }
 
     /// The totals over all trades since each of them was withdrawn.

@@ -4,9 +4,10 @@ use std::{fmt, time::Duration};
 
 use proptest::prelude::*;
 
+use super::ticks::fields;
 use crate::{
     fanout::{Change, Mode, Name, Spec, View},
-    tick::{CustomSet, CustomValue, Decimal, Field, FieldSet, Fields, Numbers, Side, TradeId, WantedFields},
+    tick::{CustomSet, Field, FieldSet, Fields, Numbers, WantedFields},
     topic::Detail,
 };
 
@@ -129,6 +130,9 @@ impl fmt::Debug for Given {
         let mut text = Vec::new();
         self.0.write_json(WantedFields::ALL, &mut text);
         self.0.write_json_nulls(WantedFields::ALL, &mut text);
+        if let Some(report) = self.0.report() {
+            report.write_json::<false>(&mut text);
+        }
         f.write_str(&String::from_utf8_lossy(&text).replace(['"', ','], " "))
     }
 }
@@ -175,7 +179,8 @@ fn op(mix: Mix) -> impl Strategy<Value = Op> {
     };
     let client = client();
     let which = which();
-    let ticks = prop::collection::vec((which.clone(), fields().prop_map(Given)), 1..8);
+    let corrections = if matches!(mix, Mix::Trades | Mix::Commands) { 4 } else { 2 };
+    let ticks = prop::collection::vec((which.clone(), fields(corrections).prop_map(Given)), 1..8);
     // Now and then ingest does not know yet that the shard wants single ticks.
     let detail = prop_oneof![
         9 => Just(Detail::TicksAndTrades),
@@ -254,10 +259,12 @@ fn claim() -> impl Strategy<Value = Claim> {
 }
 
 fn spec(mix: Mix) -> impl Strategy<Value = Spec> {
-    let view = (wanted(), name(), numbers()).prop_map(|(wanted, name, numbers)| View {
+    let reports = prop::bool::weighted(0.9);
+    let view = (wanted(), name(), numbers(), reports).prop_map(|(wanted, name, numbers, reports)| View {
         wanted,
         name: word(name),
         numbers,
+        reports,
         ..View::WHOLE
     });
     (mode(mix), interval(mix), view, prop::bool::weighted(0.8))
@@ -324,88 +331,4 @@ fn nanos() -> impl Strategy<Value = u64> {
 
 fn room() -> impl Strategy<Value = usize> {
     prop_oneof![3 => 1usize..4, 1 => 4usize..9, 2 => Just(1_000)]
-}
-
-/// Ticks of which some withdraw fields: an empty side of the book, the totals, any fields.
-fn fields() -> impl Strategy<Value = Fields> {
-    let some = |fields: &[Field]| fields.iter().fold(FieldSet::NONE, |set, &field| set.with(field));
-    let withdrawn = prop_oneof![
-        16 => Just(FieldSet::NONE),
-        3 => Just(some(&[Field::Bid, Field::BidSize])),
-        2 => Just(some(&[Field::Ask, Field::AskSize])),
-        1 => Just(some(&[Field::Open, Field::High, Field::Low, Field::Volume, Field::Trades])),
-        2 => (0..=FieldSet::ALL.0).prop_map(FieldSet),
-    ];
-    // Also of a field that the record does not have, and nothing beside.
-    let set = prop_oneof![5 => set_fields(), 1 => Just(Fields::default())];
-    let configured = prop_oneof![6 => Just(Vec::new()), 2 => prop::collection::vec((any::<bool>(), prop::option::weighted(0.8, -9i64..9)), 1..3)];
-    (set, withdrawn, configured).prop_filter_map("a tick has a field", |(mut fields, withdrawn, more)| {
-        fields.withdraw_all(withdrawn);
-        let table = super::naive::configured();
-        for (is_sum, value) in more {
-            let id = table.find(if is_sum { "paid" } else { "mark" })?;
-            match value {
-                Some(value) => fields.set_custom(&table, id, CustomValue::Integer(value)),
-                None => fields.withdraw_custom(&table, id),
-            }
-        }
-        fields.has_values().then_some(fields)
-    })
-}
-
-/// Quotes, halves of quotes, trades, prices without a size; seldom a side alone.
-fn set_fields() -> impl Strategy<Value = Fields> {
-    let scaled = |value, places| Decimal::with_places(value, places).unwrap_or_default();
-    let price = prop_oneof![
-        8 => (-50i64..50).prop_map(Decimal::from_units),
-        1 => (-50i64..50).prop_map(move |value| scaled(value, 18)),
-        1 => (-50i64..50).prop_map(move |value| scaled(value * 20_000_000_000_000_000, 1)),
-    ];
-    let size = prop_oneof![
-        25 => (0i64..20).prop_map(Decimal::from_units),
-        5 => (0i64..20).prop_map(move |value| scaled(value * 49_999_999_999_999_999, 18)),
-        1 => Just(Decimal::from_units(i64::MAX - 3)),
-        1 => Just(Decimal::MAX),
-    ];
-    let side = prop_oneof![Just(None), Just(Some(Side::Buy)), Just(Some(Side::Sell))];
-    let quote = |kind: u8, price: Decimal, size: Decimal| {
-        let mut fields = Fields::default();
-        if kind & 1 != 0 {
-            fields.set_decimal(Field::Bid, price);
-            fields.set_decimal(Field::BidSize, size);
-        }
-        if kind & 2 != 0 {
-            fields.set_decimal(Field::Ask, price);
-            fields.set_decimal(Field::AskSize, size);
-        }
-        fields
-    };
-    let id = prop_oneof![2 => Just(None), 1 => (0u64..4).prop_map(Some)];
-    let trade = |price: Decimal, size: Decimal, side: Option<Side>, id: Option<u64>| {
-        let mut fields = Fields::default();
-        fields.set_decimal(Field::Last, price);
-        fields.set_decimal(Field::LastSize, size);
-        if let Some(side) = side {
-            fields.set_side(side);
-        }
-        if let Some(id) = id {
-            fields.set_trade_id(TradeId::of_number(id));
-        }
-        fields
-    };
-    prop_oneof![
-        6 => (1u8..4, price.clone(), size.clone()).prop_map(move |(kind, price, size)| quote(kind, price, size)),
-        5 => (price.clone(), size, side, id)
-            .prop_map(move |(price, size, side, id)| trade(price, size, side, id)),
-        1 => price.prop_map(|price| {
-            let mut fields = Fields::default();
-            fields.set_decimal(Field::Last, price);
-            fields
-        }),
-        1 => Just(()).prop_map(|()| {
-            let mut fields = Fields::default();
-            fields.set_side(Side::Buy);
-            fields
-        }),
-    ]
 }

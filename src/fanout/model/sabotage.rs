@@ -47,6 +47,8 @@ pub enum Sabotage {
     StopsTime,
     MovesDue,
     OldRecord,
+    /// Cancels and corrections are merged with the ticks after them.
+    MergesCorrections,
     ForgetsChange,
     ForgetsBase,
     ForgetsLead,
@@ -61,10 +63,13 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Each, with the laws that it may be found by.
-    pub const ALL: [(Sabotage, &'static [Law]); 34] = [
+    pub const ALL: [(Sabotage, &'static [Law]); 35] = [
         (Sabotage::SwallowsMessage, &[Law::Seqs, Law::Accounts, Law::Gaps, Law::Progress, Law::TooLate]),
         (Sabotage::SwallowsSnapshotAfterGap, &[Law::Gaps]),
-        (Sabotage::RepeatsMessage, &[Law::Seqs, Law::TooSoon, Law::Isolation, Law::IngestOrder]),
+        (
+            Sabotage::RepeatsMessage,
+            &[Law::Seqs, Law::TooSoon, Law::Isolation, Law::IngestOrder, Law::Fairness],
+        ),
         (Sabotage::SwapsTicks, &[Law::Seqs, Law::IngestOrder]),
         (Sabotage::WrongValue, &[Law::Truth]),
         (Sabotage::UnwantedField, &[Law::Truth]),
@@ -85,7 +90,8 @@ impl Sabotage {
         (Sabotage::SendsEarly, &[Law::TooSoon]),
         (Sabotage::StopsTime, &[Law::Progress, Law::TooLate]),
         (Sabotage::MovesDue, &[Law::TooLate]),
-        (Sabotage::OldRecord, &[Law::Truth]),
+        (Sabotage::OldRecord, &[Law::Truth, Law::EveryTrade]),
+        (Sabotage::MergesCorrections, &[Law::EveryCorrection]),
         (Sabotage::ForgetsChange, &[Law::Truth]),
         (Sabotage::ForgetsBase, &[Law::Progress, Law::Seqs, Law::EveryTick, Law::Gaps]),
         (Sabotage::ForgetsLead, &[Law::Gaps]),
@@ -201,6 +207,11 @@ impl Sabotage {
                 for (_, topic) in &mut fanout.topics {
                     let last = &mut topic.record.fields;
                     last.mask = FieldSet(last.mask.0 & !Field::Ask.bit().0);
+                }
+            }
+            Sabotage::MergesCorrections => {
+                for (_, topic) in &mut fanout.topics {
+                    topic.record.corrected_at = 0;
                 }
             }
             Sabotage::ForgetsChange => {

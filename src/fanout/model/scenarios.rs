@@ -15,9 +15,9 @@ use crate::{
     topic::{Detail, FeedId, Market},
 };
 
-const WHO: usize = 0;
+pub(super) const WHO: usize = 0;
 /// The symbols `A *X`, `A *Y` and `B *X`.
-const X: usize = 0;
+pub(super) const X: usize = 0;
 const Y: usize = 1;
 const Z: usize = 2;
 const ROOM: usize = 100;
@@ -25,13 +25,13 @@ const ROOM: usize = 100;
 /// Fields that no quote has.
 const LAST: FieldSet = Field::Last.bit();
 
-fn quote(bid: i64) -> Given {
+pub(super) fn quote(bid: i64) -> Given {
     let mut fields = Fields::default();
     fields.set_decimal(Field::Bid, Decimal::from_units(bid));
     Given(fields)
 }
 
-fn last(price: i64) -> Given {
+pub(super) fn last(price: i64) -> Given {
     let mut fields = Fields::default();
     fields.set_decimal(Field::Last, Decimal::from_units(price));
     Given(fields)
@@ -45,15 +45,15 @@ fn trade(which: usize) -> Op {
     Op::Ingest(vec![(which, last(7))], Detail::Ticks)
 }
 
-fn subscribe(which: usize, mode: Mode) -> Op {
+pub(super) fn subscribe(which: usize, mode: Mode) -> Op {
     Op::Subscribe(WHO, which, Spec { mode, ..Spec::default() }, None)
 }
 
-const APPLY: Op = Op::Apply(usize::MAX);
-const FILL: Op = Op::Fill(WHO, ROOM);
+pub(super) const APPLY: Op = Op::Apply(usize::MAX);
+pub(super) const FILL: Op = Op::Fill(WHO, ROOM);
 
 /// Checks what the session is sent.
-fn check(ops: Vec<Op>, expected: &[&str]) {
+pub(super) fn check(ops: Vec<Op>, expected: &[&str]) {
     let run = Run { ops, ring_ticks: 4, recent_ticks: 2, history_ticks: 2, stops_at_once: 2 };
     assert_eq!(sent(&run).unwrap_or_else(|broken| panic!("{broken}")), expected);
 }

@@ -195,7 +195,7 @@ fn check_stops(topic: &LocalTopic, past: &Past) -> Held {
     if topic.stop_readers == 0 {
         return Ok(());
     }
-    let trades = (topic.stops.floor() + 1..=topic.record.seq).filter(|&seq| past.is_trade(seq));
+    let trades = (topic.stops.floor() + 1..=topic.record.seq).filter(|&seq| past.is_stop(seq));
     let kept = topic.stops.iter().map(|stop| stop.seq);
     ensure!(kept.eq(trades), EveryTrade, "{} keeps other stops than its trades", topic.symbol);
     let wrong = topic.stops.iter().find(|stop| stop.fields != past.record(stop.seq));

@@ -135,6 +135,16 @@ impl Subscription {
         self.base != Base::Record || (self.cursor == 0 && self.claim.is_none())
     }
 
+    /// Whether its ticks are merged, and a cancel or a correction among them must not be. What `once` asks for by itself is
+    /// a snapshot, which merges nothing.
+    pub fn is_told_corrections(&self) -> bool {
+        match self.mode {
+            Mode::Latest | Mode::Trades => self.has_begun(),
+            Mode::Once => self.base == Base::Again,
+            Mode::Every => false,
+        }
+    }
+
     /// Why ticks that the ring no longer has are lost to it.
     pub fn gap_reason(&self) -> GapReason {
         if self.claim.is_none() { GapReason::Slow } else { GapReason::Resume }
