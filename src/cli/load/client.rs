@@ -14,6 +14,7 @@ use super::{
     held::HeldRecord,
     ledger::{Law, LawBreach, Ledger, SymbolTable},
     plan::Class,
+    trades::{Merged, SentTrade},
 };
 
 /// A client, from before it connects until after it has gone.
@@ -199,7 +200,25 @@ impl Client {
         }
         let kept = self.cursors[slot].update(tick.seq, tick.n);
         self.judge(slot, kept, ledger);
+        self.follow_trade(slot, tick, ledger);
         self.hold(slot, tick, false, ledger);
+    }
+
+    /// In mode `trades`: whether what other clients were sent by itself is merged into the update.
+    fn follow_trade(&self, slot: usize, tick: &Tick<'_>, ledger: &mut Ledger) {
+        let place = self.places[slot];
+        let Some(log) = ledger.trades.get_mut(place as usize) else { return };
+        let update = Merged { client: self.index, had: tick.seq.saturating_sub(tick.n), seq: tick.seq };
+        let breach = match SentTrade::of(tick) {
+            Ok(sent) => log.take(update, sent).err(),
+            Err(error) => return self.fault(ledger, Law::Contract, None, || error.to_string()),
+        };
+        if let Some(breach) = breach {
+            let name = Some(ledger.symbols.name(place).to_string());
+            let client = Some(breach.client().unwrap_or(self.index));
+            let what = breach.to_string();
+            ledger.faults.note(|| LawBreach { law: Law::EveryTrade, client, symbol: name, what });
+        }
     }
 
     fn take_snapshot(&mut self, tick: &Tick<'_>, ledger: &mut Ledger) {

@@ -8,7 +8,11 @@ use foldhash::fast::RandomState;
 use hdrhistogram::Histogram;
 use tickcast::tick::Symbol;
 
-use super::{plan::Class, quantiles::histogram};
+use super::{
+    plan::Class,
+    quantiles::histogram,
+    trades::{TradeCounts, TradeLog},
+};
 
 /// The server's symbols; a symbol's place in the list is its number here.
 #[derive(Default)]
@@ -72,11 +76,15 @@ pub enum Law {
     Conservation,
     /// Law 7.
     OwnDataOnly,
+    /// Mode `trades`: each trade, cancel and correction is a message of its own.
+    EveryTrade,
 }
 
 /// The shared results.
 pub struct Ledger {
     pub symbols: SymbolTable,
+    /// In mode `trades`, one for each symbol; otherwise empty.
+    pub trades: Vec<TradeLog>,
     tallies: [ClassTally; 3],
     pub faults: LawBreaches,
     /// Ages are recorded only while this is set.
@@ -189,6 +197,7 @@ impl Law {
             Law::SeqsRise => "law 4, seqs only rise",
             Law::Conservation => "law 5, conservation",
             Law::OwnDataOnly => "law 7, isolation",
+            Law::EveryTrade => "mode trades, each trade by itself",
         }
     }
 }
@@ -199,6 +208,7 @@ impl Ledger {
     pub fn new(symbols: SymbolTable) -> Self {
         Ledger {
             symbols,
+            trades: Vec::new(),
             tallies: Default::default(),
             faults: LawBreaches::default(),
             measuring: false,
@@ -214,6 +224,16 @@ impl Ledger {
 
     pub fn tally(&mut self, class: Class) -> &mut ClassTally {
         &mut self.tallies[class as usize]
+    }
+
+    /// In mode `trades` each trade is followed.
+    pub fn follow_trades(&mut self) {
+        self.trades.resize_with(self.symbols.len(), TradeLog::default);
+    }
+
+    /// Over all symbols; `None` in other modes.
+    pub fn trade_counts(&self) -> Option<TradeCounts> {
+        self.trades.iter().map(TradeLog::counts).reduce(TradeCounts::plus)
     }
 
     pub fn tallies(&self) -> &[ClassTally; 3] {

@@ -30,6 +30,7 @@ mod session;
 mod shared;
 mod summary;
 mod table;
+mod trades;
 #[cfg(test)]
 mod tests;
 

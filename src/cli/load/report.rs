@@ -10,6 +10,7 @@ use super::{
     plan::Class,
     quantiles::Quantiles,
     scrape::ServerCounts,
+    trades::TradeCounts,
 };
 
 /// The whole of it.
@@ -116,6 +117,8 @@ pub struct Laws {
     pub server_counts: Option<ServerCounts>,
     /// Whether our own sums were compared with the server's.
     pub sums_compared: bool,
+    /// In mode `trades`: what clients were sent by itself.
+    pub trades: Option<TradeCounts>,
     pub breaches: u64,
     pub first_breaches: Vec<LawBreach>,
 }

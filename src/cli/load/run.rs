@@ -37,7 +37,7 @@ use super::{
     session::READ_BYTES,
     shared::{HANDSHAKES_MAX, LoadShared},
 };
-use crate::cli::{access::AccessError, figures::grouped, shell::complain};
+use crate::cli::{access::AccessError, figures::grouped, mode::ModeArg, shell::complain};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -133,6 +133,10 @@ impl<'a> LoadRun<'a> {
             Rc::new(RefCell::new(Client::new(index, class, chooser.next_client(), sampled)))
         };
         let clients = (0u32..).zip(classes).map(client).collect();
+        let mut ledger = Ledger::new(symbols);
+        if args.mode == ModeArg::Trades {
+            ledger.follow_trades();
+        }
         let shared = LoadShared {
             endpoint: endpoint.with_encoding(args.encoding.into()),
             encoding: Cell::default(),
@@ -141,7 +145,7 @@ impl<'a> LoadRun<'a> {
             receive_buffer_bytes: args.rcvbuf,
             slow_bytes_per_second: args.slow.map(|slow| slow.bytes_per_second),
             clock: Clock::system(),
-            ledger: RefCell::new(Ledger::new(symbols)),
+            ledger: RefCell::new(ledger),
             buffer: RefCell::new(vec![0; READ_BYTES]),
             random: RefCell::new(Pcg64Mcg::seed_from_u64(args.seed)),
             handshakes: Semaphore::new(HANDSHAKES_MAX),

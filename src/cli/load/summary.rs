@@ -97,6 +97,7 @@ impl LoadRun<'_> {
             residual: scrapes.residual,
             server_counts: scrapes.counts(),
             sums_compared,
+            trades: ledger.trade_counts(),
             breaches: ledger.faults.total,
             first_breaches: ledger.faults.first.clone(),
         }

@@ -11,6 +11,7 @@ use super::{
     quantiles::Quantiles,
     report::{ResumeReport, RunReport, RunVerdict},
     scrape::ServerCounts,
+    trades::TradeCounts,
 };
 use crate::cli::figures::{bytes, grouped, time};
 
@@ -175,6 +176,13 @@ impl RunReport {
                  + gapped {gapped} + discarded {discarded} + pending {pending}"
             );
             line(out, "", &what)?;
+        }
+        if let Some(TradeCounts { trades, corrections }) = laws.trades {
+            let (trades, corrections) = (grouped(trades), grouped(corrections));
+            let what = format!(
+                "{trades} trades, {corrections} cancels and corrections, each looked for at each client"
+            );
+            line(out, "mode trades", &what)?;
         }
         for fault in &laws.first_breaches {
             let client =

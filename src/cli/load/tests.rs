@@ -125,6 +125,32 @@ fn law_4_is_checked() {
 }
 
 #[test]
+fn a_trade_that_is_merged_for_one_client_alone_is_found() {
+    // One client is sent the first tick as a trade, and the others have it in their next update.
+    let twist = |connection: u32, messages: &mut Vec<Value>| {
+        let update = first(messages, "update");
+        for (field, value) in [("last", 7), ("last_size", 1), ("trades", 1)] {
+            update[field] = value.into();
+        }
+        if connection > 0 {
+            let is_first = |m: &Value| m["type"] == "update" && m["symbol"] == "BTC-USD" && m["seq"] == 101;
+            messages.retain(|message| !is_first(message));
+            let next = first(messages, "update");
+            next["n"] = (next["n"].as_u64().unwrap() + 1).into();
+        }
+    };
+    let script = Script { twist, ..Script::default() };
+    check_lie(script.clone(), &["--mode=trades", "--encoding=json"], Law::EveryTrade, "merges the trade 101");
+    let (report, _) = load(script, &["--mode=latest", "--encoding=json", "--sample=0"]);
+    assert_eq!((report.laws.first_breaches, report.laws.trades), (vec![], None), "latest merges");
+    let (report, _) = load(Script::default(), &["--mode=trades"]);
+    assert_eq!(
+        (report.verdict, report.laws.trades.map(|counts| counts.corrections)),
+        (RunVerdict::Kept, Some(0))
+    );
+}
+
+#[test]
 fn the_contract_and_foreign_data_are_checked() {
     // No binary frame can be twisted so.
     let check_text = |twist: fn(u32, &mut Vec<Value>), what| {
