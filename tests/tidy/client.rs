@@ -51,7 +51,7 @@ fn every_command_of_the_client_is_one_that_the_server_reads() {
     commands.extend(mirror.unsubscribe_of(&symbols, Some("tape")));
     commands.extend(mirror.unsubscribe(&symbols));
     commands.extend(mirror.ping(0));
-    let fields = [client::Field::BidSize];
+    let fields = [client::Field::BidSize.into()];
     let more = [
         client::Command::Set {
             id: id(),

@@ -2,12 +2,12 @@
 //!
 //! Pure. Invariant: no command is longer than [`COMMAND_BYTES_MAX`]; many symbols make several commands.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{field::Field, message::Id, words::Mode};
+use crate::{message::Id, words::Mode};
 
 /// A subscription, which is sent on each new connection.
 ///
@@ -26,8 +26,8 @@ pub struct Subscription {
     pub interval_ms: Option<u32>,
     /// Whether it begins with a snapshot; `None`: it does.
     pub snapshot: Option<bool>,
-    /// The fields that are sent; `None`: all.
-    pub fields: Option<Vec<Field>>,
+    /// The fields that are sent, those of the server's configuration too; `None`: all.
+    pub fields: Option<Vec<Cow<'static, str>>>,
     /// Tells it apart from other subscriptions to the same symbols: 1 to 32 bytes, with the characters of symbols.
     pub name: Option<String>,
     /// Whether the server writes decimals as JSON text; a record has their exact digits either way.
@@ -57,7 +57,7 @@ pub enum Command<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         interval_ms: Option<u32>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        fields: Option<&'a [Field]>,
+        fields: Option<&'a [Cow<'static, str>]>,
         #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
         name: Option<&'a str>,
     },
@@ -119,7 +119,7 @@ pub struct Subscribe<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fields: Option<&'a [Field]>,
+    pub fields: Option<&'a [Cow<'static, str>]>,
     #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
     /// `string`: decimals are JSON text.
@@ -189,9 +189,9 @@ impl Subscription {
         self
     }
 
-    /// Requests only these fields.
-    pub fn fields(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
-        self.fields = Some(fields.into_iter().collect());
+    /// Requests only these fields: by name, or as [`Field`](crate::Field)s.
+    pub fn fields(mut self, fields: impl IntoIterator<Item = impl Into<Cow<'static, str>>>) -> Self {
+        self.fields = Some(fields.into_iter().map(Into::into).collect());
         self
     }
 
@@ -309,6 +309,7 @@ fn json_bytes(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field::Field;
 
     #[test]
     fn commands_are_as_the_protocol_shows_them() {

@@ -1,5 +1,7 @@
 //! The fields of a record, by their names on the wire.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer};
 
 /// A field of a record.
@@ -27,6 +29,12 @@ pub enum Field {
 pub const FIELDS: usize = Field::ALL.len();
 
 // === impl Field ===
+
+impl From<Field> for Cow<'static, str> {
+    fn from(field: Field) -> Self {
+        field.name().into()
+    }
+}
 
 impl Field {
     pub const ALL: [Field; 13] = [

@@ -1,6 +1,7 @@
 //! The command line of `watch`.
 
 use clap::Args;
+use tickcast::tick::custom::CustomName;
 use tickcast_client::{Endpoint, Field};
 
 use crate::cli::{access::AccessArgs, encoding::EncodingArg, mode::ModeArg};
@@ -26,9 +27,9 @@ pub struct WatchArgs {
     /// `binary` where the server has it, or `json`.
     #[arg(long, value_enum, default_value_t = EncodingArg::Binary)]
     pub encoding: EncodingArg,
-    /// Only these fields of the record, with commas between them: `bid,ask,last`
+    /// Only these fields of the record, with commas between them: `bid,ask,last`. Those of the server's configuration too
     #[arg(long, value_delimiter = ',', value_parser = field)]
-    pub fields: Vec<Field>,
+    pub fields: Vec<String>,
     /// A line for each change in place of the table; so it is, too, when standard output is no terminal
     #[arg(long)]
     pub plain: bool,
@@ -36,9 +37,11 @@ pub struct WatchArgs {
     pub access: AccessArgs,
 }
 
-fn field(name: &str) -> Result<Field, String> {
-    Field::parse(name).ok_or_else(|| {
+/// The name of a field. Which ones the server's configuration adds is not known before it is asked.
+fn field(name: &str) -> Result<String, String> {
+    if Field::parse(name).is_none() && CustomName::parse(name).is_none() {
         let names: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
-        format!("the fields are {}", names.join(", "))
-    })
+        return Err(format!("the fields are {}, and those of the server's configuration", names.join(", ")));
+    }
+    Ok(name.to_owned())
 }

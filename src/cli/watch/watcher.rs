@@ -50,7 +50,7 @@ impl<F: Face> Watcher<F> {
         let subscription = Subscription::new(args.mode.into(), args.symbols.iter().cloned());
         let subscription = match &*args.fields {
             [] => subscription,
-            fields => subscription.fields(fields.iter().copied()),
+            fields => subscription.fields(fields.iter().cloned()),
         };
         Watcher {
             url: endpoint.to_string(),
