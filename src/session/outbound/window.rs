@@ -141,6 +141,8 @@ pub const FIRST_SMALL: u64 = INITIAL / 2;
 /// The least cost between two pings, and between two marks of a client that acknowledges.
 const BETWEEN_PINGS: u64 = 2 * 1024;
 const BETWEEN_ACKS: u64 = 1024;
+/// The same where a long path holds more than half of the window: several are under way.
+const BETWEEN_PINGS_LONG: u64 = 32 * 1024;
 /// Between the pings to a client that answers none.
 const BETWEEN_UNANSWERED: u64 = 64 * 1024;
 const MARKS_MAX: usize = 32;
@@ -259,7 +261,8 @@ impl ReadWindow {
             ReadProof::Acks => (self.size / 8).max(BETWEEN_ACKS),
             ReadProof::Pongs if self.spacing.is_on() => 0,
             ReadProof::Awaited | ReadProof::Pongs => {
-                (self.size - self.reserve.min(self.size / 2)).max(BETWEEN_PINGS)
+                let least = (self.size / 2).min(BETWEEN_PINGS_LONG.max(self.size / 8));
+                self.size.saturating_sub(self.reserve).max(least).max(BETWEEN_PINGS)
             }
         }
     }

@@ -24,6 +24,9 @@ const BYTES_SHARE: u64 = 2;
 const WARY_TARGETS: u64 = 16;
 /// While answers are that prompt, a frame that is read within this part of the target is no reason for smaller ones.
 const BRIEF_SHARE: u64 = 4;
+/// Beyond what the path itself holds. It bounds what is old when a link becomes slow all at once, and how often a fast client
+/// is asked: once for three quarters of it.
+pub(super) const BEYOND_PATH: u64 = 96 * 1024;
 /// Frames to a client that acknowledges, before it has acknowledged one, and at least.
 const FIRST_FRAMES: u64 = 8;
 const FRAMES_MIN: u64 = 3;
@@ -62,7 +65,7 @@ impl ReadWindow {
         let queued = delay_nanos.saturating_sub(self.least_nanos);
         let brief_nanos = if queued > target_nanos / BRIEF_SHARE { 0 } else { target_nanos / BRIEF_SHARE };
         self.brief_bytes = (rate * brief_nanos as f64) as u64;
-        self.reserve = self.size / 2;
+        self.reserve = u64::MAX;
         if queued > target_nanos {
             if mark.at >= self.shrunk_at {
                 self.shrink(rate, delay_nanos, target_nanos);
@@ -78,11 +81,19 @@ impl ReadWindow {
                 self.size = 2 * FLOOR;
             }
         }
+        self.bound(heard.late_nanos);
         if self.marks.is_empty() && self.proof != ReadProof::Acks {
             self.mark_at = read.cost() + self.mark_step();
         }
         self.renew_frames_max(target_nanos);
         Proved { rx: mark.rx }
+    }
+
+    /// However fast the client reads: no more than the path holds at that rate, what it reads until a busy server hears of it,
+    /// and a constant.
+    fn bound(&mut self, late_nanos: u64) {
+        let on_its_way = self.pace.cost_within(self.least_nanos.saturating_add(2 * late_nanos));
+        self.size = self.size.min(BEYOND_PATH.saturating_add(on_its_way / 4 * 5));
     }
 
     /// To what the client reads within less than the target, or to the floor.
@@ -103,6 +114,7 @@ impl ReadWindow {
         let is_wary =
             self.spacing.is_trial(gained.at) || gained.at.since(self.shrunk_at) < WARY_TARGETS * target_nanos;
         let is_prompt = queued <= target_nanos / 8 && !is_wary;
+        let was_refused = self.full_at.is_some_and(|at| gained.at.since(at) < WARY_TARGETS * target_nanos);
         let used =
             self.pace.cost_within(target_nanos).min(BYTES_SHARE * self.pace.bytes_within(target_nanos));
         if self.full_at.is_some_and(|at| at >= mark.at) {
@@ -118,10 +130,11 @@ impl ReadWindow {
         } else if self.size > UNPROVEN && gained.is_old {
             // What is not used is not proven for ever.
             self.size = (self.size / 2).max(UNPROVEN);
-        } else if self.size > UNPROVEN && mark.flight < self.size / 2 {
+        } else if self.size > UNPROVEN && mark.flight < self.size / if was_refused { 4 } else { 2 } {
             self.size = (self.size - self.size / 16).max(UNPROVEN);
         }
-        if is_prompt {
+        // Where more is sent at once than was left, positions are closer, and the window is no larger.
+        if is_prompt && !(was_refused && self.size > UNPROVEN) {
             let meanwhile = self.pace.cost_within(2 * self.delay_nanos);
             self.reserve = meanwhile.saturating_add(gained.frame_cost + self.size / 8);
         }

@@ -79,6 +79,7 @@ pub(super) struct Run {
     pub(super) pings: u64,
     /// From the fifth second on.
     pub(super) refused: u64,
+    /// Beyond the window.
     pub(super) under_way_max: u64,
 }
 
@@ -172,9 +173,10 @@ impl Run {
             if window.wants_mark(self.sent) && window.mark(self.sent, now, None) {
                 self.ping();
             }
-            let size = self.window.as_ref().map_or(0, |window| window.size);
-            let under_way = self.window.as_ref().map_or(0, |window| window.under_way_bytes(self.sent));
-            self.under_way_max = self.under_way_max.max(under_way.saturating_sub(size));
+            let has_window = |window: &&ReadWindow| window.proof != ReadProof::Missing;
+            let over = |window: &ReadWindow| window.under_way_bytes(self.sent).saturating_sub(window.size);
+            self.under_way_max =
+                self.under_way_max.max(self.window.as_ref().filter(has_window).map_or(0, over));
         }
     }
 
