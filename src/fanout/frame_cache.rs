@@ -12,7 +12,10 @@
 //! Invariant: a topic and two of its seqs mean the same ticks for ever, and a view's id the same view until a view ends,
 //! so an entry is never wrong, only useless.
 
-use super::{FrameTally, Mode, state::ViewId};
+use super::{
+    FrameTally, Mode,
+    state::{Claim, ViewId},
+};
 use crate::tick::Nanos;
 
 /// How many frames are kept: enough for four kinds of dashboards, or the four frames of a turn, and as many again.
@@ -55,8 +58,8 @@ pub(super) struct KeyPart {
     pub topic: u32,
     pub view: ViewId,
     pub mode: Mode,
-    /// Whether its next message is its first one.
-    pub is_first: bool,
+    /// Nothing, or that it was sent nothing yet: then its next message is its first one.
+    pub claim: Claim,
     pub cursor: u64,
     /// The last seq that it is due: the topic's head, or the last trade before quotes that wait.
     pub to: u64,

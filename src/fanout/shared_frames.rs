@@ -48,10 +48,10 @@ impl Fanout {
             for (&(key, _), Left { part, since }) in left.iter().zip(&cached_left) {
                 let sub = &mut self.subs[key as usize];
                 (sub.cursor, sub.since, sub.queued) = (part.cursor, *since, 1);
-                if sub.claim.is_first() && !part.is_first {
+                if sub.claim.is_first() && !part.claim.is_first() {
                     note_first(&mut self.firsts, &self.topics[sub.topic as usize]);
                 }
-                sub.claim = if part.is_first { Claim::New } else { Claim::None };
+                sub.claim = part.claim;
             }
             for key in keys() {
                 if self.subs[key as usize].queued == 0 {
@@ -87,7 +87,7 @@ impl Fanout {
         }
         sub.cursor = topic.record.seq;
         topic.readers_behind -= u32::from(sub.mode == Mode::Every);
-        self.schedule.caught_up(key, sub, topic, now);
+        self.schedule.rest(key, sub, topic, now);
     }
 
     /// As [`Self::sent_all`], in mode `trades`: quotes behind the last trade may wait for an interval.
@@ -125,9 +125,12 @@ impl Fanout {
         let at = self.frame_cache.next();
         let mut key = std::mem::take(&mut self.frame_cache.frames[at].key);
         key.clear();
-        let whole = self.walk_key(session, |part, _| {
-            key.push(part);
-            true
+        let whole = self.walk_key(session, |sub, topic| {
+            let is_simple = is_simple(sub, topic);
+            if is_simple {
+                key.push(part_of(sub, topic));
+            }
+            is_simple
         });
         if !whole {
             key.clear();
@@ -148,9 +151,12 @@ impl Fanout {
     ) {
         let mut left = std::mem::take(&mut self.frame_cache.frames[at].left);
         left.clear();
-        self.walk_key(session, |part, sub| {
-            left.push(Left { part, since: sub.since });
-            true
+        self.walk_key(session, |sub, topic| {
+            let is_simple = is_simple(sub, topic);
+            if is_simple {
+                left.push(Left { part: part_of(sub, topic), since: sub.since });
+            }
+            is_simple
         });
         let frame = &mut self.frame_cache.frames[at];
         (frame.left, frame.tally) = (left, *tally);
@@ -180,38 +186,47 @@ impl Fanout {
     fn is_due(&self, session: SessionKey, key: &[KeyPart]) -> bool {
         let mut parts = key.iter();
         !key.is_empty()
-            && self.walk_key(session, |part, _| parts.next() == Some(&part))
+            && self.walk_key(session, |sub, topic| parts.next().is_some_and(|part| is_part(sub, topic, part)))
             && parts.next().is_none()
     }
 
-    /// Calls `see` with each part of the key of what the session is due, in order, while it returns `true`. Says whether it
-    /// saw all of them. A subscription whose next message depends on more than a [`KeyPart`] ends the walk.
-    fn walk_key(&self, session: SessionKey, mut see: impl FnMut(KeyPart, &Subscription) -> bool) -> bool {
+    /// Calls `see` with each subscription that the session is due, in order, while it returns `true`. Says whether it saw all
+    /// of them.
+    #[inline]
+    fn walk_key(&self, session: SessionKey, mut see: impl FnMut(&Subscription, &LocalTopic) -> bool) -> bool {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return false };
-        let mut part = |key: u32| {
+        let mut see = |key: u32| {
             let sub = &self.subs[key as usize];
-            let topic = &self.topics[sub.topic as usize];
-            let (view, mode, to) = (sub.view, sub.mode, sub.due_to(topic));
-            is_simple(sub, topic)
-                && see(
-                    KeyPart {
-                        topic: sub.topic,
-                        view,
-                        mode,
-                        is_first: sub.claim.is_first(),
-                        cursor: sub.cursor,
-                        to,
-                    },
-                    sub,
-                )
+            see(sub, &self.topics[sub.topic as usize])
         };
         entry.queue.all(|key| match key {
-            Some(key) => part(key),
-            None => entry.every_queue.iter().all(|&key| part(key)),
+            Some(key) => see(key),
+            None => entry.every_queue.iter().all(|&key| see(key)),
         })
     }
 }
 
+fn part_of(sub: &Subscription, topic: &LocalTopic) -> KeyPart {
+    let &Subscription { topic: local, view, mode, claim, cursor, .. } = sub;
+    KeyPart { topic: local, view, mode, claim, cursor, to: sub.due_to(topic) }
+}
+
+/// Whether what a subscription is due is a part of a kept key. What a part was kept for, its view, mode and record, is as
+/// simple as it was then.
+#[inline]
+fn is_part(sub: &Subscription, topic: &LocalTopic, part: &KeyPart) -> bool {
+    sub.topic == part.topic
+        && sub.cursor == part.cursor
+        && sub.due_to(topic) == part.to
+        && sub.view == part.view
+        && sub.mode == part.mode
+        && sub.claim == part.claim
+        && sub.base == Base::None
+        && (sub.mode != Mode::Trades || topic.stops.cover(sub.cursor))
+}
+
+/// Whether its next message depends on no more than a [`KeyPart`].
+///
 /// Its next messages are ticks with all their fields, one by one or merged, or trades that are kept, and nothing else.
 fn is_simple(sub: &Subscription, topic: &LocalTopic) -> bool {
     if sub.mode == Mode::Trades && !topic.stops.cover(sub.cursor) {

@@ -27,6 +27,9 @@ pub(super) struct FrameBuffers {
     message_bytes_max: usize,
     /// The times that a frame begins with.
     times: FrameTimes,
+    /// The encoding and the size that the current frame was begun in, when the next one of these may go on with it: a
+    /// frame that was repeated has left it without a message.
+    begun: Option<(u8, FrameSize)>,
 }
 
 /// A frame, finished or not.
@@ -114,22 +117,26 @@ impl FrameBuffers {
             payload_bytes_max: at_least_two(payload_bytes_max, message_bytes_max),
             message_bytes_max,
             times: FrameTimes::default(),
+            begun: None,
         }
     }
 
     /// Frames begin with this time.
     pub fn set_origin(&mut self, origin: Nanos) {
         self.times = FrameTimes::since(origin);
+        self.begun = None;
     }
 
     /// The next frame begins with this number of a message.
     pub fn set_sequence(&mut self, sequence: u64) {
         self.times.sequence = sequence;
+        self.begun = None;
     }
 
     /// Applies from the next frame on.
     pub fn set_frame_bytes(&mut self, payload_bytes_max: usize) {
         self.payload_bytes_max = at_least_two(payload_bytes_max, self.message_bytes_max);
+        self.begun = None;
     }
 
     /// The most bytes of payload of a frame, and of a message.
@@ -163,15 +170,30 @@ impl FrameBuffers {
         &mut self.all[self.current]
     }
 
-    /// Begins a frame. `begin` writes what goes before the first message. An unfinished frame is discarded.
-    pub fn begin(&mut self, size: FrameSize, sent: Option<Nanos>, begin: impl FnOnce(&mut Vec<u8>)) {
+    /// Begins a frame in an encoding. `begin` writes what goes before the first message. An unfinished frame is discarded.
+    #[inline]
+    pub fn begin(
+        &mut self,
+        encoding: u8,
+        size: FrameSize,
+        sent: Option<Nanos>,
+        begin: impl FnOnce(&mut Vec<u8>),
+    ) {
+        (self.repeats, self.keep_as, self.finished) = (None, None, None);
+        let begun = sent.is_none().then_some((encoding, size));
+        if begun.is_none() || self.begun != begun || !self.current().is_untouched() {
+            self.begun = begun;
+            self.begin_anew(size, sent, begin);
+        }
+    }
+
+    fn begin_anew(&mut self, size: FrameSize, sent: Option<Nanos>, begin: impl FnOnce(&mut Vec<u8>)) {
         if self.current().users > 0 {
             self.current = self.free.pop().unwrap_or_else(|| {
                 self.all.push(Frame::default());
                 self.all.len() - 1
             });
         }
-        (self.repeats, self.keep_as, self.finished) = (None, None, None);
         let ((room_bytes, message_bytes_max), times) = (self.room(size), self.times);
         let frame = self.current_mut();
         (frame.sent, frame.times) = (sent, times);
@@ -220,6 +242,7 @@ impl FrameBuffers {
             current.payload_bytes() <= self.payload_bytes_max,
             "a message is longer than any may be"
         );
+        self.begun = None;
         end(&mut current.bytes);
         current.payload_bytes = current.payload_bytes();
         current.start = frame(&mut current.bytes, &mut current.plain);
@@ -275,6 +298,12 @@ impl Frame {
         self.bytes.extend_from_slice(&[0; HEAD_BYTES]);
         begin(&mut self.bytes);
         self.begun_bytes = self.bytes.len();
+    }
+
+    /// Whether nothing was written since it was begun.
+    #[inline]
+    fn is_untouched(&self) -> bool {
+        self.bytes.len() == self.begun_bytes && !self.has_lost
     }
 
     /// Records a message by its newest tick.
@@ -337,7 +366,7 @@ mod tests {
     #[test]
     fn a_compressed_frame_that_was_full_is_not_repeated_where_more_fits() {
         let mut frames = FrameBuffers::new(4096, 256);
-        frames.begin(FrameSize::Small, None, |_| ());
+        frames.begin(0, FrameSize::Small, None, |_| ());
         frames.keep(0);
         frames.current_mut().bytes.resize(HEAD_BYTES + 1900, 0);
         assert!(!frames.current().has_room());
@@ -346,9 +375,9 @@ mod tests {
             0
         };
         frames.finish(0, |_| (), compress);
-        frames.begin(FrameSize::Full, None, |_| ());
+        frames.begin(0, FrameSize::Full, None, |_| ());
         assert!(!frames.repeat(0, 0), "a larger frame has what this one left out");
-        frames.begin(FrameSize::Small, None, |_| ());
+        frames.begin(0, FrameSize::Small, None, |_| ());
         assert!(frames.repeat(0, 0));
     }
 }

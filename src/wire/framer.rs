@@ -70,7 +70,7 @@ impl Framer {
 
     /// The same for clients that have asked when it is sent.
     pub fn begin_sent<E: Encoder>(&mut self, size: FrameSize, sent: Option<Nanos>) -> FrameWriter<'_, E> {
-        self.frames.begin(size, sent, |out| {
+        self.frames.begin(E::ID, size, sent, |out| {
             E::Messages::begin(out);
             if let Some(at) = sent {
                 E::Messages::sent(at, out);
@@ -101,7 +101,8 @@ impl Framer {
         encoding: u8,
         write: impl FnOnce(&mut Vec<u8>) -> FaultyFill,
     ) -> FaultyFill {
-        self.frames.begin(size, None, |_| {});
+        // What stands before its first message is its own.
+        self.frames.begin(u8::MAX, size, None, |_| {});
         let frame = self.frames.current_mut();
         let filled = write(&mut frame.bytes);
         for &(rx, order) in &filled.sent {

@@ -60,13 +60,18 @@ impl SendSchedule {
     pub fn mark_behind(&mut self, key: u32, sub: &mut Subscription, rx: Nanos, now: Nanos) {
         sub.since = rx;
         // The first message of a subscription is not delayed by what others were sent.
-        if sub.interval_ms == 0 || sub.due == Nanos::default() {
-            return self.enqueue(key, sub);
+        let has_interval = sub.interval_ms > 0 && sub.due != Nanos::default();
+        if !has_interval || !self.waits(key, sub, now) {
+            self.enqueue_now(key, sub);
         }
+    }
+
+    /// Whether the interval of a subscription has not ended: then it waits for that.
+    fn waits(&mut self, key: u32, sub: &mut Subscription, now: Nanos) -> bool {
         let session = &mut self.sessions[sub.session as usize];
         sub.due = sub.due.max(session.interval_groups.next(sub.interval_ms));
         if now >= sub.due {
-            return self.enqueue(key, sub);
+            return false;
         }
         sub.state = SubscriptionState::Waiting;
         match session.interval_groups.join(sub.interval_ms, sub.due, key, session.subs.len()) {
@@ -77,17 +82,24 @@ impl SendSchedule {
             GroupJoin::Joined => {}
             GroupJoin::Alone => self.wheel.insert(Waiter::Sub(key), sub.due),
         }
+        true
     }
 
     /// A subscription that is in no queue was sent everything there is: it is idle until the topic's next tick, and that
     /// tick waits for the end of its interval.
     #[inline]
     pub fn caught_up(&mut self, key: u32, sub: &mut Subscription, topic: &mut LocalTopic, now: Nanos) {
+        sub.claim = sub.claim.caught_up();
+        self.rest(key, sub, topic, now);
+    }
+
+    /// As [`Self::caught_up`], where nothing is claimed any more.
+    #[inline]
+    pub fn rest(&mut self, key: u32, sub: &mut Subscription, topic: &mut LocalTopic, now: Nanos) {
         sub.state = SubscriptionState::Idle;
         if sub.view.has_every_field() {
             topic.idle.push(key);
         }
-        sub.claim = sub.claim.caught_up();
         if sub.interval_ms > 0 {
             sub.due = next_due(now, sub.interval_ms);
             let session = &mut self.sessions[sub.session as usize];
@@ -119,8 +131,13 @@ impl SendSchedule {
     }
 
     /// Puts a subscription into its session's queues now, and the session among the ready.
-    #[inline]
     pub fn enqueue(&mut self, key: u32, sub: &mut Subscription) {
+        self.enqueue_now(key, sub);
+    }
+
+    /// The same on the path of each tick, where a call would cost as much.
+    #[inline]
+    fn enqueue_now(&mut self, key: u32, sub: &mut Subscription) {
         sub.state = SubscriptionState::Queued;
         let session = &mut self.sessions[sub.session as usize];
         sub.queued = session.enqueue(key, sub.mode == Mode::Every);
