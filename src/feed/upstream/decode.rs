@@ -19,7 +19,7 @@ use crate::{
             streams::{FoundTicks, value},
         },
     },
-    tick::Tick,
+    tick::{Decimal, Field, Tick},
 };
 
 /// A message as text. What is no text is told of, and `None`.
@@ -86,7 +86,7 @@ pub fn named(tick: &Tick) -> Number {
     Number::Named(FixedState::default().hash_one(name.as_bytes()))
 }
 
-/// By the name and the time of its trade: names are unique for each exchange and day.
+/// By the name, time, price and size of its trade: names are unique for each exchange and day.
 pub fn named_at(tick: &Tick) -> Number {
     let name = tick.fields.name_of_trade();
     if name.is_empty() {
@@ -95,6 +95,13 @@ pub fn named_at(tick: &Tick) -> Number {
     let mut hasher = FixedState::default().build_hasher();
     hasher.write(name.as_bytes());
     hasher.write_i64(tick.ts.map_or(0, |ts| ts.0));
+    let report = tick.fields.report();
+    for field in [Field::Last, Field::LastSize] {
+        let of_report =
+            report.and_then(|report| if field == Field::Last { report.last } else { report.last_size });
+        let value = of_report.or_else(|| tick.fields.get_decimal(field));
+        hasher.write_i128(value.map_or(0, Decimal::smallest_units));
+    }
     let kind = tick.fields.report().map_or(0, |report| report.kind as u8);
     hasher.write_u8(kind);
     Number::Named(hasher.finish())
@@ -123,6 +130,11 @@ mod tests {
         assert_ne!(named(&trade("1", 1)), named(&trade("2", 1)));
         assert_ne!(named_at(&trade("1", 1)), named_at(&trade("1", 2)));
         assert_eq!(named_at(&trade("1", 1)), named_at(&trade("1", 1)));
+        // Of two exchanges at one time.
+        let mut dearer = trade("1", 1);
+        dearer.fields.set_decimal(Field::Last, Decimal::from_units(5));
+        assert_ne!(named_at(&dearer), named_at(&trade("1", 1)));
+        assert_eq!(named_at(&dearer), named_at(&dearer.clone()));
         let nameless = Tick { symbol: Symbol::new("A").unwrap(), ts: None, fields: Fields::default() };
         assert_eq!((named(&nameless), named_at(&nameless)), (Number::None, Number::None));
     }

@@ -117,11 +117,12 @@ impl Sequence {
                 self.deliver_late(tick.tick, out, counts);
             } else if self.restarts(number, last, &tick.tick, counts) {
                 self.release(out, counts);
+                self.missing.clear();
                 self.deliver(number, tick.tick, out);
             } else {
                 counts.duplicates += 1;
             }
-        } else if first <= last + 1 {
+        } else if first <= last.saturating_add(1) {
             self.joined = self.joined.saturating_add(1);
             self.deliver(number, tick.tick, out);
             self.release_next(out);
@@ -171,7 +172,7 @@ impl Sequence {
     fn release_first(&mut self, count: usize, out: &mut Vec<Tick>, counts: &mut SequenceCounts) {
         let rest = self.held.split_off(count);
         for HeldTick { first, number, tick, .. } in std::mem::replace(&mut self.held, rest) {
-            if let Some(last) = self.last.filter(|last| first > last + 1) {
+            if let Some(last) = self.last.filter(|last| first > last.saturating_add(1)) {
                 counts.gaps += 1;
                 counts.missing += first - last - 1;
                 self.missing.add(last + 1, first - 1);
@@ -215,7 +216,7 @@ impl Sequence {
     fn release_next(&mut self, out: &mut Vec<Tick>) {
         let Some(mut last) = self.last else { return };
         let joins = |held: &&HeldTick| {
-            let joins = held.first <= last + 1;
+            let joins = held.first <= last.saturating_add(1);
             last = held.number;
             joins
         };
@@ -250,7 +251,6 @@ impl Sequence {
         if restarts {
             counts.restarts += 1;
             self.newest = None;
-            self.missing.clear();
         }
         restarts
     }

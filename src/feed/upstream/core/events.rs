@@ -97,7 +97,7 @@ impl Upstream {
             }
             Note::Gap { why } => {
                 self.counts.sequences.gaps += 1;
-                out.told.push(LogLine::Warn(format!("a gap in what the venue sends: {why}")));
+                out.told.push(LogLine::Gap(why));
             }
             Note::Reject { reason, why } => out.rejects.push((reason, why)),
             Note::History { ticks } => self.counts.history += ticks as u64,

@@ -44,6 +44,8 @@ pub enum LinkAction {
 pub enum LogLine {
     Info(String),
     Warn(String),
+    /// A gap, which may be told with each message.
+    Gap(String),
     /// For an operator: the venue is dark, or refuses our key.
     Alert(String),
 }

@@ -47,7 +47,7 @@ pub async fn symbols(
         match list(listing, config.url.as_ref(), connector).await {
             Ok(symbols) => {
                 let line = format!("the venue lists {} symbols", symbols.len());
-                log.told(LogLine::Info(line));
+                log.told(Clock::system().now(), LogLine::Info(line));
                 return symbols;
             }
             Err(why) => {
@@ -56,7 +56,8 @@ pub async fn symbols(
                 let why_dark = Some(why.as_str().into());
                 sink.links(&FeedLinks { wanted: 1, why_dark, ..FeedLinks::default() });
                 if delay.failures() == 1 {
-                    log.told(LogLine::Alert(format!("the venue's list of symbols cannot be read: {why}")));
+                    let line = format!("the venue's list of symbols cannot be read: {why}");
+                    log.told(Clock::system().now(), LogLine::Alert(line));
                 }
                 tokio::time::sleep(wait).await;
             }

@@ -11,18 +11,29 @@ pub struct UpstreamLog {
     feed: String,
     rejected: Throttle,
     refused: Throttle,
+    gaps: Throttle,
 }
 
 impl UpstreamLog {
     pub fn new(feed: &str) -> Self {
-        UpstreamLog { feed: feed.to_owned(), rejected: Throttle::default(), refused: Throttle::default() }
+        UpstreamLog {
+            feed: feed.to_owned(),
+            rejected: Throttle::default(),
+            refused: Throttle::default(),
+            gaps: Throttle::default(),
+        }
     }
 
-    pub fn told(&self, told: LogLine) {
+    pub fn told(&self, now: Nanos, told: LogLine) {
         let feed = &*self.feed;
         match told {
             LogLine::Info(line) => tracing::info!(feed, "{line}"),
             LogLine::Warn(line) => tracing::warn!(feed, "{line}"),
+            LogLine::Gap(why) => {
+                if let Some(more) = self.gaps.pass(now) {
+                    tracing::warn!(feed, more, "a gap in what the venue sends: {why}");
+                }
+            }
             LogLine::Alert(line) => tracing::error!(feed, "{line}"),
         }
     }

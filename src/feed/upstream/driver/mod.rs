@@ -200,7 +200,7 @@ fn deliver(
         sink.reject(reason);
         log.rejected(now, &why);
     }
-    out.told.drain(..).for_each(|told| log.told(told));
+    out.told.drain(..).for_each(|told| log.told(now, told));
 }
 
 impl Drop for LinkHandle {

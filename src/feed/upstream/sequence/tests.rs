@@ -207,6 +207,23 @@ fn spans_that_do_not_join_are_not_waited_for() {
 }
 
 #[test]
+fn the_last_number_that_there_is_is_a_number() {
+    let (mut sequence, mut counts) = (Sequence::default(), SequenceCounts::default());
+    let mut out = Vec::new();
+    for (number, at) in
+        [(u64::MAX - 3, 1), (u64::MAX, 3), (u64::MAX - 1, 2), (u64::MAX, 3), (0, 4), (u64::MAX, 5)]
+    {
+        out.extend(offer(&mut sequence, 0, Number::Counted(number), tick(at), &mut counts));
+        if at == 1 {
+            out.extend(released(&mut sequence, &mut counts));
+        }
+    }
+    out.extend(released(&mut sequence, &mut counts));
+    assert_eq!(out, [1, 2, 3, 4, 5]);
+    assert_eq!((counts.duplicates, counts.restarts), (1, 1));
+}
+
+#[test]
 fn numbering_that_begins_again_is_followed() {
     let (mut sequence, mut counts) = (Sequence::default(), SequenceCounts::default());
     counted(&mut sequence, 0, 100, &mut counts);

@@ -288,6 +288,10 @@ impl AlpacaConversation {
             }
         }
         decode::hand_out(Ok(()), &mut self.found, decode::named_at, out);
+        if !out.ticks.is_empty() && !self.sign_in.is_done() {
+            // What was not said is seen: without a key there would be none.
+            self.authenticated(out);
+        }
     }
 
     fn point(&mut self, now: Nanos, point: &AlpacaPoint<'_>, out: &mut Reaction) {

@@ -150,8 +150,8 @@ impl Dialer for CoinbaseDialer {
             sends: Rate::new(8, Duration::from_secs(1)),
             attempts: Rate::new(8, Duration::from_secs(1)),
             message_bytes_max: 10 << 20,
-            ping: Some(Duration::from_secs(20)),
-            // There is a heartbeat each second.
+            // There is a heartbeat each second; where there is none, a pong says as much.
+            ping: Some(Duration::from_secs(5)),
             silence: Duration::from_secs(15),
             age_max: None,
         }
@@ -261,7 +261,7 @@ impl CoinbaseConversation {
         }
         self.sequence = Some(number);
         // Numbering that began again is not a jump over messages.
-        if number > last + 1 {
+        if number > last.saturating_add(1) {
             let why =
                 format!("sequence_num {number} after {last}: {} messages are missing", number - last - 1);
             out.note(Note::Gap { why });

@@ -140,3 +140,27 @@ fn messages_that_are_written_in_order_are_left_so() {
         assert_eq!(ids(&out), ["0", "1"], "{venue}");
     }
 }
+
+/// A server that greets and authenticates nobody, and sends: it is left alone, and asked for what is wanted.
+#[test]
+fn ticks_say_that_a_key_is_good() {
+    for sample in SAMPLES.iter().filter(|sample| matches!(sample.venue, "alpaca" | "massive")) {
+        let (mut conversation, mut out) = (sample.connect(), Reaction::default());
+        assert_eq!(hear(&mut *conversation, sample.trades.as_bytes(), &mut out), sample.count);
+        assert!(!out.sends.is_empty(), "{} is asked for its streams", sample.venue);
+        assert_eq!(conversation.due(), None, "{}", sample.venue);
+        assert_eq!(hear(&mut *conversation, sample.trades.as_bytes(), &mut out), sample.count);
+        assert_eq!((&out.sends[..], &out.notes[..]), (&[][..], &[][..]), "{}", sample.venue);
+    }
+}
+
+/// The largest numbers that there are.
+#[test]
+fn numbers_at_the_end_of_their_range_are_numbers() {
+    let sample = SAMPLES.iter().find(|sample| sample.venue == "coinbase").unwrap();
+    let (mut conversation, mut out) = (sample.connect(), Reaction::default());
+    for number in ["18446744073709551615", "5", "18446744073709551615", "0", "-1", "1e3"] {
+        let message = sample.trades.replace("\"sequence_num\":2", &format!("\"sequence_num\":{number}"));
+        assert_eq!(hear(&mut *conversation, message.as_bytes(), &mut out), sample.count, "{number}");
+    }
+}
