@@ -319,6 +319,8 @@ async fn clients_are_told_the_symbols_and_their_prices_at_their_start() {
     let one = server.get("/api/v3/exchangeInfo?symbol=ethusdt").await.json();
     assert_eq!(one["symbols"][0]["symbol"], json!("ETHUSDT"));
     assert_eq!(server.get("/fapi/v1/exchangeInfo").await.json()["symbols"], json!([]));
+    assert_eq!(server.get("/sapi/v1/asset/tradeFee?timestamp=1").await.json(), json!([]));
+    assert_eq!(server.get("/sapi/v1/system/status").await.json()["status"], json!(0));
     VenueClient::open(&server, "/ws/btcusdt@trade").await.rest().await;
     let last = |symbol| Recording::of(&recording.trades, symbol).last().expect("a trade")["p"].clone();
     let price = server.get("/api/v3/ticker/price?symbol=BTCUSDT").await.json();
@@ -332,7 +334,8 @@ async fn clients_are_told_the_symbols_and_their_prices_at_their_start() {
     let none = server.get("/api/v3/ticker/price?symbol=NOSUCH").await;
     assert_eq!((none.status.as_u16(), none.json()["code"].clone()), (400, json!(-1121)));
     assert_eq!(server.request("POST", "/api/v3/ping").send().await.status.as_u16(), 405);
-    server.get("/api/v3/order").await.expect_error(404);
+    let klines = server.get("/api/v3/klines?symbol=BTCUSDT").await;
+    assert_eq!((klines.status.as_u16(), klines.json()["code"].clone()), (404, json!(-1000)));
 }
 
 #[tokio::test]

@@ -66,6 +66,7 @@ mod trades;
 mod trusted;
 mod upgrade;
 mod users;
+mod venue_rest;
 mod venues;
 mod upstream;
 mod venue_states;

@@ -34,7 +34,7 @@ use crate::{
         shard::Shard,
     },
     session::{dialect::spoken::Spoken, refusals::RefusedAccess},
-    wire::dialects::rest::{RestAnswer, RestRow},
+    wire::dialects::rest::{NamedSymbols, RestAnswer, RestRow},
 };
 
 /// Of what a dialect answers by REST.
@@ -90,8 +90,9 @@ async fn route(
     }
     let venue = shard.server.dialects.rest(path);
     let known = ROUTES.into_iter().find(|(known, _)| *known == trimmed(path));
-    let Some((path, methods)) = known.or(venue.map(|row| (row.path, VENUE_METHODS))) else {
-        return Err(Failure::not_found(path));
+    let Some((path, methods)) = known.or(venue.map(|(row, _)| (row.path, VENUE_METHODS))) else {
+        let refusal = shard.server.dialects.refusal(path).filter(|_| caller.role == Role::Clients);
+        return refusal.map(venue::refuse).ok_or_else(|| Failure::not_found(path));
     };
     if app.has_admin && (caller.role == Role::Admin) != ADMIN_PATHS.contains(&path) {
         return Err(Failure::elsewhere(path, caller.role));
@@ -112,11 +113,12 @@ async fn route(
     if REPLAY_PATHS.contains(&path) {
         return replays::answer(app, shard, caller, &request, path).await;
     }
-    let needed = venue.map_or_else(|| Needed::of(path), Needed::of_venue);
+    let needed = venue.map_or_else(|| Needed::of(path), |(row, _)| Needed::of_venue(row));
     let access = RouteAccess::of(app, shard, &request, caller, may_control, needed)?;
     let query = request.uri().query().unwrap_or_default();
-    if let Some(row) = venue {
-        return venue::answer(app, shard, caller, row, query, access.rights);
+    if let Some((row, symbol)) = venue {
+        let named = symbol.map_or_else(|| NamedSymbols::of(query, row.symbols), NamedSymbols::in_path);
+        return venue::answer(app, shard, caller, row, named, access.rights);
     }
     match path {
         "/healthz" => Ok(response::json("{\"status\":\"alive\"}".to_owned())),

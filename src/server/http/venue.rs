@@ -20,8 +20,9 @@ use crate::{
     tick::Symbol,
     topic::Record,
     wire::dialects::{
-        Moment,
-        rest::{NamedSymbols, RestAnswer, RestRow},
+        Moment, assets,
+        rest::{NamedSymbols, RestAnswer, RestRefusal, RestRow},
+        spelling,
     },
 };
 
@@ -35,7 +36,7 @@ pub fn answer(
     shard: &Rc<Shard>,
     caller: &Caller,
     row: &RestRow,
-    query: &str,
+    named: NamedSymbols,
     rights: SharedRights,
 ) -> Result<HttpResponse, Failure> {
     let node = &shard.node;
@@ -47,46 +48,61 @@ pub fn answer(
     }
     let machine = node.clock.now();
     let at = Moment { machine, market: node.market.at(machine) };
-    let (head, tail) = match row.answer {
+    let list = match row.answer {
         RestAnswer::Fixed(write) => return Ok(response::json(write(at))),
-        RestAnswer::Listing { head, tail, .. } => (head(at), tail),
-        RestAnswer::Records { .. } => (String::new(), ""),
+        RestAnswer::Listing { list, .. } | RestAnswer::Records { list, .. } => list,
     };
-    let (named, is_one) = match NamedSymbols::of(query) {
+    let (named, is_alone) = match named {
         NamedSymbols::All => {
             let permit = bulk::permit(&app.bulk, shard, &caller.activity)?;
             let walk = VenueWalk::new(node, row.answer, at, &rights);
             let body = WalkBody::new(shard, Box::new(walk), permit).under(rights);
-            return Ok(response::walk(body.between(head.into_bytes(), tail)));
+            return Ok(response::walk(body.between((list.head)(at).into(), list.brackets, list.tail)));
         }
-        NamedSymbols::One(symbol) => (vec![symbol], true),
+        NamedSymbols::InPath(symbol) => (vec![symbol], true),
+        NamedSymbols::One(symbol) => (vec![symbol], list.one_alone),
         NamedSymbols::Some(symbols) => (symbols, false),
     };
-    let found =
-        named.iter().take(NAMED_MAX + 1).map(|text| find(node, text, &rights)).collect::<Option<Vec<_>>>();
+    let is_spelled = row.symbols.is_spelled;
+    let named = named.iter().take(NAMED_MAX + 1);
+    let found = named.map(|text| find(node, text, is_spelled, &rights)).collect::<Option<Vec<_>>>();
     let Some(symbols) = found.filter(|found| !found.is_empty() && found.len() <= NAMED_MAX) else {
-        let mut response = response::json(row.no_symbol.to_owned());
-        *response.status_mut() = StatusCode::BAD_REQUEST;
-        return Ok(response);
+        return Ok(refuse(row.no_symbol));
     };
-    let mut out = head.into_bytes();
-    let begin = out.len();
-    write_rows(node, row.answer, at, &rights, &symbols, RowsOf::Named, &mut out);
-    let is_object = is_one && matches!(row.answer, RestAnswer::Records { .. });
-    if is_object {
-        out.remove(begin);
+    let mut rows = Vec::new();
+    write_rows(node, row.answer, at, &rights, &symbols, RowsOf::Named, &mut rows);
+    // In place of the first comma.
+    rows.remove(0);
+    let mut out = Vec::with_capacity(rows.len());
+    if is_alone {
+        out = rows;
     } else {
-        out[begin] = b'[';
-        out.push(b']');
+        out.extend_from_slice((list.head)(at).as_bytes());
+        out.push(list.brackets[0]);
+        out.append(&mut rows);
+        out.push(list.brackets[1]);
+        out.extend_from_slice(list.tail.as_bytes());
     }
-    out.extend_from_slice(tail.as_bytes());
     Ok(response::whole("application/json", out.into()))
 }
 
-/// The symbol that a text names in any case of its letters, if it may be read.
-fn find(node: &NodeState, text: &str, rights: &SharedRights) -> Option<Symbol> {
-    let spelled = [text.to_ascii_uppercase(), text.to_owned(), text.to_ascii_lowercase()];
-    let symbols = spelled.iter().filter_map(|text| Symbol::new(text).ok());
+/// An answer in a venue's words that is no success.
+pub fn refuse(refusal: RestRefusal) -> HttpResponse {
+    let mut response = response::json(refusal.body.to_owned());
+    *response.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::NOT_FOUND);
+    response
+}
+
+/// The symbol that a text names in any case of its letters, and in any spelling where that counts, if it may be read.
+fn find(node: &NodeState, text: &str, is_spelled: bool, rights: &SharedRights) -> Option<Symbol> {
+    let mut names = vec![text.to_ascii_uppercase(), text.to_owned(), text.to_ascii_lowercase()];
+    if is_spelled {
+        let joined = spelling::joined(text);
+        let (base, quote) = assets::split(text);
+        names.extend(["", "-", "/", "_"].map(|between| format!("{base}{between}{quote}")));
+        names.push(joined.into());
+    }
+    let symbols = names.iter().filter_map(|text| Symbol::new(text).ok());
     symbols.filter(|symbol| rights.may_read(symbol)).find(|symbol| node.ingest.is_known(symbol))
 }
 
@@ -115,7 +131,7 @@ fn write_rows(
                 row(symbol, out);
             }
         }
-        RestAnswer::Records { row } => {
+        RestAnswer::Records { row, .. } => {
             let mut shown = Vec::new();
             let nothing = Record::default();
             for (symbol, image) in symbols.iter().zip(node.ingest.records(symbols)) {

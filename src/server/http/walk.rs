@@ -46,6 +46,7 @@ pub struct WalkBody {
     stage: ArrayStage,
     /// What goes before the array, and behind it.
     head: Vec<u8>,
+    brackets: [u8; 2],
     tail: &'static str,
     /// What its request may read, and until when.
     rights: SharedRights,
@@ -107,15 +108,16 @@ impl WalkBody {
             slice: None,
             stage: ArrayStage::First,
             head: Vec::new(),
+            brackets: *b"[]",
             tail: "",
             rights,
             _permit: permit,
         }
     }
 
-    /// With an array that is a part of an object.
-    pub fn between(self, head: Vec<u8>, tail: &'static str) -> Self {
-        WalkBody { head, tail, ..self }
+    /// With an array, or an object by its brackets, that is a part of an object.
+    pub fn between(self, head: Vec<u8>, brackets: [u8; 2], tail: &'static str) -> Self {
+        WalkBody { head, brackets, tail, ..self }
     }
 
     /// Of a request with these rights: once they have ended, the array ends without its bracket.
@@ -134,8 +136,8 @@ impl WalkBody {
         if self.stage == ArrayStage::First && (!out.is_empty() || !goes_on) {
             // In place of the first comma.
             match out.first_mut() {
-                Some(comma) => *comma = b'[',
-                None => out.push(b'['),
+                Some(comma) => *comma = self.brackets[0],
+                None => out.push(self.brackets[0]),
             }
             self.stage = ArrayStage::Rows;
             if !self.head.is_empty() {
@@ -143,7 +145,7 @@ impl WalkBody {
             }
         }
         if !goes_on {
-            out.push(b']');
+            out.push(self.brackets[1]);
             out.extend_from_slice(self.tail.as_bytes());
             self.stage = ArrayStage::Ended;
         }

@@ -26,7 +26,7 @@ mod testing;
 pub mod trade;
 
 pub use dialect::{Carried, Dialect, Leaving, Moment, NUMBER_PLACE, Rules, Wish, WishRefusal, Wishes};
-pub use rest::RestRow;
+pub use rest::{RestRefusal, RestRow};
 pub use row::DialectRow;
 pub use stream::{DialectStream, Whose};
 
@@ -115,13 +115,31 @@ impl DialectSet {
         self.0 & 1 << id.0 != 0
     }
 
-    /// The request of REST at this path, if one of these dialects answers it.
-    pub fn rest(self, path: &str) -> Option<&'static RestRow> {
-        DialectId::all().filter(|id| self.contains(*id)).find_map(|id| {
-            let own = path.strip_prefix('/').and_then(|path| path.strip_prefix(id.name()));
-            let path = own.filter(|path| path.starts_with('/')).unwrap_or(path);
-            DIALECTS[id.index()].rest.iter().find(|row| row.path == path)
+    /// The request of REST at this path, if one of these dialects answers it, and the symbol that the path names.
+    pub fn rest(self, path: &str) -> Option<(&'static RestRow, Option<&str>)> {
+        self.each_with(path).find_map(|(id, path)| {
+            DIALECTS[id.index()].rest.iter().find_map(|row| Some((row, row.takes(path)?)))
         })
+    }
+
+    /// How one of these dialects refuses what it does not answer at this path, if the path is one of its venue's.
+    pub fn refusal(self, path: &str) -> Option<RestRefusal> {
+        let refusals = self.each_with(path).flat_map(|(id, path)| {
+            let refusals = DIALECTS[id.index()].refusals.iter();
+            refusals.filter(move |(below, _)| path.starts_with(below))
+        });
+        // The longest: one venue's paths may be below another's.
+        refusals.max_by_key(|(below, _)| below.len()).map(|(_, refusal)| *refusal)
+    }
+
+    /// Each of these dialects, with the path as it has it: one that begins with its name is its alone.
+    fn each_with(self, path: &str) -> impl Iterator<Item = (DialectId, &str)> {
+        let own = DialectId::all().find_map(|id| {
+            let rest = path.strip_prefix('/')?.strip_prefix(id.name())?;
+            rest.starts_with('/').then_some((id, rest))
+        });
+        let all = own.is_none().then(|| DialectId::all().map(move |id| (id, path)));
+        own.into_iter().chain(all.into_iter().flatten()).filter(move |(id, _)| self.contains(*id))
     }
 
     /// The session that an upgrade of this path and query begins, if one of these dialects takes it.
@@ -168,6 +186,26 @@ mod tests {
         for path in ["", "ws", "/", "//", "//v1/stream"] {
             assert!(DialectSet::parse("binance").unwrap().begin(path, "").is_none(), "{path}");
         }
+    }
+
+    #[test]
+    fn a_refusal_is_of_the_venue_whose_path_it_is() {
+        let body = |path: &str| DialectSet::ALL.refusal(path).map_or("", |refusal| refusal.body);
+        for (path, words) in [
+            ("/api/v3/klines", "-1000"),
+            ("/api/v3/brokerage/accounts", "NOT_FOUND"),
+            ("/binance/api/v3/brokerage", "-1000"),
+            ("/0/private/Balance", "EGeneral"),
+            ("/v2/account", "endpoint not found"),
+            ("/alpaca/v2/account", "endpoint not found"),
+            ("/massive/v3/reference/tickers", "Data not found"),
+        ] {
+            assert!(body(path).contains(words), "{path}: {}", body(path));
+        }
+        for path in ["/v1/stream/x", "/v2/stream", "/v2", "/api", "/kraken/v2/account", "/x/api/v3/klines"] {
+            assert!(DialectSet::ALL.refusal(path).is_none(), "{path}");
+        }
+        assert!(DialectSet::NONE.refusal("/api/v3/klines").is_none());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! `/ws`, `/ws/a/b`, `/ws/0`, `/ws/stream`, `/stream`, `/stream?streams=a/b`, each under `/binance` too. A tail that is no
 //! stream is none, and no fault: clients append numbers and words of their own.
 
+use crate::wire::dialects::rest::percent_decoded;
+
 /// A request for a session.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Address {
@@ -29,6 +31,7 @@ impl Address {
             return None;
         }
         let mut address = Address { combined, ..Address::default() };
+        // `@` and `!` may be escaped.
         address.add(&percent_decoded(tail));
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
@@ -46,14 +49,6 @@ impl Address {
         let names = names.split(['/', ',']).filter(|name| name.contains('@') || name.starts_with('!'));
         self.streams.extend(names.map(str::to_owned));
     }
-}
-
-/// A path may have `@` and `!` as they are, or escaped.
-fn percent_decoded(path: &str) -> String {
-    // A plus in a path is a plus.
-    let escaped = path.replace('+', "%2B");
-    let parsed = form_urlencoded::parse(escaped.as_bytes()).next();
-    parsed.map(|(name, _)| name.into_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub(crate) mod tests;
 
 use super::{dialect::Dialect, row::DialectRow};
 
-pub const ROW: DialectRow = DialectRow { name: "binance", begin, rest: rest::REST };
+pub const ROW: DialectRow = DialectRow { name: "binance", begin, rest: rest::REST, refusals: rest::REFUSALS };
 
 fn begin(path: &str, query: &str) -> Option<Box<dyn Dialect>> {
     let address = address::Address::of(path, query)?;

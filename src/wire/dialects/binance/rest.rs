@@ -11,29 +11,47 @@ use crate::{
             assets,
             dialect::Moment,
             numbers::{write_padded, write_padded_volume, write_smallest},
-            rest::{RestAnswer, RestRow},
+            rest::{ROWS, RestAnswer, RestList, RestRefusal, RestRow, RestSymbols},
         },
         encodings::encoder::Shown,
     },
 };
 
-const NO_SYMBOL: &str = r#"{"code":-1121,"msg":"Invalid symbol."}"#;
+const NO_SYMBOL: RestRefusal = RestRefusal { status: 400, body: r#"{"code":-1121,"msg":"Invalid symbol."}"# };
+/// Of what the venue has and is not here, the venue's own code for what it cannot do.
+const NOT_HERE: RestRefusal =
+    RestRefusal { status: 404, body: r#"{"code":-1000,"msg":"This endpoint is not available here."}"# };
+const SYMBOLS: RestSymbols = RestSymbols { one: "symbol", some: "symbols", is_spelled: false };
 
 const fn row(path: &'static str, answer: RestAnswer) -> RestRow {
-    RestRow { path, answer, no_symbol: NO_SYMBOL }
+    RestRow { path, answer, symbols: SYMBOLS, no_symbol: NO_SYMBOL }
 }
 
 const NO_FUTURES: RestAnswer = RestAnswer::Fixed(|at| format!("{}[]}}", info_head(at)));
 
+const INFO: RestList = RestList { head: info_head, brackets: *b"[]", tail: "}", one_alone: false };
+
 pub const REST: &[RestRow] = &[
     row("/api/v3/ping", RestAnswer::Fixed(|_| "{}".to_owned())),
     row("/api/v3/time", RestAnswer::Fixed(|at| format!(r#"{{"serverTime":{}}}"#, millis(at)))),
-    row("/api/v3/exchangeInfo", RestAnswer::Listing { head: info_head, row: write_info, tail: "}" }),
-    row("/api/v3/ticker/price", RestAnswer::Records { row: write_price }),
-    row("/api/v3/ticker/bookTicker", RestAnswer::Records { row: write_book }),
-    row("/api/v3/ticker/24hr", RestAnswer::Records { row: write_day }),
+    row("/api/v3/exchangeInfo", RestAnswer::Listing { list: INFO, row: write_info }),
+    row("/api/v3/ticker/price", RestAnswer::Records { list: ROWS, row: write_price }),
+    row("/api/v3/ticker/bookTicker", RestAnswer::Records { list: ROWS, row: write_book }),
+    row("/api/v3/ticker/24hr", RestAnswer::Records { list: ROWS, row: write_day }),
+    row("/sapi/v1/system/status", RestAnswer::Fixed(|_| r#"{"status":0,"msg":"normal"}"#.to_owned())),
+    // The market knows no fees. Clients that look for them list no market without an answer.
+    row("/sapi/v1/asset/tradeFee", RestAnswer::Fixed(|_| "[]".to_owned())),
     row("/fapi/v1/exchangeInfo", NO_FUTURES),
     row("/dapi/v1/exchangeInfo", NO_FUTURES),
+];
+
+/// Everything else that its clients ask for.
+pub const REFUSALS: &[(&str, RestRefusal)] = &[
+    ("/api/v1/", NOT_HERE),
+    ("/api/v3/", NOT_HERE),
+    ("/sapi/", NOT_HERE),
+    ("/fapi/", NOT_HERE),
+    ("/dapi/", NOT_HERE),
 ];
 
 fn millis(at: Moment) -> i64 {

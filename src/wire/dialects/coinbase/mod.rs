@@ -4,10 +4,12 @@
 //! Invariant: a session that has said nothing is sent nothing, so it matters to nobody as what it begins.
 
 mod choice;
+mod rest;
 
 use super::{dialect::Dialect, row::DialectRow};
 
-pub const ROW: DialectRow = DialectRow { name: "coinbase", begin, rest: &[] };
+pub const ROW: DialectRow =
+    DialectRow { name: "coinbase", begin, rest: rest::REST, refusals: rest::REFUSALS };
 
 fn begin(path: &str, _: &str) -> Option<Box<dyn Dialect>> {
     let is_own = matches!(path.strip_suffix('/').unwrap_or(path), "/coinbase" | "");

@@ -4,13 +4,14 @@ mod answer;
 mod conversation;
 pub mod messages;
 mod request;
+mod rest;
 mod streams;
 #[cfg(test)]
 mod tests;
 
 use super::{dialect::Dialect, row::DialectRow};
 
-pub const ROW: DialectRow = DialectRow { name: "kraken", begin, rest: &[] };
+pub const ROW: DialectRow = DialectRow { name: "kraken", begin, rest: rest::REST, refusals: rest::REFUSALS };
 
 fn begin(path: &str, _: &str) -> Option<Box<dyn Dialect>> {
     let path = path.strip_suffix('/').unwrap_or(path);

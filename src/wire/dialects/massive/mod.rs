@@ -9,9 +9,21 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
-use super::{dialect::Dialect, row::DialectRow};
+use super::{dialect::Dialect, rest::RestRefusal, row::DialectRow};
 
-pub const ROW: DialectRow = DialectRow { name: "massive", begin, rest: &[] };
+pub const ROW: DialectRow = DialectRow { name: "massive", begin, rest: &[], refusals: REFUSALS };
+
+/// Its history and reference are not here.
+const NOT_HERE: RestRefusal =
+    RestRefusal { status: 404, body: r#"{"status":"NOT_FOUND","message":"Data not found."}"# };
+const REFUSALS: &[(&str, RestRefusal)] = &[
+    ("/v1/marketstatus/", NOT_HERE),
+    ("/v1/open-close/", NOT_HERE),
+    ("/v2/aggs/", NOT_HERE),
+    ("/v2/last/", NOT_HERE),
+    ("/v2/snapshot/", NOT_HERE),
+    ("/v3/", NOT_HERE),
+];
 
 /// Each market has a path of its own, and each exchange of futures one below theirs.
 fn begin(path: &str, _: &str) -> Option<Box<dyn Dialect>> {
