@@ -24,7 +24,7 @@ import zstandard
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("CLIENTS_BIN", str(ROOT / "target/debug/tickcast"))
 BUNDLED = ROOT / "src/feed/bundled/binance-spot-2025-03-25.ndjson.zst"
-DEADLINE_S = 60
+DEADLINE_S = int(os.environ.get("CLIENTS_DEADLINE_S", 60))
 
 
 class Trade(NamedTuple):
@@ -80,8 +80,8 @@ def same_trades(symbol, seen, recorded, resolution_us=1):
     assert len(seen) == len(recorded), f"{symbol}: {len(seen)} trades, recorded were {len(recorded)}"
 
 
-def conflated_quotes(symbol, seen, recorded):
-    """Each quote is one that was recorded, in order, and the last is the last: those in between may be left out."""
+def quotes_in_order(symbol, seen, recorded):
+    """Each quote is one that was recorded, in order: any may be left out."""
     assert seen, f"no quote of {symbol}"
     at = 0
     for number, quote in enumerate(seen):
@@ -89,6 +89,11 @@ def conflated_quotes(symbol, seen, recorded):
             at = recorded.index(quote, at)
         except ValueError:
             raise AssertionError(f"{symbol}: quote {number} is {quote}, which is not recorded from {at} on") from None
+
+
+def conflated_quotes(symbol, seen, recorded):
+    """Each quote is one that was recorded, in order, and the last is the last: those in between may be left out."""
+    quotes_in_order(symbol, seen, recorded)
     assert seen[-1] == recorded[-1], f"{symbol}: the last quote is {seen[-1]}, recorded was {recorded[-1]}"
 
 

@@ -4,8 +4,8 @@
 #
 # Usage: tests/clients/run.sh [WORD…]     with words, only the cases whose file has one of them
 # CLIENTS_BIN names the binary (default: target/debug/tickcast).
-# Needs Python 3.11 and Node.js 20. Their packages go below target/; versions are pinned here. Two sets for Python, because
-# two clients want different versions of one library.
+# Needs Python 3.11 and Node.js 20. Their packages go below target/; versions are pinned here. Several sets for
+# Python, because clients want different versions of one library, or have the same name for a module.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -24,6 +24,12 @@ cases=(
   "massive massive_client.py"
   "main   alpaca_py.py"
   "main   ccxt_javascript.py"
+  "bots   python_binance.py"
+  "bots   unicorn_binance.py"
+  "bots   binance_sdk.py"
+  "bots   crypto_feed.py"
+  "massive polygon_client.py"
+  "main   javascript_clients.py"
   "main   nautilus_tardis.py"
 )
 
