@@ -7,7 +7,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    chance::Chance,
     course::{self, FaultCourse},
     deal::Deal,
     fault::{Announcement, Begin, FaultKind, LikeClose, VenueFault},
@@ -19,10 +18,10 @@ use crate::tick::{Nanos, Symbol};
 
 /// The faults of one connection.
 pub struct FaultEngine {
-    running: Arc<RunningScenario>,
-    dialect: &'static str,
+    pub(super) running: Arc<RunningScenario>,
+    pub(super) dialect: &'static str,
     /// Of the dialect's connections, from 1.
-    connection: u64,
+    pub(super) connection: u64,
     /// When its first message came.
     first: Option<Nanos>,
     now: Nanos,
@@ -30,8 +29,8 @@ pub struct FaultEngine {
     requests: u32,
     /// By the index of the fault.
     courses: Vec<FaultCourse>,
-    streams: BTreeMap<(Symbol, Box<str>), StreamCourse>,
-    symbols: BTreeMap<Symbol, SymbolCourse>,
+    pub(super) streams: BTreeMap<(Symbol, Box<str>), StreamCourse>,
+    pub(super) symbols: BTreeMap<Symbol, SymbolCourse>,
 }
 
 /// A message that a client should be sent.
@@ -50,7 +49,8 @@ pub struct Offered<'a> {
 /// What becomes of a message, and what happens before it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ruling {
-    pub acts: Vec<FaultAct>,
+    /// Each with its time, in order.
+    pub acts: Vec<(Nanos, FaultAct)>,
     pub deal: Deal,
 }
 
@@ -68,17 +68,17 @@ pub enum FaultAct {
 }
 
 /// One stream of the connection.
-struct StreamCourse {
+pub(super) struct StreamCourse {
     /// By the index of the fault: whether it strikes the stream while it is on.
-    struck: Box<[bool]>,
-    numbers: SymbolNumbers,
+    pub(super) struck: Box<[bool]>,
+    pub(super) numbers: SymbolNumbers,
 }
 
 #[derive(Default)]
-struct SymbolCourse {
-    numbers: SymbolNumbers,
+pub(super) struct SymbolCourse {
+    pub(super) numbers: SymbolNumbers,
     /// By the index of the fault: of how many occurrences its numbers were moved.
-    moved: BTreeMap<usize, u64>,
+    pub(super) moved: BTreeMap<usize, u64>,
     /// The faults by which it was told as halted.
     halted: Vec<usize>,
 }
@@ -101,11 +101,6 @@ impl FaultEngine {
 
     pub fn running(&self) -> &Arc<RunningScenario> {
         &self.running
-    }
-
-    /// The time that it knows.
-    pub fn now(&self) -> Nanos {
-        self.now
     }
 
     /// How many of the last messages may come again.
@@ -132,7 +127,7 @@ impl FaultEngine {
         self.symbols.entry(offered.symbol.clone()).or_default();
         let mut acts = self.advance(offered.at);
         self.note_late_halts(offered, &mut acts);
-        let is_over = acts.iter().any(|act| matches!(act, FaultAct::End(_)));
+        let is_over = acts.iter().any(|act| matches!(act, (_, FaultAct::End(_))));
         let deal = if is_over {
             // It is not sent, and no fault's doing.
             Deal::fair(offered.numbers)
@@ -143,7 +138,7 @@ impl FaultEngine {
     }
 
     /// The market's time has come to this, and every message before it was offered. What happens by then.
-    pub fn advance(&mut self, to: Nanos) -> Vec<FaultAct> {
+    pub fn advance(&mut self, to: Nanos) -> Vec<(Nanos, FaultAct)> {
         self.now = self.now.max(to);
         let Some(first) = self.first else { return Vec::new() };
         let running = Arc::clone(&self.running);
@@ -157,7 +152,9 @@ impl FaultEngine {
         due.sort_unstable();
         let mut acts = Vec::new();
         for (at, index, step) in due {
-            self.act(index, &running.scenario.faults[index], at, step, &mut acts);
+            let mut done = Vec::new();
+            self.act(index, &running.scenario.faults[index], at, step, &mut done);
+            acts.extend(done.into_iter().map(|act| (at, act)));
         }
         acts
     }
@@ -192,7 +189,7 @@ impl FaultEngine {
     }
 
     /// When the first occurrence of a fault begins here; `None` when it does not, or that is not known yet.
-    fn begin_of(&self, index: usize, fault: &VenueFault) -> Option<Nanos> {
+    pub(super) fn begin_of(&self, index: usize, fault: &VenueFault) -> Option<Nanos> {
         if !fault.connections.has(self.connection) {
             return None;
         }
@@ -248,7 +245,7 @@ impl FaultEngine {
     }
 
     /// Symbols whose first message comes while they are halted.
-    fn note_late_halts(&mut self, offered: &Offered<'_>, acts: &mut Vec<FaultAct>) {
+    fn note_late_halts(&mut self, offered: &Offered<'_>, acts: &mut Vec<(Nanos, FaultAct)>) {
         let running = Arc::clone(&self.running);
         for (index, fault) in running.scenario.faults.iter().enumerate() {
             if fault.kind != FaultKind::Halt || !fault.symbols.iter().any(|glob| glob.matches(offered.symbol))
@@ -260,112 +257,20 @@ impl FaultEngine {
             let course = self.symbols.entry(offered.symbol.clone()).or_default();
             if is_on && !course.halted.contains(&index) {
                 course.halted.push(index);
-                acts.push(FaultAct::Say(Announcement::Halted(offered.symbol.clone())));
+                let halted = Announcement::Halted(offered.symbol.clone());
+                acts.push((self.now, FaultAct::Say(halted)));
             }
         }
     }
 
-    fn deal(&mut self, faults: &[VenueFault], offered: &Offered<'_>) -> Deal {
-        self.begin_stream(faults, offered);
-        self.move_numbers(faults, offered);
-        let key = (offered.symbol.clone(), Box::<str>::from(offered.stream));
-        let mut deal = Deal::fair(self.shown(&key, offered));
-        for (index, fault) in faults.iter().enumerate() {
-            let is_struck = self.streams.get(&key).is_some_and(|stream| stream.struck[index]);
-            let begin = self.begin_of(index, fault).filter(|_| is_struck);
-            if begin.is_none_or(|begin| course::occurrence(fault, begin, offered.at).is_none())
-                || fault.kind.is_by_chance() && !self.chance(index, offered).happens(fault.chance)
-            {
-                continue;
-            }
-            match fault.kind {
-                FaultKind::Mute | FaultKind::Lose | FaultKind::Halt | FaultKind::Maintenance { .. } => {
-                    deal.is_dropped = true;
-                }
-                FaultKind::Delay { by } => deal.delay(offered.at, by),
-                FaultKind::Stale { by } => {
-                    deal.delay(offered.at, by);
-                    deal.stamped = deal.until;
-                }
-                FaultKind::Reorder { behind } => deal.behind = deal.behind.max(behind),
-                FaultKind::Duplicate { copies } => deal.copies += copies,
-                FaultKind::Burst { times } => deal.parts = deal.parts.max(times),
-                _ => continue,
-            }
-            self.note(index, fault, offered.at, Some(offered), "");
-            if deal.is_dropped {
-                self.running.withhold(1);
-                return deal;
-            }
-        }
-        if deal.parts > 1
-            && let Some(stream) = self.streams.get_mut(&key)
-        {
-            // Those behind it have numbers behind its own.
-            stream.numbers.jump(u64::from(deal.parts - 1));
-        }
-        deal
-    }
-
-    /// Chooses, when its first message comes, which faults strike a stream.
-    fn begin_stream(&mut self, faults: &[VenueFault], offered: &Offered<'_>) {
-        let key = (offered.symbol.clone(), Box::<str>::from(offered.stream));
-        if self.streams.contains_key(&key) {
-            return;
-        }
-        let is_struck = |(index, fault): (usize, &VenueFault)| {
-            let chance = self.base(index).with_text(offered.stream).with_text(offered.symbol.as_str());
-            fault.may_strike(offered.class, offered.stream, offered.symbol) && chance.happens(fault.share)
-        };
-        let struck = faults.iter().enumerate().map(is_struck).collect();
-        self.streams.insert(key, StreamCourse { struck, numbers: SymbolNumbers::default() });
-    }
-
-    /// Moves the numbers of a symbol that begin again, or go on further ahead, with this message.
-    fn move_numbers(&mut self, faults: &[VenueFault], offered: &Offered<'_>) {
-        for (index, fault) in faults.iter().enumerate() {
-            if !matches!(fault.kind, FaultKind::Restart { .. } | FaultKind::Jump { .. })
-                || !fault.symbols.iter().any(|glob| glob.matches(offered.symbol))
-            {
-                continue;
-            }
-            let begin = self.begin_of(index, fault);
-            let Some(now) = begin.and_then(|begin| course::occurrence(fault, begin, offered.at)) else {
-                continue;
-            };
-            let course = self.symbols.entry(offered.symbol.clone()).or_default();
-            let moved = course.moved.entry(index).or_insert(0);
-            if *moved > now {
-                continue;
-            }
-            *moved = now + 1;
-            match fault.kind {
-                FaultKind::Restart { to } => course.numbers.restart(offered.numbers, to),
-                FaultKind::Jump { by } => course.numbers.jump(by),
-                _ => {}
-            }
-            self.note(index, fault, offered.at, Some(offered), "");
-        }
-    }
-
-    /// The numbers of a message as the client is shown them.
-    fn shown(&self, key: &(Symbol, Box<str>), offered: &Offered<'_>) -> MessageNumbers {
-        let of_symbol = self.symbols.get(offered.symbol).map(|symbol| symbol.numbers).unwrap_or_default();
-        let of_stream = self.streams.get(key).map(|stream| stream.numbers).unwrap_or_default();
-        of_stream.shown(of_symbol.shown(offered.numbers))
-    }
-
-    /// Of what is decided about a connection.
-    fn base(&self, index: usize) -> Chance {
-        Chance::new(self.running.seed).with_text(self.dialect).with(self.connection).with(index as u64)
-    }
-
-    fn chance(&self, index: usize, offered: &Offered<'_>) -> Chance {
-        let of_stream = self.base(index).with_text(offered.stream).with_text(offered.symbol.as_str());
-        of_stream.with(offered.numbers[1])
-    }
-
-    fn note(&self, index: usize, fault: &VenueFault, at: Nanos, offered: Option<&Offered<'_>>, detail: &str) {
+    pub(super) fn note(
+        &self,
+        index: usize,
+        fault: &VenueFault,
+        at: Nanos,
+        offered: Option<&Offered<'_>>,
+        detail: &str,
+    ) {
         let done = DoneFault {
             kind: fault.kind.name(),
             fault: index + 1,

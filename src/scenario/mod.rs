@@ -12,9 +12,11 @@ pub mod course;
 pub mod deal;
 pub mod engine;
 pub mod fault;
+mod fault_text;
 pub mod numbering;
 pub mod record;
 pub mod read;
+mod rulings;
 pub mod ready;
 pub mod running;
 #[cfg(test)]

@@ -128,7 +128,7 @@ proptest! {
         let dropped = rulings.iter().filter(|ruling| ruling.deal.is_dropped).count() as u64;
         prop_assert_eq!(running.withheld(), dropped);
         prop_assert_eq!(running.counts().map(|(_, count)| count).sum::<u64>(), running.recorded());
-        let ends = rulings.iter().flat_map(|ruling| &ruling.acts).filter(|act| matches!(act, FaultAct::End(_)));
+        let ends = rulings.iter().flat_map(|ruling| &ruling.acts).filter(|act| matches!(act, (_, FaultAct::End(_))));
         let last = messages.last().map_or(Nanos(0), |(.., at)| *at);
         let first = messages.first().map_or(Nanos(0), |(.., at)| *at);
         let is_over = faults.contains(&11) && last.since(first) >= 7_000_000_000;
@@ -142,7 +142,7 @@ proptest! {
         looks in prop::collection::vec(any::<bool>(), 80),
     ) {
         let messages = offered(&drawn);
-        let acts = |looks: &[bool]| -> Vec<FaultAct> {
+        let acts = |looks: &[bool]| -> Vec<(Nanos, FaultAct)> {
             let running = running(&[5, 10, 11], 1);
             running.begin(Nanos(0));
             let mut engine = FaultEngine::new(&running, "binance");

@@ -12,6 +12,8 @@ mod altered;
 mod fill;
 mod held;
 mod messages;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use fill::FaultyFill;

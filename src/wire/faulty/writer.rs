@@ -57,8 +57,8 @@ impl<'a> FaultyWriter<'a> {
     /// Every message before this time was written. What is due by then is written too.
     pub fn come_to(&mut self, at: Nanos) {
         let acts = self.messages.engine.advance(at);
-        self.release(at);
         self.carry_out(acts);
+        self.release(at);
     }
 
     /// Ends the frame: moves what fits into it to `out`, and keeps the rest.
@@ -96,8 +96,8 @@ impl<'a> FaultyWriter<'a> {
         let class = if view.form.is_lossless() { "trades" } else { "quotes" };
         let offered = Offered { class, stream, symbol: topic.symbol, numbers, at: shown.rx };
         let Ruling { acts, deal } = self.messages.engine.offer(&offered);
-        self.release(shown.rx);
         self.carry_out(acts);
+        self.release(shown.rx);
         if self.messages.ended.is_some() {
             return self.drop_message(topic);
         }
@@ -164,13 +164,15 @@ impl<'a> FaultyWriter<'a> {
         }
     }
 
-    fn carry_out(&mut self, acts: Vec<FaultAct>) {
-        for act in acts {
+    /// What is due before an act comes before it.
+    fn carry_out(&mut self, acts: Vec<(Nanos, FaultAct)>) {
+        for (at, act) in acts {
+            self.release(at);
             if self.messages.ended.is_some() {
                 return;
             }
             match act {
-                FaultAct::Say(announcement) => self.say(&announcement),
+                FaultAct::Say(announcement) => self.say(&announcement, at),
                 FaultAct::Again(messages) => {
                     let skipped = self.messages.recent.len().saturating_sub(messages);
                     let again: Vec<Vec<u8>> = self.messages.recent.iter().skip(skipped).cloned().collect();
@@ -186,8 +188,8 @@ impl<'a> FaultyWriter<'a> {
     }
 
     /// Lets the venue say something by itself, between two messages of data.
-    fn say(&mut self, announcement: &Announcement) {
-        let at = Moment { machine: self.now, market: self.messages.engine.now() };
+    fn say(&mut self, announcement: &Announcement, market: Nanos) {
+        let at = Moment { machine: self.now, market };
         let mut wishes = Wishes::default();
         self.dialect.announce(announcement, at, &mut wishes);
         for wish in wishes.0 {
