@@ -15,9 +15,12 @@ pub struct VenueTarget {
 
 /// Why a text is no target.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{text:?} is no URL of a server, such as wss://example.com or ws://127.0.0.1:9000")]
-pub struct VenueTargetError {
-    text: String,
+pub enum VenueTargetError {
+    #[error("{0:?} is no URL of a server, such as wss://example.com or ws://127.0.0.1:9000")]
+    NoUrl(String),
+    /// Of a WebSocket; the first is the scheme, the second what to write.
+    #[error("{0}:// is not the address of a WebSocket: write {1}://")]
+    Http(&'static str, &'static str),
 }
 
 // === impl VenueTarget ===
@@ -35,23 +38,18 @@ impl VenueTarget {
         format!("{}://{}{}", if self.is_tls { "wss" } else { "ws" }, self.authority(), self.target(path))
     }
 
-    /// The path that is asked for.
-    pub fn target(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
+    /// Where a venue's interface over HTTP is, such as `https://api.binance.com`.
+    ///
+    /// # Errors
+    /// When it is no such URL.
+    pub fn of_http(text: &str) -> Result<Self, VenueTargetError> {
+        VenueTarget::parse(text, [("https", true), ("http", false)])
     }
-}
 
-impl FromStr for VenueTarget {
-    type Err = VenueTargetError;
-
-    fn from_str(text: &str) -> Result<Self, VenueTargetError> {
-        let wrong = || VenueTargetError { text: text.to_owned() };
+    fn parse(text: &str, schemes: [(&str, bool); 2]) -> Result<Self, VenueTargetError> {
+        let wrong = || VenueTargetError::NoUrl(text.to_owned());
         let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
-        let is_tls = match scheme {
-            "wss" | "https" => true,
-            "ws" | "http" => false,
-            _ => return Err(wrong()),
-        };
+        let (_, is_tls) = schemes.into_iter().find(|(known, _)| *known == scheme).ok_or_else(wrong)?;
         let (authority, base) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
         let is_foreign = |char: char| char.is_whitespace() || matches!(char, '@' | '?' | '#' | '\\' | '"');
         if authority.is_empty() || text.contains(is_foreign) {
@@ -71,6 +69,25 @@ impl FromStr for VenueTarget {
         }
         Ok(VenueTarget { is_tls, host: host.to_owned(), port, base: base.trim_end_matches('/').to_owned() })
     }
+
+    /// The path that is asked for.
+    pub fn target(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+}
+
+/// Of a WebSocket.
+impl FromStr for VenueTarget {
+    type Err = VenueTargetError;
+
+    fn from_str(text: &str) -> Result<Self, VenueTargetError> {
+        for (http, meant) in [("https", "wss"), ("http", "ws")] {
+            if text.strip_prefix(http).is_some_and(|rest| rest.starts_with("://")) {
+                return Err(VenueTargetError::Http(http, meant));
+            }
+        }
+        VenueTarget::parse(text, [("wss", true), ("ws", false)])
+    }
 }
 
 /// As it is written in `url=`.
@@ -89,7 +106,11 @@ mod tests {
         let read = |text: &str| text.parse::<VenueTarget>().map(|target| target.websocket("/ws"));
         assert_eq!(read("wss://stream.binance.com:9443").unwrap(), "wss://stream.binance.com:9443/ws");
         assert_eq!(read("ws://[::1]:80/base/").unwrap(), "ws://[::1]/base/ws");
-        assert_eq!(read("https://host").unwrap(), "wss://host/ws");
+        assert_eq!(VenueTarget::of_http("https://host").unwrap().authority(), "host");
+        assert!(VenueTarget::of_http("wss://host").is_err());
+        let told = read("http://host").unwrap_err().to_string();
+        assert_eq!(told, "http:// is not the address of a WebSocket: write ws://");
+        assert!(read("https://host").unwrap_err().to_string().ends_with("write wss://"));
         for wrong in [
             "",
             "host:1",

@@ -72,7 +72,7 @@ async fn list(
 ) -> Result<Vec<CompactString>, String> {
     let target = match url {
         Some(url) => url.clone(),
-        None => listing.root().parse().map_err(|fault| format!("{fault}"))?,
+        None => VenueTarget::of_http(listing.root()).map_err(|fault| fault.to_string())?,
     };
     let (mut symbols, mut path) = (Vec::new(), Some(listing.path()));
     for _ in 0..PAGES_MAX {
