@@ -9,7 +9,12 @@
 //! Invariants: numbers that are delivered only rise, but for late ones, and unless the venue begins its numbering again;
 //! what is not delivered is counted as a duplicate, or told as a gap.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
+
+use foldhash::fast::FixedState;
 
 use super::{
     missing::MissingNumbers,
@@ -25,7 +30,7 @@ pub struct Sequence {
     /// The latest time of the venue's on a delivered tick: what is newer than it is no repetition.
     newest: Option<Nanos>,
     /// The last names, where they have no order.
-    names: VecDeque<u64>,
+    names: LastNames,
     /// The link is new, and named ticks from before this time are repetitions: their names may be forgotten.
     repeats_before: Option<Nanos>,
     /// Ticks that run ahead, by their numbers.
@@ -45,6 +50,14 @@ struct HeldTick {
     first: u64,
     number: u64,
     tick: Tick,
+}
+
+/// The last [`NAMES_MAX`] names.
+#[derive(Default, Debug)]
+struct LastNames {
+    known: HashSet<u64, FixedState>,
+    /// The oldest first.
+    order: VecDeque<u64>,
 }
 
 /// What became of the ticks that were offered.
@@ -79,14 +92,11 @@ impl Sequence {
         let VenueTick { tick, number, .. } = tick;
         match number {
             Number::None => out.push(tick),
-            Number::Named(name) if self.names.contains(&name) || self.is_before_renewal(&tick) => {
+            Number::Named(name) if self.names.known.contains(&name) || self.is_before_renewal(&tick) => {
                 counts.duplicates += 1;
             }
             Number::Named(name) => {
-                if self.names.len() >= NAMES_MAX {
-                    self.names.pop_front();
-                }
-                self.names.push_back(name);
+                self.names.insert(name);
                 self.newest = self.newest.max(tick.ts);
                 out.push(tick);
             }
@@ -206,7 +216,7 @@ impl Sequence {
     pub fn has_reached(&self, number: Number) -> bool {
         match number {
             Number::None => false,
-            Number::Named(name) => self.names.contains(&name),
+            Number::Named(name) => self.names.known.contains(&name),
             Number::Counted(number) | Number::Rising(number) | Number::Spanned { number, .. } => {
                 self.last.is_some_and(|last| number <= last)
             }
@@ -253,6 +263,21 @@ impl Sequence {
             self.newest = None;
         }
         restarts
+    }
+}
+
+// === impl LastNames ===
+
+impl LastNames {
+    /// Takes a name that is not known, and forgets the oldest where there are too many.
+    fn insert(&mut self, name: u64) {
+        if self.order.len() >= NAMES_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        self.known.insert(name);
+        self.order.push_back(name);
     }
 }
 
