@@ -4,7 +4,11 @@
 //! Invariants: a wait is never below [`FIRST`] / 2, and never above its limit; of any span of a rate's length no more
 //! than its count is granted.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use super::venue::Rate;
 use crate::tick::Nanos;
@@ -23,6 +27,11 @@ pub struct RateWindow {
     /// When the last ones were granted, the oldest first; as many as the rate has.
     granted: VecDeque<Nanos>,
 }
+
+/// A rate that several feeds share, as those of one server do. Its lock is held for one question, and nobody asks it for
+/// a tick.
+#[derive(Clone, Debug)]
+pub struct SharedRate(Arc<Mutex<RateWindow>>);
 
 /// Of the first wait, before chance.
 const FIRST: Duration = Duration::from_millis(500);
@@ -88,6 +97,29 @@ impl RateWindow {
             self.granted.push_back(now);
         }
         may
+    }
+}
+
+// === impl SharedRate ===
+
+impl SharedRate {
+    pub fn new(rate: Rate) -> Self {
+        SharedRate(Arc::new(Mutex::new(RateWindow::new(rate))))
+    }
+
+    /// As [`RateWindow::next`]. Another may take it before.
+    pub fn next(&self, now: Nanos) -> Nanos {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).next(now)
+    }
+
+    /// As [`RateWindow::take`].
+    pub fn take(&self, now: Nanos) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take(now)
+    }
+
+    /// Whether both count together.
+    pub fn is_same(&self, other: &SharedRate) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

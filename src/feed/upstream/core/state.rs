@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     feed::upstream::{
-        backoff::RateWindow,
+        backoff::SharedRate,
         rhythm::SilenceFloor,
         venue::{Dialer, Facts},
     },
@@ -28,7 +28,7 @@ pub struct Upstream {
     pub(super) slots: BTreeMap<SlotId, LinkSlot>,
     pub(super) links: BTreeMap<LinkId, VenueLink>,
     pub(super) ids: u32,
-    pub(super) attempts: RateWindow,
+    pub(super) attempts: SharedRate,
     pub(super) chance: Pcg64Mcg,
     /// When streams were looked at for silence.
     pub(super) swept: Nanos,
@@ -44,13 +44,18 @@ pub struct Upstream {
 // === impl Upstream ===
 
 impl Upstream {
-    /// `seed` decides the waits between attempts.
-    pub fn new(dialer: Arc<dyn Dialer>, prefix: &str, floor: SilenceFloor, seed: u64) -> Self {
-        let facts = dialer.facts();
+    /// `attempts` are those of all feeds of this server; `seed` decides the waits between them.
+    pub fn new(
+        dialer: Arc<dyn Dialer>,
+        prefix: &str,
+        floor: SilenceFloor,
+        attempts: SharedRate,
+        seed: u64,
+    ) -> Self {
         Upstream {
-            attempts: RateWindow::new(facts.attempts),
+            attempts,
+            facts: dialer.facts(),
             dialer,
-            facts,
             floor,
             book: StreamBook::new(prefix),
             slots: BTreeMap::new(),

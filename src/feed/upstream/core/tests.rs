@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     feed::upstream::{
+        backoff::SharedRate,
         rhythm::SilenceFloor,
         venue::{
             Conversation, Dialer, Facts, Note, Number, Rate, Reaction, Stream, StreamGroup, StreamKind,
@@ -63,7 +64,12 @@ fn facts() -> Facts {
 
 impl Stage {
     fn new(facts: Facts, symbols: &[&str]) -> Self {
-        let upstream = Upstream::new(Arc::new(PlainDialer(facts)), "", FLOOR, 7);
+        Stage::beside(SharedRate::new(facts.attempts), facts, symbols)
+    }
+
+    /// A feed of a server that has others.
+    fn beside(attempts: SharedRate, facts: Facts, symbols: &[&str]) -> Self {
+        let upstream = Upstream::new(Arc::new(PlainDialer(facts)), "", FLOOR, attempts, 7);
         let now = Nanos(1_700_000_000_000_000_000);
         let mut stage = Stage { upstream, out: UpstreamOut::default(), now };
         stage.upstream.change_symbols(now, symbols, &[], &mut stage.out);
@@ -157,6 +163,19 @@ fn streams_are_cut_by_what_a_connection_takes_and_dialled_at_the_venues_rate() {
     assert_eq!(stage.dialled(), []);
     stage.pass(1);
     assert_eq!(stage.dialled().len(), 1);
+}
+
+#[test]
+fn feeds_of_one_server_share_its_attempts() {
+    let few = Facts { attempts: Rate::new(2, Duration::from_secs(60)), ..facts() };
+    let attempts = SharedRate::new(few.attempts);
+    let mut one = Stage::beside(attempts.clone(), few, &["A"]);
+    let mut other = Stage::beside(attempts, few, &["A", "B", "C"]);
+    assert_eq!((one.dialled().len(), other.dialled().len()), (1, 1));
+    other.pass(59);
+    assert_eq!(other.dialled(), []);
+    other.pass(1);
+    assert_eq!(other.dialled().len(), 1);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! time. Everything runs on the feed's thread, so nothing here is locked. Invariants: a stop ends the feed at once, also
 //! in the middle of a handshake; a link's failure is that link's alone.
 
+mod allowance;
 mod connect;
 pub mod control;
 mod http;
@@ -100,7 +101,13 @@ async fn run(feed: &UpstreamFeed, connector: Connector, sink: &mut dyn Sink) {
     let UpstreamConfig { dialer, prefix, mute, .. } = &feed.config;
     let seed = clock.now().0.unsigned_abs();
     let shared = Rc::new(FeedTasks {
-        upstream: RefCell::new(Upstream::new(Arc::clone(dialer), prefix, *mute, seed)),
+        upstream: RefCell::new(Upstream::new(
+            Arc::clone(dialer),
+            prefix,
+            *mute,
+            allowance::attempts(&feed.config),
+            seed,
+        )),
         out: RefCell::default(),
         lag: RefCell::default(),
         raw: sink.wants_raw().then(RefCell::default),
