@@ -66,6 +66,12 @@ impl Asked {
         self.streams.keys().filter(move |stream| stream.kind == kind).map(|stream| &stream.symbol)
     }
 
+    /// Whether any stream of the symbol is asked for.
+    pub fn has(&self, symbol: &str) -> bool {
+        let has = |kind| self.streams.contains_key(&Stream::new(symbol, kind));
+        has(StreamKind::Trades) || has(StreamKind::Quotes)
+    }
+
     /// Every symbol, once.
     pub fn all_symbols(&self) -> Vec<CompactString> {
         let mut symbols: Vec<_> = self.streams.keys().map(|stream| stream.symbol.clone()).collect();

@@ -1,6 +1,8 @@
-//! Which symbols of a connection the venue has halted, so that a change is told and a repetition is not.
+//! What the venue has said on a connection of which symbols are halted, so that a change is told and a repetition is not.
+//!
+//! What it says first of a symbol is told in either case: another connection may have said otherwise.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use compact_str::CompactString;
 
@@ -9,24 +11,31 @@ use super::{
     venue::{Note, Reaction},
 };
 
-/// The symbols that are halted.
+/// Of each symbol that was told of: whether it is halted.
 #[derive(Default)]
 pub struct Halts {
-    symbols: HashSet<CompactString>,
+    symbols: HashMap<CompactString, bool>,
 }
 
 // === impl Halts ===
 
 impl Halts {
     pub fn halted(&mut self, symbol: &str, why: &str, out: &mut Reaction) {
-        if self.symbols.insert(CompactString::new(symbol)) {
+        if self.is_news(symbol, true) {
             out.note(Note::Halted { symbol: CompactString::new(symbol), why: shown(why) });
         }
     }
 
     pub fn trading(&mut self, symbol: &str, out: &mut Reaction) {
-        if let Some(symbol) = self.symbols.take(symbol) {
-            out.note(Note::Trading { symbol });
+        if self.is_news(symbol, false) {
+            out.note(Note::Trading { symbol: CompactString::new(symbol) });
+        }
+    }
+
+    fn is_news(&mut self, symbol: &str, is_halted: bool) -> bool {
+        match self.symbols.get_mut(symbol) {
+            Some(known) => std::mem::replace(known, is_halted) != is_halted,
+            None => self.symbols.insert(CompactString::new(symbol), is_halted).is_none(),
         }
     }
 }
@@ -36,17 +45,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_changes_are_told() {
+    fn the_first_word_and_changes_are_told() {
         let (mut halts, mut out) = (Halts::default(), Reaction::default());
         halts.trading("A", &mut out);
+        halts.trading("A", &mut out);
         halts.halted("A", "news", &mut out);
         halts.halted("A", "news", &mut out);
         halts.trading("A", &mut out);
         halts.trading("A", &mut out);
-        let symbol = CompactString::new("A");
-        assert_eq!(
-            out.notes,
-            [Note::Halted { symbol: symbol.clone(), why: "news".to_owned() }, Note::Trading { symbol }]
-        );
+        let trading = Note::Trading { symbol: CompactString::new("A") };
+        let halted = Note::Halted { symbol: CompactString::new("A"), why: "news".to_owned() };
+        assert_eq!(out.notes, [trading.clone(), halted, trading]);
     }
 }

@@ -153,6 +153,11 @@ pub trait Conversation: Send {
         out.reject(RejectReason::Syntax, "a binary message, which this venue does not send");
     }
 
+    /// Whether a text message belongs into a recording of what came: a list of everything that the venue has does not.
+    fn is_recorded(&self, _message: &[u8]) -> bool {
+        true
+    }
+
     /// When [`Self::wake`] is to be called: pings of the application, deadlines of answers.
     fn due(&self) -> Option<Nanos> {
         None

@@ -30,8 +30,12 @@ pub struct MassiveEvent<'a> {
     price: Option<Raw<'a>>,
     #[serde(borrow)]
     t: Option<Raw<'a>>,
+    /// The name of a trade; the indicators of a limit.
     #[serde(borrow)]
-    i: Option<Raw<'a>>,
+    pub i: Option<Raw<'a>>,
+    /// The symbol of a limit.
+    #[serde(borrow, rename = "T")]
+    pub ticker: Option<Raw<'a>>,
     #[serde(borrow)]
     s: Option<Raw<'a>>,
     /// The size with its fraction.

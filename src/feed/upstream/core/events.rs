@@ -79,7 +79,7 @@ impl Upstream {
                 let fault = StreamFault { kind: StreamFaultKind::Refused, reason };
                 self.book.fail(&stream, fault, out, &mut self.counts);
             }
-            Note::Halted { symbol, why } => self.book.halt(&symbol, Some(&why), out),
+            Note::Halted { symbol, why } => self.book.halt(&symbol, link, Some(&why), out),
             Note::Stale { symbol, why } => {
                 let fault = StreamFault { kind: StreamFaultKind::Mute, reason: Arc::from(why) };
                 for &kind in self.dialer.kinds() {
@@ -92,8 +92,10 @@ impl Upstream {
                 }
             }
             Note::Trading { symbol } => {
-                self.book.halt(&symbol, None, out);
-                self.book.mend(&symbol, out);
+                self.book.halt(&symbol, link, None, out);
+                if self.dialer.tells_silence() {
+                    self.book.mend(&symbol, out);
+                }
             }
             Note::Gap { why } => {
                 self.counts.sequences.gaps += 1;

@@ -36,7 +36,14 @@ struct SymbolEntry {
     streams: [Option<StreamState>; 2],
     /// What was told last.
     told: State,
-    halted: Option<Arc<str>>,
+    halted: Option<SymbolHalt>,
+}
+
+/// Trading of a symbol is halted.
+struct SymbolHalt {
+    why: Arc<str>,
+    /// Which link has told so.
+    link: LinkId,
 }
 
 /// The most symbols that a venue which sends all may bring.
@@ -251,11 +258,11 @@ impl StreamBook {
         }
     }
 
-    /// Trading of a symbol has stopped, or goes on.
-    pub fn halt(&mut self, symbol: &str, why: Option<&str>, out: &mut UpstreamOut) {
+    /// A link says that trading of a symbol has stopped, or goes on.
+    pub fn halt(&mut self, symbol: &str, link: LinkId, why: Option<&str>, out: &mut UpstreamOut) {
         let Ok(symbol) = Symbol::new(symbol) else { return };
         if let Some(entry) = self.symbols.get_mut(&symbol) {
-            entry.halted = why.map(Arc::from);
+            entry.halted = why.map(|why| SymbolHalt { why: Arc::from(why), link });
             entry.tell(out);
         }
     }
@@ -274,6 +281,10 @@ impl SymbolEntry {
             stream.rhythm.tick(now);
             // A stream that speaks is well; refused ones that speak were not refused.
             stream.fault = None;
+            // That a halt is over may have been said while there was no link: a trade over another one says so too.
+            if kind == StreamKind::Trades {
+                self.halted.take_if(|halt| stream.owner.is_some_and(|owner| owner != halt.link));
+            }
         }
         if self.told != State::Live {
             self.tell(out);
@@ -299,8 +310,8 @@ impl SymbolEntry {
     /// Quotes are a state, which goes stale; a trade that is missing is not. Trades alone decide where no quotes are
     /// subscribed to, and where they came and stopped coming.
     fn judged(&self) -> (State, Arc<str>) {
-        if let Some(why) = &self.halted {
-            return (State::Halted, Arc::clone(why));
+        if let Some(halt) = &self.halted {
+            return (State::Halted, Arc::clone(&halt.why));
         }
         let [trades, quotes] = &self.streams;
         let is_stale = |stream: &&StreamState| stream.fault.is_some();

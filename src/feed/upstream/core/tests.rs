@@ -332,6 +332,29 @@ fn a_halt_is_told_and_its_end() {
     assert_eq!(states, [State::Live, State::Halted, State::Live]);
 }
 
+/// Its end was told while there was no connection.
+#[test]
+fn a_trade_over_another_connection_ends_a_halt() {
+    let mut stage = Stage::new(facts(), &["A"]);
+    let link = stage.open_all()[0];
+    stage.tick(link, "A", QUOTES, 1);
+    stage.note(link, Note::Halted { symbol: "A".into(), why: "news".to_owned() });
+    // What is reported late of the time before.
+    stage.tick(link, "A", TRADES, 1);
+    stage.breaks(link);
+    stage.pass(1);
+    let again = stage.open_all()[0];
+    stage.tick(again, "A", QUOTES, 2);
+    let states = |stage: &mut Stage| stage.states().iter().map(|(_, state)| *state).collect::<Vec<_>>();
+    assert_eq!(states(&mut stage), [State::Live, State::Halted]);
+    stage.tick(again, "A", TRADES, 2);
+    assert_eq!(states(&mut stage), [State::Live]);
+    // One that the new connection tells of is not over.
+    stage.note(again, Note::Halted { symbol: "A".into(), why: "news".to_owned() });
+    stage.tick(again, "A", TRADES, 3);
+    assert_eq!(states(&mut stage), [State::Halted]);
+}
+
 #[test]
 fn symbols_come_and_go_without_a_reconnect() {
     let mut stage = Stage::new(facts(), &["A"]);

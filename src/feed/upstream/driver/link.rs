@@ -152,7 +152,9 @@ impl OpenLink {
             Some(Ok(Message::Text(text))) => {
                 self.scratch.clear();
                 self.scratch.extend_from_slice(text.as_bytes());
-                if let Some(raw) = &self.shared.raw {
+                if let Some(raw) = &self.shared.raw
+                    && self.conversation.is_recorded(&self.scratch)
+                {
                     raw.borrow_mut().push((now, self.scratch.clone()));
                     self.shared.ready.notify_one();
                 }

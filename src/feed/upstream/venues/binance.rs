@@ -1,7 +1,8 @@
 //! Binance: spot, and USD-M futures. `trade` or `aggTrade`, and `bookTicker`, as combined streams.
 //!
 //! Spot has both on one connection. Of the futures, quotes come from `/public` and trades from `/market`, since
-//! 2026-03-06. What a message is, the decoder of captures knows.
+//! 2026-03-06; there `!contractInfo` tells which contract is not traded any more, or again. Spot tells it by its list of
+//! symbols alone. What a message is, the decoder of captures knows.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,6 +21,7 @@ use crate::{
         options::Options,
         upstream::{
             decode,
+            halts::Halts,
             last_trades::number,
             requests::Requests,
             venue::{
@@ -55,6 +57,9 @@ struct BinanceConversation {
     sends: Rate,
     requests: Requests,
     found: FoundTicks,
+    /// Changes of contracts are asked for.
+    has_contracts: bool,
+    halts: Halts,
     /// Ticks came: what is not answered is subscribed to all the same.
     has_ticks: bool,
 }
@@ -84,6 +89,13 @@ struct BinanceError<'a> {
     msg: Option<String>,
 }
 
+/// Of `!contractInfo`: when a contract is listed, is settled, or changes otherwise.
+#[derive(Deserialize)]
+struct ContractInfo {
+    s: CompactString,
+    cs: CompactString,
+}
+
 #[derive(Deserialize)]
 struct ExchangeInfo {
     symbols: Vec<ListedSymbol>,
@@ -95,8 +107,12 @@ struct ListedSymbol {
     status: CompactString,
 }
 
+/// The path of the trades of futures.
+const FUTURES_MARKET: &str = "/market";
 /// Streams of one request: a frame of some 5 KB.
 const STREAMS_AT_ONCE: usize = 200;
+/// The number of the request of `!contractInfo`. Nothing depends on its answer.
+const CONTRACTS_ID: u64 = 1 << 32;
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 fn configure(
@@ -195,7 +211,7 @@ impl Dialer for BinanceDialer {
     fn channel(&self, kind: StreamKind) -> &'static str {
         match (self.market, kind) {
             (BinanceMarket::Spot, _) => "",
-            (BinanceMarket::UsdM, StreamKind::Trades) => "/market",
+            (BinanceMarket::UsdM, StreamKind::Trades) => FUTURES_MARKET,
             (BinanceMarket::UsdM, StreamKind::Quotes) => "/public",
         }
     }
@@ -211,6 +227,8 @@ impl Dialer for BinanceDialer {
             sends: self.facts().sends,
             requests: Requests::default(),
             found: FoundTicks::new(Arc::clone(fields)),
+            has_contracts: group.channel == FUTURES_MARKET,
+            halts: Halts::default(),
             has_ticks: false,
         })
     }
@@ -287,6 +305,10 @@ impl BinanceConversation {
             return Ok(());
         }
         if has(b"\"e\"") && !has(b"\"bookTicker\"") {
+            if self.has_contracts && has(b"\"contractInfo\"") {
+                self.contract(json, out);
+                return Ok(());
+            }
             if let Some(tick) = binance::one_trade(json, self.trades)? {
                 let number = number(&tick).map_or_else(|| decode::named(&tick), Number::Counted);
                 self.push(StreamKind::Trades, number, tick, out);
@@ -300,6 +322,14 @@ impl BinanceConversation {
             self.push(StreamKind::Quotes, number, tick, out);
         }
         Ok(())
+    }
+
+    fn contract(&mut self, json: &str, out: &mut Reaction) {
+        let Some(ContractInfo { s, cs }) = decode::parse(json, out) else { return };
+        match cs.as_str() {
+            "TRADING" => self.halts.trading(&s, out),
+            status => self.halts.halted(&s, &format!("its status is {status}"), out),
+        }
     }
 
     fn push(&mut self, kind: StreamKind, number: Number, tick: Tick, out: &mut Reaction) {
@@ -337,6 +367,10 @@ impl Conversation for BinanceConversation {
     fn opened(&mut self, now: Nanos, out: &mut Reaction) {
         let streams = std::mem::take(&mut self.group);
         self.request(now, "SUBSCRIBE", &streams, out);
+        if self.has_contracts {
+            // By itself, so that a refusal is not one of the streams.
+            out.send(format!(r#"{{"method":"SUBSCRIBE","params":["!contractInfo"],"id":{CONTRACTS_ID}}}"#));
+        }
     }
 
     fn text(&mut self, now: Nanos, message: &mut [u8], out: &mut Reaction) {

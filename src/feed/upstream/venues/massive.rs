@@ -2,6 +2,7 @@
 //!
 //! - Connected, then authenticated, then subscribed: each waits for the venue's word, with a deadline.
 //! - Streams are words such as `T.AAPL`, several of them in one request, and each is acknowledged by a message of its own.
+//! - `LULD` tells of halts of stocks: indicator 17 is one, 18 its end. The venue has them of Nasdaq alone.
 //! - Trades have names that are unique for an exchange and a day. There is no history.
 
 use std::{sync::Arc, time::Duration};
@@ -21,6 +22,7 @@ use crate::{
         upstream::{
             asked::{Asked, shown},
             decode,
+            halts::Halts,
             secret::Secret,
             sign_in::{SignIn, SignInDue},
             symbols,
@@ -58,10 +60,15 @@ struct MassiveConversation {
     /// To be asked for once we are authenticated.
     streams: Vec<Stream>,
     found: FoundTicks,
+    halts: Halts,
 }
 
 /// Streams of one request.
 const PARAMS_MAX: usize = 500;
+/// The stream of limits and halts, and its indicators.
+const LIMITS: &str = "LULD";
+const HALTED: u64 = 17;
+const RESUMED: u64 = 18;
 
 // === impl Massive ===
 
@@ -165,6 +172,7 @@ impl Dialer for MassiveDialer {
             asked: Asked::default(),
             streams: group.streams.clone(),
             found: FoundTicks::new(Arc::clone(fields)),
+            halts: Halts::default(),
         })
     }
 
@@ -233,8 +241,21 @@ impl MassiveConversation {
         if event.ev.text() == "status" {
             return self.status(now, event, out);
         }
+        if event.ev.text() == LIMITS {
+            return self.limit(event, out);
+        }
         if let Err(fault) = massive::event(event, &mut self.found) {
             decode::reject(&fault, out);
+        }
+    }
+
+    fn limit(&mut self, event: &MassiveEvent<'_>, out: &mut Reaction) {
+        let (Some(symbol), Some(indicators)) = (event.ticker.map(Raw::text), event.i) else { return };
+        let indicators = decode::parse::<Vec<u64>>(indicators.0.get(), out).unwrap_or_default();
+        if indicators.contains(&RESUMED) {
+            self.halts.trading(symbol, out);
+        } else if indicators.contains(&HALTED) {
+            self.halts.halted(symbol, "trading is halted", out);
         }
     }
 
@@ -278,6 +299,13 @@ impl MassiveConversation {
         for streams in streams.chunks(PARAMS_MAX) {
             let params: Vec<String> = streams.iter().map(|stream| self.word(stream)).collect();
             out.send(json!({"action": action, "params": params.join(",")}).to_string());
+        }
+        if self.market == MassiveMarket::Stocks {
+            // By themselves: not every key has them.
+            for symbols in decode::runs_of(streams, StreamKind::Trades, PARAMS_MAX) {
+                let params: Vec<String> = symbols.iter().map(|symbol| format!("{LIMITS}.{symbol}")).collect();
+                out.send(json!({"action": action, "params": params.join(",")}).to_string());
+            }
         }
     }
 

@@ -3,10 +3,12 @@
 //! - One message of `trades` may stand for several fills of one order: its number is that of the last one, and `count`
 //!   says how many. A subscription begins with the last trade.
 //! - `seqId` orders the quotes of `bbo-tbt`. It may jump, and begins again after a maintenance.
+//! - `instruments` lists every instrument of a type when it is subscribed to, and then those whose state changes: what is
+//!   not `live` is halted.
 //! - Each stream is acknowledged or refused by itself. A notice that the connection will close is passed on, so that
 //!   another one is live before.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Duration};
 
 use compact_str::CompactString;
 use serde::Deserialize;
@@ -23,6 +25,7 @@ use crate::{
         upstream::{
             asked::{Asked, shown},
             decode,
+            halts::Halts,
             keepalive::{Keepalive, KeepaliveDue, PingWhen},
             last_trades::number,
             quote_order::QuoteOrder,
@@ -59,6 +62,9 @@ struct OkxConversation {
     streams: Vec<Stream>,
     found: FoundTicks,
     order: QuoteOrder,
+    halts: Halts,
+    /// The types of instruments whose states are asked for.
+    types: BTreeSet<&'static str>,
     pings: Keepalive,
 }
 
@@ -121,6 +127,10 @@ struct OkxInstrument<'a> {
 
 /// Streams of one request, which may have 64 KB. There are 480 requests an hour.
 const ARGS_MAX: usize = 200;
+/// The channel of lists of instruments and their states.
+const INSTRUMENTS: &str = "instruments";
+/// How a message of it begins.
+const INSTRUMENTS_HEAD: &[u8] = br#"{"arg":{"channel":"instruments""#;
 /// The notice before a connection is closed for an upgrade.
 const CLOSING: &str = "64008";
 
@@ -174,7 +184,8 @@ impl Dialer for OkxDialer {
             connections_max: usize::MAX,
             sends: Rate::new(480, Duration::from_secs(3_600)),
             attempts: Rate::new(3, Duration::from_secs(1)),
-            message_bytes_max: 4 << 20,
+            // A list of instruments is the longest.
+            message_bytes_max: 16 << 20,
             ping: None,
             silence: Duration::from_secs(45),
             age_max: None,
@@ -196,6 +207,8 @@ impl Dialer for OkxDialer {
             streams: group.streams.clone(),
             found: FoundTicks::new(Arc::clone(fields)),
             order: QuoteOrder::default(),
+            halts: Halts::default(),
+            types: BTreeSet::new(),
             pings: Keepalive::new(Duration::from_secs(25), PingWhen::Quiet),
         })
     }
@@ -227,8 +240,7 @@ impl Conversation for OkxConversation {
     fn opened(&mut self, now: Nanos, out: &mut Reaction) {
         self.pings.opened(now);
         let streams = std::mem::take(&mut self.streams);
-        let new = self.asked.ask(&streams);
-        self.request("subscribe", &new, out);
+        self.subscribe(&streams, out);
     }
 
     fn text(&mut self, now: Nanos, message: &mut [u8], out: &mut Reaction) {
@@ -241,6 +253,9 @@ impl Conversation for OkxConversation {
         let (Some(arg), Some(data), None) = (message.arg, message.data, &message.event) else {
             return self.answered(&message, out);
         };
+        if arg.get().contains(INSTRUMENTS) {
+            return self.states(data, out);
+        }
         let made = okx::event(arg, data, &mut self.found);
         let quotes = self.found.ticks.iter().any(|tick| !tick.fields.is_trade());
         if quotes && let Ok(numbers) = serde_json::from_str::<Vec<OkxQuoteNumber>>(data.get()) {
@@ -253,6 +268,10 @@ impl Conversation for OkxConversation {
         }
         let (counts, _) = if quotes { (Vec::new(), Ok(())) } else { list(data.get()) };
         decode::hand_out(made, &mut self.found, |tick| spanned(tick, &counts), out);
+    }
+
+    fn is_recorded(&self, message: &[u8]) -> bool {
+        !message.starts_with(INSTRUMENTS_HEAD)
     }
 
     fn due(&self) -> Option<Nanos> {
@@ -270,12 +289,37 @@ impl Conversation for OkxConversation {
     fn change(&mut self, _now: Nanos, add: &[Stream], remove: &[Stream], out: &mut Reaction) {
         let gone = self.asked.forget(remove);
         self.request("unsubscribe", &gone, out);
-        let new = self.asked.ask(add);
-        self.request("subscribe", &new, out);
+        self.subscribe(add, out);
     }
 }
 
 impl OkxConversation {
+    fn subscribe(&mut self, streams: &[Stream], out: &mut Reaction) {
+        let new = self.asked.ask(streams);
+        self.request("subscribe", &new, out);
+        // By themselves, so that a refusal is not one of the streams.
+        let types = new.iter().map(|stream| type_of(&stream.symbol));
+        let new: BTreeSet<&str> = types.filter(|new| self.types.insert(new)).collect();
+        if !new.is_empty() {
+            let arg = |of: &&str| json!({"channel": INSTRUMENTS, "instType": of});
+            let args: Vec<_> = new.iter().map(arg).collect();
+            out.send(json!({"op": "subscribe", "args": args}).to_string());
+        }
+    }
+
+    /// The states of instruments, ours among them.
+    fn states(&mut self, data: &RawValue, out: &mut Reaction) {
+        for one in decode::parse::<Vec<OkxInstrument<'_>>>(data.get(), out).unwrap_or_default() {
+            if !self.asked.has(&one.inst_id) {
+                continue;
+            }
+            match one.state.as_ref() {
+                "live" => self.halts.trading(&one.inst_id, out),
+                state => self.halts.halted(&one.inst_id, &format!("its state is {state}"), out),
+            }
+        }
+    }
+
     fn request(&self, op: &str, streams: &[Stream], out: &mut Reaction) {
         for streams in streams.chunks(ARGS_MAX) {
             let arg = |stream: &Stream| {
@@ -342,6 +386,16 @@ fn spanned(tick: &Tick, counts: &[OkxCount<'_>]) -> Number {
     let trade = counts.iter().find(|one| one.trade_id.text() == name.as_str());
     let count = trade.and_then(|one| one.count?.text().parse::<u64>().ok()).unwrap_or(1);
     Number::Spanned { first: number.saturating_sub(count.max(1) - 1), number }
+}
+
+/// The type of an instrument, by its spelling: `BTC-USDT`, `BTC-USDT-SWAP`, `BTC-USD-261225`, `BTC-USD-261225-50000-C`.
+fn type_of(symbol: &str) -> &'static str {
+    match symbol.split('-').collect::<Vec<_>>()[..] {
+        [_, _, "SWAP"] => "SWAP",
+        [_, _, _] => "FUTURES",
+        [_, _, _, _, _] => "OPTION",
+        _ => "SPOT",
+    }
 }
 
 fn is_name(char: char) -> bool {

@@ -83,6 +83,38 @@ fn subscriptions_are_cut_asked_for_and_acknowledged() {
 }
 
 #[test]
+fn a_contract_that_is_not_traded_is_halted() {
+    let dialer = dialer("", BinanceMarket::UsdM);
+    let streams = vec![Stream::new("IOTAUSDT", StreamKind::Trades)];
+    let group = StreamGroup { channel: dialer.channel(StreamKind::Trades), streams };
+    let mut futures = dialer.connect(&group, &CustomFields::none());
+    let mut out = Reaction::default();
+    futures.opened(Nanos(0), &mut out);
+    let asked = r#"{"method":"SUBSCRIBE","params":["!contractInfo"],"id":4294967296}"#;
+    assert_eq!(out.sends.last(), Some(&Outgoing::Text(asked.to_owned())));
+    let told = |status: &str| {
+        format!(
+            r#"{{"stream":"!contractInfo","data":{{"e":"contractInfo","E":1669356423908,"s":"IOTAUSDT","ps":"IOTAUSDT","ct":"PERPETUAL","dt":4133404800000,"ot":1569398400000,"cs":"{status}"}}}}"#
+        )
+    };
+    let mut out = Reaction::default();
+    for message in
+        [told("SETTLING"), told("SETTLING"), told("TRADING"), r#"{"result":null,"id":4294967296}"#.to_owned()]
+    {
+        futures.text(Nanos(0), &mut message.into_bytes(), &mut out);
+    }
+    let symbol = CompactString::new("IOTAUSDT");
+    let why = "its status is SETTLING".to_owned();
+    assert_eq!(out.notes, [Note::Halted { symbol: symbol.clone(), why }, Note::Trading { symbol }]);
+    assert_eq!(out.ticks, []);
+    // Quotes have a connection of their own, which tells of none.
+    let group = StreamGroup { channel: dialer.channel(StreamKind::Quotes), streams: Vec::new() };
+    let mut out = Reaction::default();
+    dialer.connect(&group, &CustomFields::none()).opened(Nanos(0), &mut out);
+    assert_eq!(out.sends, []);
+}
+
+#[test]
 fn a_list_of_symbols_has_those_that_trade() {
     let page = br#"{"timezone":"UTC","symbols":[{"symbol":"BTCUSDT","status":"TRADING"},{"symbol":"OLD","status":"BREAK"}]}"#;
     let dialer = dialer("", BinanceMarket::UsdM);

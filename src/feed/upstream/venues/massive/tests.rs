@@ -26,7 +26,13 @@ fn live(query: &str, symbol: &str) -> (Talk, Vec<String>) {
 #[test]
 fn each_step_waits_for_the_word_of_the_venue() {
     let (mut talk, sends) = live("market=stocks", "MSFT");
-    assert_eq!(sends, [r#"{"action":"subscribe","params":"T.MSFT,Q.MSFT"}"#]);
+    assert_eq!(
+        sends,
+        [
+            r#"{"action":"subscribe","params":"T.MSFT,Q.MSFT"}"#,
+            r#"{"action":"subscribe","params":"LULD.MSFT"}"#
+        ]
+    );
     let [trades, quotes] = [StreamKind::Trades, StreamKind::Quotes].map(|kind| Stream::new("MSFT", kind));
     assert_eq!(talk.notes(&status("success", "subscribed to: T.MSFT")), [Note::Subscribed(trades.clone())]);
     let words = "not authorized for Q.MSFT";
@@ -36,7 +42,12 @@ fn each_step_waits_for_the_word_of_the_venue() {
     );
     assert_eq!(
         talk.change(&[Stream::new("*", StreamKind::Trades)], &[trades]),
-        [r#"{"action":"unsubscribe","params":"T.MSFT"}"#, r#"{"action":"subscribe","params":"T.*"}"#]
+        [
+            r#"{"action":"unsubscribe","params":"T.MSFT"}"#,
+            r#"{"action":"unsubscribe","params":"LULD.MSFT"}"#,
+            r#"{"action":"subscribe","params":"T.*"}"#,
+            r#"{"action":"subscribe","params":"LULD.*"}"#,
+        ]
     );
     assert_eq!(
         live("market=crypto", "BTC-USD").1,
@@ -60,6 +71,22 @@ fn messages_of_the_venue_are_ticks() {
     let broken = message.replacen("\"p\":114.125", "\"p\":[]", 1);
     let out = talk.hear(&broken);
     assert_eq!((out.ticks.len(), out.notes.len()), (1, 1));
+}
+
+#[test]
+fn halts_are_told() {
+    let (mut talk, _) = live("market=stocks", "MSFT");
+    let limit = |indicator: u64| {
+        format!(
+            r#"[{{"ev":"LULD","T":"MSFT","h":492.99,"l":446.04,"i":[{indicator}],"z":3,"t":1764086430905642800,"q":5925769}}]"#
+        )
+    };
+    let symbol = CompactString::new("MSFT");
+    assert_eq!(talk.notes(&limit(16)), []);
+    let why = "trading is halted".to_owned();
+    assert_eq!(talk.notes(&limit(17)), [Note::Halted { symbol: symbol.clone(), why }]);
+    assert_eq!(talk.notes(&limit(18)), [Note::Trading { symbol }]);
+    assert_eq!(talk.notes(&status("success", "subscribed to: LULD.MSFT")), []);
 }
 
 #[test]

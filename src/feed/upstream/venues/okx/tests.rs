@@ -17,7 +17,8 @@ fn streams_are_asked_for_together() {
     assert_eq!(
         sends,
         [
-            r#"{"args":[{"channel":"trades","instId":"BTC-USDT"},{"channel":"bbo-tbt","instId":"BTC-USDT"}],"op":"subscribe"}"#
+            r#"{"args":[{"channel":"trades","instId":"BTC-USDT"},{"channel":"bbo-tbt","instId":"BTC-USDT"}],"op":"subscribe"}"#,
+            r#"{"args":[{"channel":"instruments","instType":"SPOT"}],"op":"subscribe"}"#,
         ]
     );
     let (mut talk, sends) = Talk::open(&*dialer(&Okx, "quotes=tickers", &["BTC-USDT"]), &["BTC-USDT"]);
@@ -76,6 +77,40 @@ fn answers_are_for_one_stream_each() {
     assert_eq!(talk.notes(notice), [Note::Leaving { why }]);
     let count = r#"{"event":"channel-conn-count","channel":"trades","connCount":"2","connId":"abcd1234"}"#;
     assert_eq!(talk.notes(count), []);
+}
+
+#[test]
+fn instruments_that_are_not_live_are_halted() {
+    let symbols = ["BTC-USDT", "BTC-USDT-SWAP", "BTC-USD-261225", "BTC-USD-261225-50000-C"];
+    let (mut talk, sends) = Talk::open(&*dialer(&Okx, "", &symbols), &symbols);
+    let types = r#"{"args":[{"channel":"instruments","instType":"FUTURES"},{"channel":"instruments","instType":"OPTION"},{"channel":"instruments","instType":"SPOT"},{"channel":"instruments","instType":"SWAP"}],"op":"subscribe"}"#;
+    assert_eq!(sends[1..], [types.to_owned()]);
+    let list = |states: &[(&str, &str)]| {
+        let one = |(symbol, state): &(&str, &str)| {
+            format!(
+                r#"{{"instType":"SPOT","instId":"{symbol}","instFamily":"","tickSz":"0.1","state":"{state}","ruleType":"normal"}}"#
+            )
+        };
+        let data: Vec<String> = states.iter().map(one).collect();
+        format!(r#"{{"arg":{{"channel":"instruments","instType":"SPOT"}},"data":[{}]}}"#, data.join(","))
+    };
+    let halted = |symbol: &str, state: &str| Note::Halted {
+        symbol: CompactString::new(symbol),
+        why: format!("its state is {state}"),
+    };
+    let trading = |symbol: &str| Note::Trading { symbol: CompactString::new(symbol) };
+    let first = list(&[("AAA-USDT", "suspend"), ("BTC-USDT", "live"), ("BTC-USDT-SWAP", "preopen")]);
+    assert_eq!(talk.notes(&first), [trading("BTC-USDT"), halted("BTC-USDT-SWAP", "preopen")]);
+    assert_eq!(talk.notes(&list(&[("BTC-USDT", "suspend")])), [halted("BTC-USDT", "suspend")]);
+    assert_eq!(talk.notes(&list(&[("BTC-USDT", "live")])), [trading("BTC-USDT")]);
+    assert!(
+        !talk.conversation.is_recorded(first.as_bytes()) && talk.conversation.is_recorded(TRADE.as_bytes())
+    );
+    // A type is asked for once, and a refusal is no stream's.
+    let more = [Stream::new("ETH-USDT", StreamKind::Trades)];
+    assert_eq!(talk.change(&more, &[]).len(), 1);
+    let error = r#"{"event":"error","msg":"Wrong URL or channel:instruments,instType:SPOT doesn't exist.","code":"60018"}"#;
+    assert!(matches!(talk.notes(error)[..], [Note::Reject { .. }]));
 }
 
 #[test]
