@@ -49,7 +49,8 @@ pub trait Sink: Send {
         false
     }
 
-    /// A text message of a venue as it came, if these are wanted; it may have line ends within.
+    /// A message of a venue as it came, if these are wanted: text, which may have line ends within; a binary one in the
+    /// form of captures.
     fn raw(&mut self, _rx: Nanos, _message: &[u8]) {}
 
     /// The feed's activity, at each change; only feeds that can be held report it.

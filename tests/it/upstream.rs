@@ -1,7 +1,7 @@
 //! Live venues: a scripted venue that disconnects, refuses, repeats, reorders, loses, goes mute, and rotates; every
 //! trade once, in order, exact.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::harness::{Client, Server, Subscription, Venue, VenueEnd};
 
@@ -18,7 +18,7 @@ pub(crate) fn trade(symbol: &str, number: u64) -> String {
     )
 }
 
-fn quote(symbol: &str, update: u64) -> String {
+pub(crate) fn quote(symbol: &str, update: u64) -> String {
     let stream = symbol.to_lowercase();
     format!(
         r#"{{"stream":"{stream}@bookTicker","data":{{"u":{update},"s":"{symbol}","b":"{update}.1","B":"1.00000001","a":"{update}.2","A":"2"}}}}"#
@@ -329,38 +329,6 @@ async fn another_tickcast_is_a_source() {
     let status =
         client.until("the end of the origin", |message| message.is("status") && message.has("reason")).await;
     assert_eq!(status.str("state"), "stale");
-}
-
-/// What came is recorded as it came, and is read back as the same ticks.
-#[tokio::test]
-async fn messages_are_recorded_raw_and_replayed() {
-    let venue = Venue::start().await;
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("upstream-raw.txt.gz");
-    let _earlier = fs::remove_file(&path);
-    let mut recording = Command::new(env!("CARGO_BIN_EXE_tickcast"))
-        .args(["record", "--raw", "--feed", &binance(&venue, "BTCUSDT", ""), "--output"])
-        .arg(&path)
-        .spawn()
-        .expect("the binary under test");
-    let mut end = venue.accept().await;
-    acknowledge(&mut end, &BTC).await;
-    for number in 1..=3 {
-        end.say(&trade("BTCUSDT", number)).await;
-        end.say(&quote("BTCUSDT", number)).await;
-    }
-    // A pong comes back behind them.
-    end.ping(b"all").await;
-    let signalled = Command::new("kill").args(["-INT", &recording.id().to_string()]).status().expect("kill");
-    assert!(signalled.success());
-    let ended =
-        tokio::task::spawn_blocking(move || recording.wait()).await.expect("a thread").expect("its end");
-    assert!(ended.success(), "{ended:?}");
-    let source = format!("replay:{}?speed=max", path.display());
-    let server = Server::with().feed(&source).start().await;
-    server.until_metrics("the ticks", |metrics| metrics.sum("tickcast_ticks_ingested_total") == 6).await;
-    let snapshot = server.get("/v1/snapshot?symbols=BTCUSDT").await.json();
-    assert_eq!(snapshot[0]["last"].to_string(), "3.00000001");
-    assert_eq!(snapshot[0]["bid"].to_string(), "3.1");
 }
 
 /// Quotes and trades of futures come from different paths.

@@ -5,7 +5,7 @@
 //! ```
 //! Binance's single streams, Bybit v5, OKX v5, Coinbase (Exchange and Advanced Trade), Kraken (v1 and v2), Hyperliquid,
 //! Alpaca and Massive; the lines of cryptofeed's dumps, Tardis's raw feeds (a time in ISO-8601 before the message) and tardis-machine's
-//! (`localTimestamp` and `message`). Each message identifies its exchange, so that one file may mix several.
+//! (`localTimestamp` and `message`). Binary messages are in base64 ([`binary`]). Each message identifies its exchange, so that one file may mix several.
 //!
 //! Trades come only from channels of trades: the last price of a ticker is a price without a size, so that a trade
 //! counts once. Everything else, depth, candles, answers to requests, is skipped. Of a message with several trades the
@@ -19,6 +19,7 @@
 //! Invariant: a number in quotes is exact; one without is rounded to 9 places, as a JSON number of ours is.
 
 pub(crate) mod alpaca;
+pub(crate) mod binary;
 pub(crate) mod binance;
 pub(crate) mod bybit;
 pub(crate) mod coinbase;
@@ -88,6 +89,9 @@ struct MessageHead<'a> {
     e: Option<&'a RawValue>,
     #[serde(borrow)]
     s: Option<&'a RawValue>,
+    /// A binary message.
+    #[serde(borrow)]
+    binary: Option<&'a RawValue>,
 }
 
 /// The longest time before a message.
@@ -126,6 +130,7 @@ pub fn is_line(line: &[u8]) -> bool {
         &["\"localTimestamp\":", "\"message\":"],
         &["\"e\":\"", "\"s\":\"", "\"E\":"],
         &["\"u\":", "\"s\":\"", "\"b\":\"", "\"B\":\"", "\"a\":\"", "\"A\":\""],
+        &["\"binary\":\""],
         &["\"event\":\"systemStatus\"", "\"connectionID\":"],
     ]
     .into_iter()
@@ -224,6 +229,14 @@ fn make(line: &[u8], trades: &mut TradeEvents, found: &mut FoundTicks) -> Result
         return Ok(rx);
     }
     let head = head(message)?;
+    if let Some(binary) = head.binary {
+        let json = binary::read(binary)?;
+        // Answers to requests are no arrays everywhere.
+        if json.starts_with('[') {
+            array(&json, found)?;
+        }
+        return Ok(rx);
+    }
     match (head.local, head.message) {
         (Some(local), Some(inner)) => {
             let rx = Raw(local).time("localTimestamp")?;

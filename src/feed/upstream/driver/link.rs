@@ -17,11 +17,14 @@ use super::{
     tasks::{FeedTasks, LinkCommand},
 };
 use crate::{
-    feed::upstream::{
-        backoff::RateWindow,
-        core::{LinkEnd, LinkId},
-        target::VenueTarget,
-        venue::{Conversation, Dialer, Facts, Outgoing, Reaction, StreamGroup},
+    feed::{
+        formats::streams::binary,
+        upstream::{
+            backoff::RateWindow,
+            core::{LinkEnd, LinkId},
+            target::VenueTarget,
+            venue::{Conversation, Dialer, Facts, Outgoing, Reaction, StreamGroup},
+        },
     },
     tick::Nanos,
 };
@@ -163,6 +166,10 @@ impl OpenLink {
             Some(Ok(Message::Binary(bytes))) => {
                 self.scratch.clear();
                 self.scratch.extend_from_slice(&bytes);
+                if let Some(raw) = &self.shared.raw {
+                    raw.borrow_mut().push((now, binary::write(&bytes)));
+                    self.shared.ready.notify_one();
+                }
                 self.conversation.binary(now, &mut self.scratch, &mut self.reaction);
             }
             Some(Ok(Message::Close(frame))) => return broken(closed(frame.as_ref())),
