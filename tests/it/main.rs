@@ -69,5 +69,7 @@ mod users;
 mod venue_rest;
 mod venues;
 mod upstream;
+mod venue_lists;
+mod venue_raw;
 mod venue_states;
 mod withdrawn;

@@ -34,6 +34,8 @@ pub struct UpstreamConfig {
     pub trust: Trust,
     /// The shortest silence of a stream of quotes that counts.
     pub mute: SilenceFloor,
+    /// How often the venue is asked again which symbols it has, where all of them are wanted.
+    pub list_again: Duration,
     pub dialer: Arc<dyn Dialer>,
     /// The options as they were given: what makes one feed differ from another.
     query: String,
@@ -42,6 +44,9 @@ pub struct UpstreamConfig {
 /// Of the option `mute`.
 const MUTE: Duration = Duration::from_secs(15);
 const MUTE_SECONDS: std::ops::RangeInclusive<f64> = 0.1..=86_400.0;
+/// Of the option `list`.
+const LIST: Duration = Duration::from_secs(3_600);
+const LIST_SECONDS: std::ops::RangeInclusive<u64> = 1..=604_800;
 const PREFIX_BYTES_MAX: usize = 16;
 
 // === impl UpstreamConfig ===
@@ -86,6 +91,10 @@ impl UpstreamConfig {
             let seconds: f64 = text.parse().ok()?;
             MUTE_SECONDS.contains(&seconds).then(|| Duration::from_secs_f64(seconds))
         })?;
+        let list_again = options.take("list", "1 to 604800 seconds", |text| {
+            let seconds: u64 = text.parse().ok()?;
+            LIST_SECONDS.contains(&seconds).then(|| Duration::from_secs(seconds))
+        })?;
         let dialer = venue.configure(options, &symbols)?;
         if symbols.iter().any(|symbol| symbol == "*") {
             if symbols.len() > 1 {
@@ -99,8 +108,19 @@ impl UpstreamConfig {
         if url.is_none() {
             dialer.root().parse::<VenueTarget>().map_err(|fault| invalid("url", fault.to_string()))?;
         }
+        let list_again = list_again.unwrap_or(LIST);
         let (mute, query) = (SilenceFloor(mute.unwrap_or(MUTE)), query.to_owned());
-        Ok(UpstreamConfig { venue: source_name, symbols, prefix, url, trust, mute, dialer, query })
+        Ok(UpstreamConfig {
+            venue: source_name,
+            symbols,
+            prefix,
+            url,
+            trust,
+            mute,
+            list_again,
+            dialer,
+            query,
+        })
     }
 
     /// Whether another configuration of the same venue differs in `symbols` alone.

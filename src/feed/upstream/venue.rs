@@ -243,8 +243,8 @@ pub trait Listing {
     /// Scheme, host and port, such as `https://api.binance.com`. Where `url=` is given, that host is asked instead.
     fn root(&self) -> &str;
 
-    /// Path and query of the first page.
-    fn path(&self) -> String;
+    /// The first page.
+    fn first(&self) -> ListingRequest;
 
     /// Reads a page, up to [`LISTING_BYTES_MAX`].
     ///
@@ -253,17 +253,48 @@ pub trait Listing {
     fn read(&self, page: &[u8]) -> Result<ListedPage, String>;
 }
 
+/// How a page of a list is asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListingRequest {
+    /// Path and query.
+    pub path: String,
+    /// JSON that is posted; without it the page is got.
+    pub body: Option<String>,
+}
+
 /// A page of a list of symbols.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct ListedPage {
-    /// Those that can be subscribed to.
+    /// Those that are traded.
     pub symbols: Vec<CompactString>,
-    /// The path of the next page.
-    pub next: Option<String>,
+    /// Those that are listed and not traded now, each with its state in the venue's words.
+    pub halted: Vec<(CompactString, String)>,
+    pub next: Option<ListingRequest>,
 }
 
 /// The longest list that is read.
 pub const LISTING_BYTES_MAX: usize = 64 << 20;
+
+// === impl ListingRequest ===
+
+impl ListingRequest {
+    pub fn get(path: impl Into<String>) -> Self {
+        ListingRequest { path: path.into(), body: None }
+    }
+}
+
+// === impl ListedPage ===
+
+impl ListedPage {
+    /// Takes a symbol in, by its state.
+    pub fn push(&mut self, symbol: &str, state: &str, traded: &str) {
+        if state == traded {
+            self.symbols.push(CompactString::new(symbol));
+        } else {
+            self.halted.push((CompactString::new(symbol), format!("the venue lists it as {state}")));
+        }
+    }
+}
 
 // === impl Reaction ===
 

@@ -9,7 +9,7 @@ use rustls::{
 };
 use serde_json::Value;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::TcpListener,
 };
 use tokio_rustls::TlsAcceptor;
@@ -81,6 +81,35 @@ impl Venue {
         within("a connection to the venue", accepting).await
     }
 
+    /// The next request over HTTP, which is answered with this; its first line, and its body.
+    pub async fn answer(&self, body: &str) -> (String, String) {
+        let answering = async {
+            let (stream, _) = self.listener.accept().await.expect("a connection");
+            let mut stream = BufReader::new(stream);
+            let (mut first, mut length) = (String::new(), 0);
+            loop {
+                let mut line = String::new();
+                stream.read_line(&mut line).await.expect("a head");
+                if line.trim_end().is_empty() {
+                    break;
+                }
+                let header = line.to_ascii_lowercase();
+                if let Some(text) = header.strip_prefix("content-length:") {
+                    length = text.trim().parse().expect("a length");
+                }
+                if first.is_empty() {
+                    line.trim_end().clone_into(&mut first);
+                }
+            }
+            let mut asked = vec![0; length];
+            stream.read_exact(&mut asked).await.expect("a body");
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            stream.get_mut().write_all(answer.as_bytes()).await.expect("an open connection");
+            (first, String::from_utf8(asked).expect("UTF-8"))
+        };
+        within("a request to the venue", answering).await
+    }
+
     /// The next connection, whose other side does not believe the certificate.
     pub async fn disbelieved(&self) {
         let accepting = async {
@@ -115,6 +144,25 @@ impl VenueEnd {
 
     pub async fn say(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.expect("an open connection");
+    }
+
+    pub async fn say_binary(&mut self, message: Vec<u8>) {
+        self.socket.send(Message::binary(message)).await.expect("an open connection");
+    }
+
+    /// The next message that is no ping and no pong, as bytes.
+    pub async fn heard(&mut self) -> Vec<u8> {
+        let heard = async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(Message::Text(text))) => return text.as_bytes().to_vec(),
+                    Some(Ok(Message::Binary(bytes))) => return bytes.to_vec(),
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    other => panic!("no message but {other:?}"),
+                }
+            }
+        };
+        within("a message to the venue", heard).await
     }
 
     /// Pings, and waits for the pong with the same payload.

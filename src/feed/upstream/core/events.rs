@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use compact_str::CompactString;
+
 use super::{
     out::{LinkAction, LinkEnd, LinkId, LogLine, UpstreamOut},
     slot::VenueLink,
@@ -32,6 +34,11 @@ impl Upstream {
             self.place(now, new, out);
         }
         self.tell_crowded(out);
+    }
+
+    /// Of the symbols these are listed and not traded; the others are, as far as the list knows.
+    pub fn listed(&mut self, halted: &[(CompactString, String)], out: &mut UpstreamOut) {
+        self.book.listed(halted, out);
     }
 
     /// A link was made.

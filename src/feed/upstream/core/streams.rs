@@ -7,6 +7,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use compact_str::CompactString;
 use foldhash::fast::RandomState;
 
 use super::{
@@ -42,8 +43,15 @@ struct SymbolEntry {
 /// Trading of a symbol is halted.
 struct SymbolHalt {
     why: Arc<str>,
-    /// Which link has told so.
-    link: LinkId,
+    by: HaltedBy,
+}
+
+/// Who has told of a halt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HaltedBy {
+    Link(LinkId),
+    /// The venue's list of symbols.
+    List,
 }
 
 /// The most symbols that a venue which sends all may bring.
@@ -262,7 +270,23 @@ impl StreamBook {
     pub fn halt(&mut self, symbol: &str, link: LinkId, why: Option<&str>, out: &mut UpstreamOut) {
         let Ok(symbol) = Symbol::new(symbol) else { return };
         if let Some(entry) = self.symbols.get_mut(&symbol) {
-            entry.halted = why.map(|why| SymbolHalt { why: Arc::from(why), link });
+            entry.halted = why.map(|why| SymbolHalt { why: Arc::from(why), by: HaltedBy::Link(link) });
+            entry.tell(out);
+        }
+    }
+
+    /// A new list says which symbols are halted. What a link has said otherwise counts more.
+    pub fn listed(&mut self, halted: &[(CompactString, String)], out: &mut UpstreamOut) {
+        let halted: HashMap<&str, &str> =
+            halted.iter().map(|(symbol, why)| (symbol.as_str(), why.as_str())).collect();
+        for (symbol, entry) in &mut self.symbols {
+            match halted.get(symbol.as_str()) {
+                Some(&why) if entry.halted.is_none() => {
+                    entry.halted = Some(SymbolHalt { why: Arc::from(why), by: HaltedBy::List });
+                }
+                None => drop(entry.halted.take_if(|halt| halt.by == HaltedBy::List)),
+                Some(_) => {}
+            }
             entry.tell(out);
         }
     }
@@ -283,7 +307,8 @@ impl SymbolEntry {
             stream.fault = None;
             // That a halt is over may have been said while there was no link: a trade over another one says so too.
             if kind == StreamKind::Trades {
-                self.halted.take_if(|halt| stream.owner.is_some_and(|owner| owner != halt.link));
+                self.halted
+                    .take_if(|halt| stream.owner.is_some_and(|owner| halt.by != HaltedBy::Link(owner)));
             }
         }
         if self.told != State::Live {

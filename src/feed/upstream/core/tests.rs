@@ -27,6 +27,7 @@ struct Stage {
     now: Nanos,
 }
 
+mod halts;
 mod told;
 
 const FLOOR: SilenceFloor = SilenceFloor(Duration::from_secs(10));
@@ -318,41 +319,6 @@ fn mute_streams_move_and_the_healthy_stay() {
     }
     assert!((3..=6).contains(&tries.len()), "{tries:?}");
     assert!(!stage.out.actions.contains(&LinkAction::Close { link }));
-}
-
-#[test]
-fn a_halt_is_told_and_its_end() {
-    let mut stage = Stage::new(facts(), &["A"]);
-    let link = stage.open_all()[0];
-    stage.tick(link, "A", QUOTES, 1);
-    stage.note(link, Note::Halted { symbol: "A".into(), why: "maintenance".to_owned() });
-    stage.tick(link, "A", QUOTES, 2);
-    stage.note(link, Note::Trading { symbol: "A".into() });
-    let states: Vec<State> = stage.states().into_iter().map(|(_, state)| state).collect();
-    assert_eq!(states, [State::Live, State::Halted, State::Live]);
-}
-
-/// Its end was told while there was no connection.
-#[test]
-fn a_trade_over_another_connection_ends_a_halt() {
-    let mut stage = Stage::new(facts(), &["A"]);
-    let link = stage.open_all()[0];
-    stage.tick(link, "A", QUOTES, 1);
-    stage.note(link, Note::Halted { symbol: "A".into(), why: "news".to_owned() });
-    // What is reported late of the time before.
-    stage.tick(link, "A", TRADES, 1);
-    stage.breaks(link);
-    stage.pass(1);
-    let again = stage.open_all()[0];
-    stage.tick(again, "A", QUOTES, 2);
-    let states = |stage: &mut Stage| stage.states().iter().map(|(_, state)| *state).collect::<Vec<_>>();
-    assert_eq!(states(&mut stage), [State::Live, State::Halted]);
-    stage.tick(again, "A", TRADES, 2);
-    assert_eq!(states(&mut stage), [State::Live]);
-    // One that the new connection tells of is not over.
-    stage.note(again, Note::Halted { symbol: "A".into(), why: "news".to_owned() });
-    stage.tick(again, "A", TRADES, 3);
-    assert_eq!(states(&mut stage), [State::Halted]);
 }
 
 #[test]

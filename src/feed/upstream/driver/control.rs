@@ -2,7 +2,7 @@
 //!
 //! The one that reloads writes, the feed's thread reads. Invariant: of symbols that stay nothing changes.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use arc_swap::ArcSwap;
 use compact_str::CompactString;
@@ -61,6 +61,7 @@ impl UpstreamControl {
 impl SymbolsChange {
     pub fn between(old: &[CompactString], new: &[CompactString]) -> Self {
         let without = |some: &[CompactString], others: &[CompactString]| {
+            let others: HashSet<&CompactString> = others.iter().collect();
             some.iter().filter(|symbol| !others.contains(symbol)).cloned().collect()
         };
         SymbolsChange { added: without(new, old), removed: without(old, new) }

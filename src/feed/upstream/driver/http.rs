@@ -1,16 +1,19 @@
-//! Which symbols a venue has, asked over HTTP, when a feed wants all of them.
+//! Which symbols a venue has, asked over HTTP, when a feed wants all of them: at its start, and again now and then.
+//!
+//! Invariant: a list that cannot be read changes nothing.
 
 use std::{rc::Rc, time::Duration};
 
 use compact_str::CompactString;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Request, StatusCode,
     body::Bytes,
     client::conn::http1,
-    header::{ACCEPT, CONNECTION, HOST, USER_AGENT},
+    header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST, USER_AGENT},
 };
 use hyper_util::rt::TokioIo;
+use tokio::sync::mpsc;
 
 use super::{connect::Connector, log::UpstreamLog};
 use crate::{
@@ -22,7 +25,7 @@ use crate::{
             config::UpstreamConfig,
             core::LogLine,
             target::VenueTarget,
-            venue::{LISTING_BYTES_MAX, Listing},
+            venue::{LISTING_BYTES_MAX, ListedPage, Listing, ListingRequest},
         },
     },
     tick::Symbol,
@@ -31,6 +34,10 @@ use crate::{
 /// From the first packet to the last byte of a page.
 const PAGE: Duration = Duration::from_secs(30);
 const PAGES_MAX: usize = 64;
+/// By how much the time between two lists is longer or shorter by chance.
+const JITTER: f64 = 0.1;
+/// A list that could not be read is asked for again after this part of the time.
+const SOONER: u32 = 10;
 
 /// The symbols of a feed: those that it names, or those that the venue lists. Tries until there is a list.
 pub async fn symbols(
@@ -45,14 +52,13 @@ pub async fn symbols(
     let mut delay = RetryDelay::default();
     loop {
         match list(listing, config.url.as_ref(), connector).await {
-            Ok(symbols) => {
-                let line = format!("the venue lists {} symbols", symbols.len());
+            Ok(listed) => {
+                let line = format!("the venue lists {} symbols", listed.symbols.len());
                 log.told(Clock::system().now(), LogLine::Info(line));
-                return symbols;
+                return listed.symbols;
             }
             Err(why) => {
-                let chance = (Clock::system().now().0 % 1_000) as f64 / 1_000.0;
-                let wait = delay.next(chance);
+                let wait = delay.next(chance());
                 let why_dark = Some(why.as_str().into());
                 sink.links(&FeedLinks { wanted: 1, why_dark, ..FeedLinks::default() });
                 if delay.failures() == 1 {
@@ -65,38 +71,70 @@ pub async fn symbols(
     }
 }
 
+/// Lists again each [`UpstreamConfig::list_again`], where the feed wants all symbols, until nobody takes what is listed.
+pub async fn list_again(
+    config: UpstreamConfig,
+    connector: Rc<Connector>,
+    listed: mpsc::UnboundedSender<Result<ListedPage, String>>,
+) {
+    let Some(listing) = config.dialer.listing().filter(|_| config.wants_listing()) else { return };
+    let mut wait = config.list_again;
+    loop {
+        tokio::time::sleep(wait.mul_f64(1.0 - JITTER + 2.0 * JITTER * chance())).await;
+        let found = list(listing, config.url.as_ref(), &connector).await;
+        wait = if found.is_ok() { config.list_again } else { config.list_again / SOONER };
+        if listed.send(found).is_err() {
+            return;
+        }
+    }
+}
+
+/// From 0 to below 1.
+fn chance() -> f64 {
+    (Clock::system().now().0 % 1_000) as f64 / 1_000.0
+}
+
+/// All pages as one.
 async fn list(
     listing: &dyn Listing,
     url: Option<&VenueTarget>,
     connector: &Connector,
-) -> Result<Vec<CompactString>, String> {
+) -> Result<ListedPage, String> {
     let target = match url {
         Some(url) => url.clone(),
         None => VenueTarget::of_http(listing.root()).map_err(|fault| fault.to_string())?,
     };
-    let (mut symbols, mut path) = (Vec::new(), Some(listing.path()));
+    let (mut all, mut next) = (ListedPage::default(), Some(listing.first()));
     for _ in 0..PAGES_MAX {
-        let Some(asked) = path else { break };
+        let Some(asked) = next else { break };
         let late = |_| format!("{target} does not answer within {} s", PAGE.as_secs());
         let page = tokio::time::timeout(PAGE, page(&target, &asked, connector)).await.map_err(late)??;
-        let page = listing.read(&page).map_err(|why| format!("{target}{asked}: {why}"))?;
-        symbols.extend(page.symbols.into_iter().filter(|symbol| Symbol::new(symbol).is_ok()));
-        path = page.next;
+        let page = listing.read(&page).map_err(|why| format!("{target}{}: {why}", asked.path))?;
+        all.symbols.extend(page.symbols.into_iter().filter(|symbol| Symbol::new(symbol).is_ok()));
+        all.halted.extend(page.halted);
+        next = page.next;
     }
-    if symbols.is_empty() { Err(format!("{target} lists no symbol")) } else { Ok(symbols) }
+    if all.symbols.is_empty() { Err(format!("{target} lists no symbol")) } else { Ok(all) }
 }
 
-async fn page(target: &VenueTarget, path: &str, connector: &Connector) -> Result<Bytes, String> {
+async fn page(target: &VenueTarget, asked: &ListingRequest, connector: &Connector) -> Result<Bytes, String> {
+    let path = &*asked.path;
     let told = |error: &dyn std::error::Error| format!("{target}{path}: {error}");
     let wire = connector.connect(target).await.map_err(|error| told(&error))?;
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(wire)).await.map_err(|error| told(&error))?;
-    let request = Request::get(target.target(path))
+    let uri = target.target(path);
+    let request = match &asked.body {
+        None => Request::get(uri),
+        Some(_) => Request::post(uri).header(CONTENT_TYPE, "application/json"),
+    };
+    let body = asked.body.clone().unwrap_or_default();
+    let request = request
         .header(HOST, target.authority())
         .header(ACCEPT, "application/json")
         .header(USER_AGENT, concat!("tickcast/", env!("CARGO_PKG_VERSION")))
         .header(CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
+        .body(Full::new(Bytes::from(body)))
         .map_err(|error| told(&error))?;
     let exchange = async {
         let response = sender.send_request(request).await.map_err(|error| told(&error))?;

@@ -28,7 +28,7 @@ use tokio::{
 
 use super::{
     config::UpstreamConfig,
-    core::{LinkAction, LinkId, Upstream, UpstreamOut},
+    core::{LinkAction, LinkId, LogLine, Upstream, UpstreamOut},
 };
 use crate::{
     clock::Clock,
@@ -117,6 +117,8 @@ async fn run(feed: &UpstreamFeed, connector: Connector, sink: &mut dyn Sink) {
     let mut log = UpstreamLog::new(&feed.name);
     let connector = Rc::new(connector);
     let mut symbols = http::symbols(&feed.config, &connector, &mut log, sink).await;
+    let (tell, mut listed) = mpsc::unbounded_channel();
+    tokio::task::spawn_local(http::list_again(feed.config.clone(), Rc::clone(&connector), tell));
     shared.change(&SymbolsChange { added: symbols.clone(), removed: Vec::new() });
     let mut links: HashMap<LinkId, LinkHandle> = HashMap::new();
     let mut reported: Option<Instant> = None;
@@ -144,6 +146,13 @@ async fn run(feed: &UpstreamFeed, connector: Connector, sink: &mut dyn Sink) {
                 let wanted = feed.control.symbols();
                 shared.change(&SymbolsChange::between(&symbols, &wanted));
                 symbols = wanted;
+            }
+            // Its end, where nothing is listed, leaves the other branches.
+            Some(listed) = listed.recv() => {
+                match listed {
+                    Ok(page) => shared.listed(&mut symbols, page, &log),
+                    Err(why) => log.told(clock.now(), LogLine::Warn(format!("the venue's list of symbols stays as it was: {why}"))),
+                }
             }
             () = tokio::time::sleep(wait) => {}
         }

@@ -1,18 +1,18 @@
 //! What the tasks of one feed share: the machine, and what came out of it. All of them run on the feed's thread.
 
-use std::{cell::RefCell, time::Duration};
+use std::{cell::RefCell, collections::HashSet, time::Duration};
 
 use compact_str::CompactString;
 use tokio::sync::Notify;
 
-use super::control::SymbolsChange;
+use super::{control::SymbolsChange, log::UpstreamLog};
 use crate::{
     clock::Clock,
     feed::{
         FeedLinks,
         upstream::{
-            core::{Upstream, UpstreamOut},
-            venue::Stream,
+            core::{LogLine, Upstream, UpstreamOut},
+            venue::{ListedPage, Stream},
         },
     },
     tick::Nanos,
@@ -47,6 +47,25 @@ impl FeedTasks {
         let removed: Vec<&str> = change.removed.iter().map(CompactString::as_str).collect();
         let mut out = self.out.borrow_mut();
         self.upstream.borrow_mut().change_symbols(self.clock.now(), &added, &removed, &mut out);
+    }
+
+    /// The venue has listed its symbols again: those that are new come, those that it does not list any more go, and those
+    /// that it lists and does not trade stay, halted.
+    pub fn listed(&self, symbols: &mut Vec<CompactString>, page: ListedPage, log: &UpstreamLog) {
+        let known: HashSet<&CompactString> = symbols.iter().collect();
+        let halted: Vec<_> = page.halted.into_iter().filter(|(symbol, _)| known.contains(symbol)).collect();
+        let mut wanted = page.symbols;
+        wanted.extend(halted.iter().map(|(symbol, _)| symbol.clone()));
+        let change = SymbolsChange::between(symbols, &wanted);
+        if change != SymbolsChange::default() {
+            let (added, removed) = (change.added.len(), change.removed.len());
+            log.told(self.clock.now(), LogLine::Info(format!(
+                "the venue lists {added} symbols that are new, and {removed} no more"
+            )));
+            self.change(&change);
+        }
+        self.upstream.borrow_mut().listed(&halted, &mut self.out.borrow_mut());
+        *symbols = wanted;
     }
 
     pub fn links(&self) -> FeedLinks {

@@ -25,8 +25,8 @@ use crate::{
             last_trades::number,
             requests::Requests,
             venue::{
-                Conversation, Dialer, Facts, ListedPage, Listing, Note, Number, Rate, Reaction, Stream,
-                StreamGroup, StreamKind, Venue, VenueTick,
+                Conversation, Dialer, Facts, ListedPage, Listing, ListingRequest, Note, Number, Rate,
+                Reaction, Stream, StreamGroup, StreamKind, Venue, VenueTick,
             },
         },
     },
@@ -246,20 +246,18 @@ impl Listing for BinanceDialer {
         }
     }
 
-    fn path(&self) -> String {
-        match self.market {
-            BinanceMarket::Spot => {
-                "/api/v3/exchangeInfo?permissions=SPOT&symbolStatus=TRADING&showPermissionSets=false"
-            }
+    fn first(&self) -> ListingRequest {
+        ListingRequest::get(match self.market {
+            BinanceMarket::Spot => "/api/v3/exchangeInfo?permissions=SPOT&showPermissionSets=false",
             BinanceMarket::UsdM => "/fapi/v1/exchangeInfo",
-        }
-        .to_owned()
+        })
     }
 
     fn read(&self, page: &[u8]) -> Result<ListedPage, String> {
         let info: ExchangeInfo = serde_json::from_slice(page).map_err(|error| error.to_string())?;
-        let trading = info.symbols.into_iter().filter(|symbol| symbol.status == "TRADING");
-        Ok(ListedPage { symbols: trading.map(|symbol| symbol.symbol).collect(), next: None })
+        let mut page = ListedPage::default();
+        info.symbols.iter().for_each(|one| page.push(&one.symbol, &one.status, "TRADING"));
+        Ok(page)
     }
 }
 

@@ -24,8 +24,8 @@ use crate::{
             quote_order::QuoteOrder,
             symbols,
             venue::{
-                Conversation, Dialer, Facts, ListedPage, Listing, Note, Rate, Reaction, Stream, StreamGroup,
-                StreamKind, Venue,
+                Conversation, Dialer, Facts, ListedPage, Listing, ListingRequest, Note, Rate, Reaction,
+                Stream, StreamGroup, StreamKind, Venue,
             },
         },
     },
@@ -204,18 +204,26 @@ impl Listing for BybitDialer {
         "https://api.bybit.com"
     }
 
-    fn path(&self) -> String {
-        format!("/v5/market/instruments-info?category={}&limit=1000", self.category.as_str())
+    fn first(&self) -> ListingRequest {
+        ListingRequest::get(self.instruments())
     }
 
     fn read(&self, page: &[u8]) -> Result<ListedPage, String> {
         let page: InstrumentsPage<'_> = serde_json::from_slice(page).map_err(|error| error.to_string())?;
-        let traded = page.result.list.iter().filter(|one| one.status == "Trading");
-        let symbols = traded.map(|one| CompactString::new(&one.symbol)).collect();
         let cursor = page.result.next_page_cursor;
         let encoded = || form_urlencoded::byte_serialize(cursor.as_bytes()).collect::<String>();
-        let next = (!cursor.is_empty()).then(|| format!("{}&cursor={}", Listing::path(self), encoded()));
-        Ok(ListedPage { symbols, next })
+        let next = (!cursor.is_empty())
+            .then(|| ListingRequest::get(format!("{}&cursor={}", self.instruments(), encoded())));
+        let mut listed = ListedPage { next, ..ListedPage::default() };
+        page.result.list.iter().for_each(|one| listed.push(&one.symbol, &one.status, "Trading"));
+        Ok(listed)
+    }
+}
+
+impl BybitDialer {
+    /// The path of the list.
+    fn instruments(&self) -> String {
+        format!("/v5/market/instruments-info?category={}&limit=1000", self.category.as_str())
     }
 }
 

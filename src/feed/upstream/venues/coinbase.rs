@@ -24,8 +24,8 @@ use crate::{
             last_trades::{ConnectionTrades, LastTrades},
             symbols,
             venue::{
-                Conversation, Dialer, Facts, ListedPage, Listing, Note, Rate, Reaction, Stream, StreamGroup,
-                StreamKind, Venue,
+                Conversation, Dialer, Facts, ListedPage, Listing, ListingRequest, Note, Rate, Reaction,
+                Stream, StreamGroup, StreamKind, Venue,
             },
         },
     },
@@ -187,15 +187,17 @@ impl Listing for CoinbaseDialer {
         "https://api.coinbase.com"
     }
 
-    fn path(&self) -> String {
-        "/api/v3/brokerage/market/products?product_type=SPOT".to_owned()
+    fn first(&self) -> ListingRequest {
+        ListingRequest::get("/api/v3/brokerage/market/products?product_type=SPOT")
     }
 
     fn read(&self, page: &[u8]) -> Result<ListedPage, String> {
         let page: ProductPage<'_> = serde_json::from_slice(page).map_err(|error| error.to_string())?;
-        let traded = page.products.iter().filter(|one| one.status == "online" && !one.is_disabled);
-        let symbols = traded.map(|one| CompactString::new(&one.id)).collect();
-        Ok(ListedPage { symbols, next: None })
+        let mut listed = ListedPage::default();
+        for one in page.products.iter().filter(|one| one.status != "delisted") {
+            listed.push(&one.id, if one.is_disabled { "disabled" } else { &one.status }, "online");
+        }
+        Ok(listed)
     }
 }
 

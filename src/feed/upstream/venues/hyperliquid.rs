@@ -28,7 +28,8 @@ use crate::{
             keepalive::{Keepalive, KeepaliveDue, PingWhen},
             symbols,
             venue::{
-                Conversation, Dialer, Facts, Note, Rate, Reaction, Stream, StreamGroup, StreamKind, Venue,
+                Conversation, Dialer, Facts, ListedPage, Listing, ListingRequest, Note, Rate, Reaction, Stream,
+                StreamGroup, StreamKind, Venue,
             },
         },
     },
@@ -98,6 +99,23 @@ struct HyperliquidSubscription<'a> {
     coin: Option<Cow<'a, str>>,
 }
 
+/// The answer to `meta`: the perpetuals.
+#[derive(Deserialize)]
+#[serde(rename = "Meta")]
+struct HyperliquidMeta<'a> {
+    #[serde(borrow)]
+    universe: Vec<HyperliquidAsset<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "Asset", rename_all = "camelCase")]
+struct HyperliquidAsset<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(default)]
+    is_delisted: bool,
+}
+
 /// A first message of trades that is so far behind the venue's time is a history.
 const HISTORY_MS: u64 = 5_000;
 
@@ -161,6 +179,28 @@ impl Dialer for HyperliquidDialer {
             newest: 0,
             pings: Keepalive::new(Duration::from_secs(50), PingWhen::Quiet),
         })
+    }
+
+    fn listing(&self) -> Option<&dyn Listing> {
+        Some(self)
+    }
+}
+
+/// The perpetuals. With the pairs of spot they are more than an address may subscribe to.
+impl Listing for HyperliquidDialer {
+    fn root(&self) -> &'static str {
+        "https://api.hyperliquid.xyz"
+    }
+
+    fn first(&self) -> ListingRequest {
+        ListingRequest { path: "/info".to_owned(), body: Some(json!({"type": "meta"}).to_string()) }
+    }
+
+    fn read(&self, page: &[u8]) -> Result<ListedPage, String> {
+        let meta: HyperliquidMeta<'_> = serde_json::from_slice(page).map_err(|error| error.to_string())?;
+        let listed = meta.universe.iter().filter(|asset| !asset.is_delisted);
+        let symbols = listed.map(|asset| CompactString::new(&asset.name)).collect();
+        Ok(ListedPage { symbols, ..ListedPage::default() })
     }
 }
 

@@ -24,8 +24,8 @@ use crate::{
             last_trades::{ConnectionTrades, LastTrades},
             symbols,
             venue::{
-                Conversation, Dialer, Facts, ListedPage, Listing, Note, Rate, Reaction, Stream, StreamGroup,
-                StreamKind, Venue,
+                Conversation, Dialer, Facts, ListedPage, Listing, ListingRequest, Note, Rate, Reaction,
+                Stream, StreamGroup, StreamKind, Venue,
             },
         },
     },
@@ -180,15 +180,19 @@ impl Listing for KrakenDialer {
         "https://api.kraken.com"
     }
 
-    fn path(&self) -> String {
-        "/0/public/AssetPairs".to_owned()
+    fn first(&self) -> ListingRequest {
+        ListingRequest::get("/0/public/AssetPairs")
     }
 
     fn read(&self, page: &[u8]) -> Result<ListedPage, String> {
         let page: AssetPairs<'_> = serde_json::from_slice(page).map_err(|error| error.to_string())?;
-        let online = page.result.values().filter(|pair| pair.status == "online");
-        let symbols = online.filter_map(|pair| pair.wsname.as_deref()).map(of_second_version).collect();
-        Ok(ListedPage { symbols, next: None })
+        let mut listed = ListedPage::default();
+        for pair in page.result.values() {
+            if let Some(name) = pair.wsname.as_deref() {
+                listed.push(&of_second_version(name), &pair.status, "online");
+            }
+        }
+        Ok(listed)
     }
 }
 

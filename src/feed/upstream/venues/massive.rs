@@ -86,13 +86,7 @@ impl Venue for Massive {
         let market = market.unwrap_or(MassiveMarket::Stocks);
         let is_delayed = options.take("delayed", "true or false", |text| text.parse().ok())?;
         let key = Secret::take(options, self.name(), "key_file", "MASSIVE_API_KEY")?;
-        let (expected, more) = match market {
-            MassiveMarket::Stocks => ("a symbol such as AAPL or BRK.B", ".-"),
-            MassiveMarket::Options => ("a contract such as O:SPY251219C00650000", ":"),
-            MassiveMarket::Crypto => ("a pair such as BTC-USD", "-"),
-            MassiveMarket::Forex => ("a pair such as EUR/USD", "/-"),
-        };
-        symbols::check(self.name(), symbols, expected, |symbol| symbols::is_plain(symbol, more))?;
+        symbols::check(self.name(), symbols, market.expected(), |symbol| market.spells(symbol))?;
         Ok(Arc::new(MassiveDialer { market, is_delayed: is_delayed.unwrap_or(false), key }))
     }
 }
@@ -116,6 +110,32 @@ impl MassiveMarket {
             MassiveMarket::Options => "/options",
             MassiveMarket::Crypto => "/crypto",
             MassiveMarket::Forex => "/forex",
+        }
+    }
+
+    const fn expected(self) -> &'static str {
+        match self {
+            MassiveMarket::Stocks => "a symbol such as AAPL or BRK.B",
+            MassiveMarket::Options => "a contract such as O:SPY251219C00650000",
+            MassiveMarket::Crypto => "a pair such as BTC-USD",
+            MassiveMarket::Forex => "a pair such as EUR/USD",
+        }
+    }
+
+    /// Whether this may be a symbol. Those of preferred stocks have small letters too (BACpA).
+    fn spells(self, symbol: &str) -> bool {
+        match self {
+            MassiveMarket::Stocks => {
+                symbols::is_plain(symbol, ".-") && symbol.starts_with(|char: char| !char.is_lowercase())
+            }
+            MassiveMarket::Options => symbol
+                .strip_prefix("O:")
+                .is_some_and(|name| symbols::is_plain(name, "") && symbols::is_upper(name)),
+            MassiveMarket::Crypto => symbols::is_pair(symbol, '-') && symbols::is_upper(symbol),
+            MassiveMarket::Forex => {
+                let is_pair = symbols::is_pair(symbol, '/') || symbols::is_pair(symbol, '-');
+                is_pair && symbols::is_upper(symbol)
+            }
         }
     }
 

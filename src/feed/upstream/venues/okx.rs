@@ -31,8 +31,8 @@ use crate::{
             quote_order::QuoteOrder,
             symbols,
             venue::{
-                Conversation, Dialer, Facts, ListedPage, Listing, Note, Number, Rate, Reaction, Stream,
-                StreamGroup, StreamKind, Venue,
+                Conversation, Dialer, Facts, ListedPage, Listing, ListingRequest, Note, Number, Rate,
+                Reaction, Stream, StreamGroup, StreamKind, Venue,
             },
         },
     },
@@ -223,14 +223,15 @@ impl Listing for OkxDialer {
         "https://www.okx.com"
     }
 
-    fn path(&self) -> String {
-        "/api/v5/public/instruments?instType=SPOT".to_owned()
+    fn first(&self) -> ListingRequest {
+        ListingRequest::get("/api/v5/public/instruments?instType=SPOT")
     }
 
     fn read(&self, page: &[u8]) -> Result<ListedPage, String> {
         let page: OkxInstruments<'_> = serde_json::from_slice(page).map_err(|error| error.to_string())?;
-        let live = page.data.iter().filter(|one| one.state == "live");
-        Ok(ListedPage { symbols: live.map(|one| CompactString::new(&one.inst_id)).collect(), next: None })
+        let mut listed = ListedPage::default();
+        page.data.iter().for_each(|one| listed.push(&one.inst_id, &one.state, "live"));
+        Ok(listed)
     }
 }
 

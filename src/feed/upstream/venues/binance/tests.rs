@@ -120,6 +120,7 @@ fn a_list_of_symbols_has_those_that_trade() {
     let dialer = dialer("", BinanceMarket::UsdM);
     let listed = dialer.listing().unwrap().read(page).unwrap();
     assert_eq!((listed.symbols, listed.next), (vec![CompactString::new("BTCUSDT")], None));
+    assert_eq!(listed.halted, [(CompactString::new("OLD"), "the venue lists it as BREAK".to_owned())]);
     assert!(dialer.listing().unwrap().read(b"<html>").is_err());
 }
 
@@ -137,8 +138,9 @@ fn wrong_options_are_told_before_a_connection() {
     assert!(fault("symbols=A,*").contains("* is all of them"));
     assert!(fault("symbols=A&url=localhost").contains("is no URL of a server"));
     assert!(
-        fault("symbols=A&speed=1")
-            .contains("unknown option \"speed\"; there are symbols, prefix, url, ca, mute, trades, name")
+        fault("symbols=A&speed=1").contains(
+            "unknown option \"speed\"; there are symbols, prefix, url, ca, mute, list, trades, name"
+        )
     );
 }
 

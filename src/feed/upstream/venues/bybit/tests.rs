@@ -131,5 +131,5 @@ fn the_list_is_read_page_by_page() {
     let page = dialer.listing().unwrap().read(page).unwrap();
     assert_eq!(page.symbols, [CompactString::new("BTCUSDT")]);
     let next = "/v5/market/instruments-info?category=linear&limit=1000&cursor=first%253DA";
-    assert_eq!(page.next.as_deref(), Some(next));
+    assert_eq!(page.next, Some(ListingRequest::get(next)));
 }

@@ -86,6 +86,16 @@ fn after_a_reconnect_the_first_trades_may_have_been_missed() {
 }
 
 #[test]
+fn the_list_has_the_perpetuals() {
+    let page = br#"{"universe":[{"szDecimals":5,"name":"BTC","maxLeverage":40,"marginTableId":56},{"szDecimals":1,"name":"MATIC","maxLeverage":20,"marginTableId":20,"isDelisted":true},{"szDecimals":0,"name":"kPEPE","maxLeverage":10}],"marginTables":[],"collateralToken":0}"#;
+    let dialer = dialer(&Hyperliquid, "", &["*"]);
+    let listing = dialer.listing().unwrap();
+    let body = Some(r#"{"type":"meta"}"#.to_owned());
+    assert_eq!(listing.first(), ListingRequest { path: "/info".to_owned(), body });
+    assert_eq!(listing.read(page).unwrap().symbols, ["BTC", "kPEPE"].map(CompactString::new));
+}
+
+#[test]
 fn a_quiet_connection_is_pinged() {
     let (mut talk, _) = Talk::open(&*dialer(&Hyperliquid, "", &["SOL"]), &["SOL"]);
     let opened = talk.now;
