@@ -28,8 +28,9 @@ pub enum FeedError {
 /// Why a text names no source. `source_name` is the source as a person writes it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SourceError {
-    #[error("unknown source {text:?}; there are {SOURCES}")]
-    Unknown { text: String },
+    /// `venues` are those that there are, by name.
+    #[error("unknown source {text:?}; there are {SOURCES}, and the venues {venues}")]
+    Unknown { text: String, venues: String },
     #[error("replay: a file is missing, as in replay:FILE, or replay:bundled")]
     NoFile,
     #[error("{source_name}: unknown option {option:?}; there are {known}")]
@@ -46,8 +47,7 @@ pub enum SourceError {
     Twice { source_name: &'static str, option: String },
 }
 
-const SOURCES: &str = "sim, replay:FILE, replay:bundled, - (standard input), push, and the venues \
-                       of docs/EXCHANGES.md, such as binance?symbols=BTCUSDT";
+const SOURCES: &str = "sim, replay:FILE, replay:bundled, - (standard input), push";
 
 /// An error and its causes, in one line.
 pub fn with_sources(error: &dyn std::error::Error) -> String {

@@ -80,7 +80,11 @@ impl Source {
             "-" => "-",
             "push" => "push",
             _ if file.is_some() => "replay",
-            _ => return Err(SourceError::Unknown { text: text.to_owned() }),
+            _ => {
+                let venues: Vec<&str> = upstream::venues::VENUES.iter().map(|venue| venue.name()).collect();
+                let venues = format!("{} (binance?symbols=BTCUSDT)", venues.join(", "));
+                return Err(SourceError::Unknown { text: text.to_owned(), venues });
+            }
         };
         let mut options = Options::parse(label, query)?;
         let kind = match (label, file, venue) {

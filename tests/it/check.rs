@@ -334,3 +334,54 @@ fn the_ready_scenarios_are_listed_and_each_can_be_kept_as_a_file() {
     }
     assert_eq!(tickcast(&["scenarios", "none"]).ended().code, Some(2));
 }
+
+/// Of each source: what is written wrong, and what is told of it before a connection is made.
+#[test]
+fn a_wrong_venue_symbol_or_key_of_every_source_is_told() {
+    let key = file("venue.key", "key\n").display().to_string();
+    let keys = format!("key_file={key}&secret_file={key}");
+    let cases = [
+        ("binanse?symbols=BTCUSDT".to_owned(), "and the venues alpaca, binance, binance-usdm, bybit,"),
+        ("binance".to_owned(), "at least one is needed"),
+        ("binance?symbols=BTC-USDT".to_owned(), "is no symbol of Binance, which writes them as in BTCUSDT"),
+        ("binance?symbols=BTCUSDT&url=http://127.0.0.1:9".to_owned(), "write ws://"),
+        ("binance-usdm?symbols=btcusdt".to_owned(), "is no symbol of Binance"),
+        ("binance-usdm?symbols=BTCUSDT&trades=each".to_owned(), "and not each or agg"),
+        ("coinbase?symbols=BTCUSD".to_owned(), "is not a product such as BTC-USD"),
+        ("kraken?symbols=XBT/USD".to_owned(), "XBT/USD is BTC/USD here"),
+        ("bybit?symbols=BTC/USDT".to_owned(), "is not a symbol such as BTCUSDT"),
+        ("bybit?symbols=BTCUSDT&category=inverse".to_owned(), "and not spot or linear"),
+        ("okx?symbols=BTCUSDT".to_owned(), "is not an instrument such as BTC-USDT"),
+        ("hyperliquid?symbols=btc".to_owned(), "is not a coin such as BTC"),
+        (format!("alpaca?symbols=aapl&{keys}"), "is not a symbol such as AAPL"),
+        (format!("alpaca?symbols=BTCUSD&source=crypto&{keys}"), "is not a pair such as BTC/USD"),
+        ("alpaca?symbols=AAPL&key_file=/no/such/key".to_owned(), "option key_file: cannot read /no/such/key"),
+        (format!("alpaca?symbols=AAPL&key_file={key}"), "option secret_file: no key is configured"),
+        ("massive?symbols=AAPL".to_owned(), "or set MASSIVE_API_KEY"),
+        (
+            format!("massive?symbols=aapl&{}", &keys[..keys.find('&').expect("two")]),
+            "is not a symbol such as AAPL",
+        ),
+        (format!("massive?symbols=BTCUSD&market=crypto&key_file={key}"), "is not a pair such as BTC-USD"),
+        (format!("massive?symbols=EURUSD&market=forex&key_file={key}"), "is not a pair such as EUR/USD"),
+        (format!("massive?symbols=SPY&market=options&key_file={key}"), "is not a contract such as O:SPY"),
+        (
+            "tickcast?url=ws://127.0.0.1:1&token_file=/no/such/token".to_owned(),
+            "option token_file: cannot read",
+        ),
+        ("https://other.example".to_owned(), "write wss://"),
+    ];
+    let mut arguments = vec!["check"];
+    for (feed, _) in &cases {
+        arguments.extend(["--feed", feed]);
+    }
+    let ended = tickcast(&arguments).ended();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let told = faults(&ended.stderr);
+    assert_eq!(told.len(), cases.len(), "{}", ended.stderr);
+    for ((feed, part), told) in cases.iter().zip(told) {
+        // A long one is cut.
+        let source = feed.split('&').next().unwrap_or_default();
+        assert!(told.contains(part) && told.contains(source), "{feed}: {told}");
+    }
+}

@@ -137,7 +137,7 @@ fn names() {
 
 #[test]
 fn what_is_no_source_is_refused_with_what_there_is() {
-    let sources = "there are sim, replay:FILE, replay:bundled, - (standard input), push, and the venues of docs/EXCHANGES.md, such as binance?symbols=BTCUSDT";
+    let sources = "there are sim, replay:FILE, replay:bundled, - (standard input), push, and the venues alpaca, binance, binance-usdm, bybit, coinbase, hyperliquid, kraken, massive, okx, tickcast (binance?symbols=BTCUSDT)";
     for text in ["", "binanse", "nats://localhost:4222", "simulation", "replay", "push:x", "SIM"] {
         check_refused(text, &format!("unknown source {text:?}; {sources}"));
     }
