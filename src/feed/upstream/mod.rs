@@ -19,6 +19,7 @@ mod decode;
 pub mod driver;
 mod halts;
 mod keepalive;
+mod keyed;
 mod last_trades;
 mod missing;
 mod quote_order;

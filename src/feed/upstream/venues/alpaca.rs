@@ -9,7 +9,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use compact_str::CompactString;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 
 use crate::{
     feed::{
@@ -24,11 +24,11 @@ use crate::{
         },
         options::Options,
         upstream::{
-            asked::{Asked, shown},
+            asked::shown,
             decode,
             halts::Halts,
+            keyed::KeyedStreams,
             secret::Secret,
-            sign_in::{SignIn, SignInDue},
             symbols,
             venue::{
                 Conversation, Dialer, Facts, Note, Outgoing, Rate, Reaction, Stream, StreamGroup, StreamKind,
@@ -73,10 +73,7 @@ struct AlpacaConversation {
     encoding: AlpacaEncoding,
     key: String,
     secret: String,
-    sign_in: SignIn,
-    asked: Asked,
-    /// To be asked for once we are authenticated.
-    streams: Vec<Stream>,
+    streams: KeyedStreams,
     found: FoundTicks,
     halts: Halts,
     /// Of a binary message.
@@ -203,9 +200,7 @@ impl Dialer for AlpacaDialer {
             encoding: self.encoding,
             key: self.key.read(),
             secret: self.secret.read(),
-            sign_in: SignIn::default(),
-            asked: Asked::default(),
-            streams: group.streams.clone(),
+            streams: KeyedStreams::new(&group.streams),
             found: FoundTicks::new(Arc::clone(fields)),
             halts: Halts::default(),
             json: Vec::new(),
@@ -221,7 +216,7 @@ impl Dialer for AlpacaDialer {
 
 impl Conversation for AlpacaConversation {
     fn opened(&mut self, now: Nanos, _out: &mut Reaction) {
-        self.sign_in.opened(now);
+        self.streams.opened(now);
     }
 
     fn text(&mut self, now: Nanos, message: &mut [u8], out: &mut Reaction) {
@@ -247,46 +242,26 @@ impl Conversation for AlpacaConversation {
     }
 
     fn due(&self) -> Option<Nanos> {
-        self.sign_in.due()
+        self.streams.due()
     }
 
     fn wake(&mut self, now: Nanos, out: &mut Reaction) {
-        match self.sign_in.wake(now) {
-            SignInDue::Nothing => {}
-            SignInDue::Key => self.send_key(out),
-            SignInDue::Late => {
-                out.note(Note::Reconnect { why: "the venue did not answer the key".to_owned() });
-            }
+        if self.streams.wake(now, out) {
+            self.send_key(out);
         }
     }
 
     fn change(&mut self, _now: Nanos, add: &[Stream], remove: &[Stream], out: &mut Reaction) {
-        if !self.sign_in.is_done() {
-            self.streams.retain(|stream| !remove.contains(stream));
-            self.streams.extend(add.iter().cloned());
-            return;
-        }
-        let gone = self.asked.forget(remove);
-        self.request("unsubscribe", &gone, out);
-        let new = self.asked.ask(add);
-        self.request("subscribe", &new, out);
+        let change = self.streams.change(add, remove);
+        self.request("unsubscribe", &change.gone, out);
+        self.request("subscribe", &change.new, out);
     }
 }
 
 impl AlpacaConversation {
-    /// A message is an array of points. One that is broken costs no other.
+    /// A message is an array of points.
     fn heard(&mut self, now: Nanos, text: &str, out: &mut Reaction) {
-        if let Ok(points) = serde_json::from_str::<Vec<AlpacaPoint<'_>>>(text) {
-            for point in &points {
-                self.point(now, point, out);
-            }
-        } else {
-            for point in decode::parse::<Vec<&RawValue>>(text, out).unwrap_or_default() {
-                if let Some(point) = decode::parse::<AlpacaPoint<'_>>(point.get(), out) {
-                    self.point(now, &point, out);
-                }
-            }
-        }
+        decode::each::<AlpacaPoint<'_>>(text, out, |point, out| self.point(now, point, out));
         decode::hand_out(Ok(()), &mut self.found, decode::named_at, out);
         if !out.ticks.is_empty() && !self.sign_in.is_done() {
             // What was not said is seen: without a key there would be none.
@@ -304,7 +279,7 @@ impl AlpacaConversation {
         }
         match kind {
             "success" => match point.msg.map(Raw::text) {
-                Some("connected") if self.sign_in.greeted(now) => self.send_key(out),
+                Some("connected") if self.streams.greeted(now) => self.send_key(out),
                 Some("authenticated") => self.authenticated(out),
                 _ => {}
             },
@@ -323,11 +298,7 @@ impl AlpacaConversation {
     }
 
     fn authenticated(&mut self, out: &mut Reaction) {
-        if !self.sign_in.authenticated() {
-            return;
-        }
-        let streams = std::mem::take(&mut self.streams);
-        let new = self.asked.ask(&streams);
+        let new = self.streams.authenticated();
         self.request("subscribe", &new, out);
     }
 
@@ -354,7 +325,7 @@ impl AlpacaConversation {
     fn acknowledged(&mut self, symbols: Option<Raw<'_>>, kind: StreamKind, out: &mut Reaction) {
         let Some(symbols) = symbols else { return };
         for symbol in decode::parse::<Vec<Cow<'_, str>>>(symbols.0.get(), out).unwrap_or_default() {
-            self.asked.acknowledge(&Stream::new(&symbol, kind), out);
+            self.streams.asked.acknowledge(&Stream::new(&symbol, kind), out);
         }
     }
 
@@ -368,8 +339,8 @@ impl AlpacaConversation {
             "403" => {}
             // Too many symbols, and none of this source.
             "405" | "410" => {
-                for stream in self.asked.awaited() {
-                    self.asked.refuse(&stream, &words, out);
+                for stream in self.streams.asked.awaited() {
+                    self.streams.asked.refuse(&stream, &words, out);
                 }
             }
             // Slow client: something is lost before the venue closes.

@@ -8,7 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use compact_str::CompactString;
-use serde_json::{json, value::RawValue};
+use serde_json::json;
 
 use crate::{
     feed::{
@@ -20,11 +20,11 @@ use crate::{
         },
         options::Options,
         upstream::{
-            asked::{Asked, shown},
+            asked::shown,
             decode,
             halts::Halts,
+            keyed::KeyedStreams,
             secret::Secret,
-            sign_in::{SignIn, SignInDue},
             symbols,
             venue::{
                 Conversation, Dialer, Facts, Note, Rate, Reaction, Stream, StreamGroup, StreamKind, Venue,
@@ -55,10 +55,7 @@ struct MassiveDialer {
 struct MassiveConversation {
     market: MassiveMarket,
     key: String,
-    sign_in: SignIn,
-    asked: Asked,
-    /// To be asked for once we are authenticated.
-    streams: Vec<Stream>,
+    streams: KeyedStreams,
     found: FoundTicks,
     halts: Halts,
 }
@@ -188,9 +185,7 @@ impl Dialer for MassiveDialer {
         Box::new(MassiveConversation {
             market: self.market,
             key: self.key.read(),
-            sign_in: SignIn::default(),
-            asked: Asked::default(),
-            streams: group.streams.clone(),
+            streams: KeyedStreams::new(&group.streams),
             found: FoundTicks::new(Arc::clone(fields)),
             halts: Halts::default(),
         })
@@ -205,23 +200,13 @@ impl Dialer for MassiveDialer {
 
 impl Conversation for MassiveConversation {
     fn opened(&mut self, now: Nanos, _out: &mut Reaction) {
-        self.sign_in.opened(now);
+        self.streams.opened(now);
     }
 
-    /// A message is an array of events. One that is broken costs no other.
+    /// A message is an array of events.
     fn text(&mut self, now: Nanos, message: &mut [u8], out: &mut Reaction) {
         let Some(text) = decode::text(message, out) else { return };
-        if let Ok(events) = serde_json::from_str::<Vec<MassiveEvent<'_>>>(text) {
-            for event in &events {
-                self.event(now, event, out);
-            }
-        } else {
-            for event in decode::parse::<Vec<&RawValue>>(text, out).unwrap_or_default() {
-                if let Some(event) = decode::parse::<MassiveEvent<'_>>(event.get(), out) {
-                    self.event(now, &event, out);
-                }
-            }
-        }
+        decode::each::<MassiveEvent<'_>>(text, out, |event, out| self.event(now, event, out));
         decode::hand_out(Ok(()), &mut self.found, decode::named_at, out);
         if !out.ticks.is_empty() && !self.sign_in.is_done() {
             // What was not said is seen: without a key there would be none.
@@ -230,29 +215,19 @@ impl Conversation for MassiveConversation {
     }
 
     fn due(&self) -> Option<Nanos> {
-        self.sign_in.due()
+        self.streams.due()
     }
 
     fn wake(&mut self, now: Nanos, out: &mut Reaction) {
-        match self.sign_in.wake(now) {
-            SignInDue::Nothing => {}
-            SignInDue::Key => self.send_key(out),
-            SignInDue::Late => {
-                out.note(Note::Reconnect { why: "the venue did not answer the key".to_owned() });
-            }
+        if self.streams.wake(now, out) {
+            self.send_key(out);
         }
     }
 
     fn change(&mut self, _now: Nanos, add: &[Stream], remove: &[Stream], out: &mut Reaction) {
-        if !self.sign_in.is_done() {
-            self.streams.retain(|stream| !remove.contains(stream));
-            self.streams.extend(add.iter().cloned());
-            return;
-        }
-        let gone = self.asked.forget(remove);
-        self.request("unsubscribe", &gone, out);
-        let new = self.asked.ask(add);
-        self.request("subscribe", &new, out);
+        let change = self.streams.change(add, remove);
+        self.request("unsubscribe", &change.gone, out);
+        self.request("subscribe", &change.new, out);
     }
 }
 
@@ -283,13 +258,13 @@ impl MassiveConversation {
         let words = event.message.map_or("", Raw::text);
         let why = || shown(words);
         match event.status.map_or("", Raw::text) {
-            "connected" if self.sign_in.greeted(now) => self.send_key(out),
+            "connected" if self.streams.greeted(now) => self.send_key(out),
             "auth_success" => self.authenticated(out),
             "success" => {
                 if let Some(streams) = words.strip_prefix("subscribed to:") {
                     let named = streams.split(',').filter_map(|word| self.stream(word.trim()));
                     for stream in named.collect::<Vec<_>>() {
-                        self.asked.acknowledge(&stream, out);
+                        self.streams.asked.acknowledge(&stream, out);
                     }
                 }
             }
@@ -307,11 +282,7 @@ impl MassiveConversation {
     }
 
     fn authenticated(&mut self, out: &mut Reaction) {
-        if !self.sign_in.authenticated() {
-            return;
-        }
-        let streams = std::mem::take(&mut self.streams);
-        let new = self.asked.ask(&streams);
+        let new = self.streams.authenticated();
         self.request("subscribe", &new, out);
     }
 
@@ -342,10 +313,15 @@ impl MassiveConversation {
     }
 
     fn refused(&mut self, words: &str, out: &mut Reaction) {
-        let named: Vec<Stream> =
-            self.asked.awaited().into_iter().filter(|stream| words.contains(&self.word(stream))).collect();
+        let named: Vec<Stream> = self
+            .streams
+            .asked
+            .awaited()
+            .into_iter()
+            .filter(|stream| words.contains(&self.word(stream)))
+            .collect();
         for stream in &named {
-            self.asked.refuse(stream, words, out);
+            self.streams.asked.refuse(stream, words, out);
         }
         if named.is_empty() {
             decode::unknown_answer(words, out);
