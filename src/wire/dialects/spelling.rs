@@ -46,6 +46,13 @@ pub fn write_spelled(shared: &[u8], spelling: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// Puts a spelling at the [`PLACE`] of a message that begins here.
+pub fn spell(begin: usize, spelling: &str, out: &mut Vec<u8>) {
+    if let Some(at) = memchr::memchr(PLACE, &out[begin..]) {
+        drop(out.splice(begin + at..=begin + at, spelling.bytes()));
+    }
+}
+
 fn significant(text: &str) -> impl Iterator<Item = char> {
     text.chars().filter(|char| !is_separator(*char)).map(|char| char.to_ascii_uppercase())
 }
@@ -57,6 +64,20 @@ const fn is_separator(char: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_spelled_as_it_is_written_or_in_its_place() {
+        for shared in [&b"{\"s\":\"\xff\"}"[..], b"\xff", b"none"] {
+            for spelling in ["BTC-USDT", "B", ""] {
+                let (mut appended, mut placed) = (b"\xff before ".to_vec(), b"\xff before ".to_vec());
+                let begin = appended.len();
+                write_spelled(shared, spelling, &mut appended);
+                placed.extend_from_slice(shared);
+                spell(begin, spelling, &mut placed);
+                assert_eq!(appended, placed);
+            }
+        }
+    }
 
     #[test]
     fn a_spelling_differs_in_separators_and_case_alone() {

@@ -90,12 +90,16 @@ fn reopened(form: Form, state: &mut FrameTimes, out: &mut Vec<u8>) -> Option<usi
     Some(payload)
 }
 
+/// The symbol as the client spells it.
+fn spelling_of<'a>(head: &Addressed<'a>) -> &'a str {
+    spelling::of_name(head.name).unwrap_or(head.topic.symbol.as_str())
+}
+
 /// Appends what sessions share of a message, with the symbol as the client spells it where bodies have a place for it.
 #[inline]
 fn write_body<V: VenueMessages>(head: &Addressed<'_>, body: &[u8], out: &mut Vec<u8>) {
     if V::IS_SPELLED {
-        let spelled = spelling::of_name(head.name).unwrap_or(head.topic.symbol.as_str());
-        spelling::write_spelled(body, spelled, out);
+        spelling::write_spelled(body, spelling_of(head), out);
     } else {
         out.extend_from_slice(body);
     }
@@ -201,18 +205,23 @@ impl<V: VenueMessages> Messages for Framed<V> {
         times: &mut FrameTimes,
         out: &mut Vec<u8>,
     ) {
-        if V::is_array(head.form) || V::IS_SPELLED {
-            let mut body = Vec::new();
-            V::body(kind, &head.constant(), shown, part, &mut body);
-            return Self::message(kind, head, shown, 1, &body, times, out);
+        let saved = *times;
+        let reopened = reopened(head.form, times, out);
+        let payload = reopened.unwrap_or_else(|| websocket::open(out));
+        if reopened.is_none() {
+            V::before(head, shown, times, out);
         }
-        let (payload, saved) = (websocket::open(out), *times);
-        V::before(head, shown, times, out);
         let body = out.len();
         V::body(kind, &head.constant(), shown, part, out);
         if out.len() == body {
-            *times = saved;
-            return websocket::unopen(payload, out);
+            if reopened.is_none() {
+                *times = saved;
+                return websocket::unopen(payload, out);
+            }
+            // The array ends where it did, without the comma.
+            out.pop();
+        } else if V::IS_SPELLED {
+            spelling::spell(body, spelling_of(head), out);
         }
         close_message::<V>(head, payload, times, out);
     }
