@@ -57,6 +57,22 @@ fn expected_crypto(trade: &RecordedTrade, pair: &str) -> Value {
         "c": [condition], "i": trade.id.to_string(), "x": 0})
 }
 
+/// Of the trades that came, those of this name are the wanted ones.
+#[track_caller]
+fn check_trades(data: &[Value], member: &str, name: &str, wanted: impl Iterator<Item = Value>) {
+    let seen: Vec<&Value> = data.iter().filter(|event| event[member] == name).collect();
+    let wanted: Vec<Value> = wanted.collect();
+    assert_eq!(seen, wanted.iter().collect::<Vec<_>>(), "{name}");
+}
+
+/// All trades of the recording came, as those of stocks.
+#[track_caller]
+fn check_stocks(data: &[Value], recorded: &Recorded) {
+    for symbol in ["BTCUSDT", "ETHUSDT"] {
+        check_trades(data, "sym", symbol, recorded.trades_of(symbol).map(expected_trade));
+    }
+}
+
 /// The recording does not have it.
 fn forget_receipt(event: &mut Value) {
     let received = event.as_object_mut().expect("an object").remove("r").expect("a time of receipt");
@@ -74,11 +90,7 @@ async fn every_trade_of_a_replay_comes_once_and_exact() {
     let (data, statuses) = events(&messages);
     let told: Vec<&Value> = statuses.iter().map(|status| &status["message"]).collect();
     assert_eq!(told, ["subscribed to: T.btcusdt", "subscribed to: T.ETHUSDT", "subscribed to: T.BTCUSDT"]);
-    for symbol in ["BTCUSDT", "ETHUSDT"] {
-        let seen: Vec<&Value> = data.iter().filter(|event| event["sym"] == symbol).collect();
-        let wanted: Vec<Value> = recorded.trades_of(symbol).map(expected_trade).collect();
-        assert_eq!(seen, wanted.iter().collect::<Vec<_>>());
-    }
+    check_stocks(&data, &recorded);
     server.settled().await;
 }
 
@@ -105,10 +117,23 @@ async fn all_symbols_come_by_an_asterisk_and_a_symbol_beside_it_is_not_told_twic
     client.send(&subscribe("T.*,T.ETHUSDT")).await;
     let (messages, _) = client.rest().await;
     let (data, _) = events(&messages);
+    check_stocks(&data, &recorded);
+    server.settled().await;
+}
+
+#[tokio::test]
+async fn a_pair_beside_an_asterisk_is_not_told_twice() {
+    let recorded = Recorded::new("massive-pairs.ndjson", 2_000);
+    let server = recorded.replayed("speed=max&start=clients:1", &[]).await;
+    let mut client = authenticated(&server, "/massive/crypto", None).await;
+    client.send(&subscribe("XT.*,XT.ETH-USDT")).await;
+    let (messages, _) = client.rest().await;
+    let mut data = events(&messages).0;
+    data.iter_mut().for_each(forget_receipt);
+    assert_eq!(data.len(), recorded.trades.len());
     for symbol in ["BTCUSDT", "ETHUSDT"] {
-        let seen: Vec<&Value> = data.iter().filter(|event| event["sym"] == symbol).collect();
-        let wanted: Vec<Value> = recorded.trades_of(symbol).map(expected_trade).collect();
-        assert_eq!(seen, wanted.iter().collect::<Vec<_>>());
+        let wanted = recorded.trades_of(symbol).map(|trade| expected_crypto(trade, symbol));
+        check_trades(&data, "pair", symbol, wanted);
     }
     server.settled().await;
 }
@@ -258,10 +283,8 @@ async fn a_market_comes_through_the_venues_protocol_into_another_server_and_out_
     }
     trades.iter_mut().for_each(forget_receipt);
     for (symbol, pair) in [("BTCUSDT", "BTC-USDT"), ("ETHUSDT", "ETH-USDT")] {
-        let seen: Vec<&Value> = trades.iter().filter(|event| event["pair"] == pair).collect();
-        let wanted: Vec<Value> =
-            recorded.trades_of(symbol).map(|trade| expected_crypto(trade, pair)).collect();
-        assert_eq!(seen, wanted.iter().collect::<Vec<_>>());
+        let wanted = recorded.trades_of(symbol).map(|trade| expected_crypto(trade, pair));
+        check_trades(&trades, "pair", pair, wanted);
     }
     let _ = std::fs::remove_file(key);
 }

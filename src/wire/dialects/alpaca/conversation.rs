@@ -139,13 +139,23 @@ impl AlpacaDialect {
                     new.push(symbol.into());
                 }
             }
-            // Spellings before what stands for all: wishes of one kind that follow one another are carried out together.
+            // What stands for all is the last: wishes of one kind that follow one another are carried out together.
             new.sort_by_key(|symbol| symbol == EVERY);
+            let has_every = self.lists[channel].has_every() || new.iter().any(|symbol| symbol == EVERY);
+            // Those that have subscriptions of their own until now.
+            let pairs = self.pairs(channel);
             for symbol in new {
                 match channels::served(channel, self.market == AlpacaMarket::Crypto) {
+                    // A pair beside it has no subscription of its own.
+                    Some(_) if has_every && self.is_spelled(&symbol) => self.lists[channel].add(symbol, true),
                     Some(kind) => {
                         wishes.subscribe(kind, self.whose(&symbol));
+                        let is_every = symbol == EVERY;
                         asked.push(Some((channel, symbol)));
+                        for pair in pairs.iter().filter(|_| is_every) {
+                            wishes.unsubscribe(kind, self.whose(pair));
+                            asked.push(None);
+                        }
                     }
                     None => self.lists[channel].add(symbol, true),
                 }
@@ -160,17 +170,15 @@ impl AlpacaDialect {
             let ended = self.lists[channel].take(&symbols);
             let Some(kind) = channels::served(channel, self.market == AlpacaMarket::Crypto) else { continue };
             let has_every = self.lists[channel].has_every();
-            for symbol in ended.iter().filter(|symbol| self.is_spelled(symbol) || !has_every) {
+            for symbol in ended.iter().filter(|_| !has_every) {
                 wishes.unsubscribe(kind, self.whose(symbol));
                 asked.push(None);
             }
             // The end of every symbol's was that of those too which were asked for by name.
             if ended.iter().any(|symbol| symbol == EVERY) {
                 for listed in &self.lists[channel].symbols {
-                    if !self.is_spelled(&listed.text) {
-                        wishes.subscribe(kind, self.whose(&listed.text));
-                        asked.push(None);
-                    }
+                    wishes.subscribe(kind, self.whose(&listed.text));
+                    asked.push(None);
                 }
             }
         }
@@ -187,6 +195,12 @@ impl AlpacaDialect {
 
     fn is_spelled(&self, symbol: &str) -> bool {
         self.market == AlpacaMarket::Crypto && symbol != EVERY
+    }
+
+    /// The pairs of a channel that are listed.
+    fn pairs(&self, channel: usize) -> Vec<CompactString> {
+        let listed = self.lists[channel].symbols.iter().map(|listed| &listed.text);
+        listed.filter(|text| self.is_spelled(text)).cloned().collect()
     }
 
     fn whose(&self, symbol: &CompactString) -> Whose {
@@ -225,6 +239,14 @@ impl AlpacaDialect {
                 // What ends, or goes on, does so as far as it was there.
                 _ => None,
             };
+            if let (Some((channel, symbol)), Some(_)) = (&asked, &error)
+                && symbol == EVERY
+                && self.market == AlpacaMarket::Crypto
+            {
+                // The pairs beside it have no subscriptions of their own any more.
+                self.lists[*channel].symbols.clear();
+                is_changed = true;
+            }
             match error {
                 Some(error) if !errors.contains(&error) => errors.push(error),
                 Some(_) => {}

@@ -287,6 +287,31 @@ fn the_end_of_all_leaves_those_that_were_asked_for_by_name() {
 }
 
 #[test]
+fn a_pair_beside_all_has_no_subscription_of_its_own() {
+    let mut talk = authenticated(AlpacaMarket::Crypto);
+    let list =
+        |trades: &str| format!(r#"[{{"T":"subscription","trades":[{trades}],"quotes":[],"bars":[]}}]"#);
+    talk.say(r#"{"action":"subscribe","trades":["BTC/USD"]}"#, &[taken("BTCUSD")]);
+    let all = [Carried::Subscribed(None), Carried::Unsubscribed];
+    let (sent, asked) = talk.say(r#"{"action":"subscribe","trades":["*","ETH/USD"]}"#, &all);
+    assert_eq!(sent, [list(r#""BTC/USD","ETH/USD","*""#)]);
+    assert!(
+        matches!(&asked[..], [Wish::Subscribe(_, Whose::All), Wish::Unsubscribe(_, Whose::Spelled(pair))] if pair == "BTC/USD")
+    );
+    assert_eq!(talk.say(r#"{"action":"unsubscribe","trades":["ETH/USD"]}"#, &[]).0.len(), 1);
+    let ended = [Carried::Unsubscribed, taken("BTCUSD")];
+    let (sent, asked) = talk.say(r#"{"action":"unsubscribe","trades":["*"]}"#, &ended);
+    assert_eq!(sent, [list(r#""BTC/USD""#)]);
+    assert!(
+        matches!(&asked[..], [Wish::Unsubscribe(_, Whose::All), Wish::Subscribe(_, Whose::Spelled(pair))] if pair == "BTC/USD")
+    );
+    // Where there is no room for all, the pair is not listed any more.
+    let refused = [Carried::Refused(WishRefusal::TooMany), Carried::Unsubscribed];
+    let (sent, _) = talk.say(r#"{"action":"subscribe","trades":["*"]}"#, &refused);
+    assert_eq!(sent, [error(405, "symbol limit exceeded"), list("")]);
+}
+
+#[test]
 fn what_is_refused_is_an_error_and_not_in_the_list() {
     let mut talk = authenticated(AlpacaMarket::Stocks);
     let results =

@@ -1,9 +1,9 @@
 //! A session's side: `connected`, a key, and then a status for each channel of a request.
 //!
-//! Invariants: nothing is subscribed to before a key was accepted; a channel that is subscribed to twice is so once. Bounds:
-//! what is held is what the session has subscriptions for.
+//! Invariants: nothing is subscribed to before a key was accepted; a channel that is subscribed to twice is so once, and
+//! what `*` brings is not brought by a pair beside it. Bounds: what is held is what the session has subscriptions for.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use compact_str::CompactString;
 
@@ -30,15 +30,24 @@ pub struct MassiveDialect {
     market: MassiveCluster,
     opened: Nanos,
     is_authenticated: bool,
-    /// The symbols that were subscribed to, as the client spells them, by their channels in capitals.
-    held: HashMap<String, CompactString>,
+    /// What was subscribed to, by its channel in capitals; in order, so that the same requests have the same wishes.
+    held: BTreeMap<String, HeldChannel>,
     /// What the request under way is answered, in order.
     pending: Vec<PendingAnswer>,
+}
+
+struct HeldChannel {
+    /// As the client spells it.
+    symbol: CompactString,
+    /// A pair of which `*` brings everything: it has no subscription of its own.
+    is_covered: bool,
 }
 
 enum PendingAnswer {
     /// Nothing was asked for.
     Known(String),
+    /// What was asked for is not answered.
+    Quiet,
     /// By what becomes of the next wish.
     Auth,
     Begun(String),
@@ -51,6 +60,8 @@ struct NamedChannel<'a> {
     symbol: &'a str,
 }
 
+/// Stands for all symbols.
+const ALL: &str = "*";
 /// A client that has sent no key within this is closed.
 const KEY_WITHIN: Duration = Duration::from_secs(10);
 /// The venue sends no messages to show that it is there, and its clients ping.
@@ -62,36 +73,70 @@ impl MassiveDialect {
             market,
             opened: Nanos(0),
             is_authenticated: false,
-            held: HashMap::new(),
+            held: BTreeMap::new(),
             pending: Vec::new(),
         }
     }
 
-    fn begin(&mut self, text: String, wishes: &mut Wishes) -> PendingAnswer {
+    fn begin(&mut self, text: String, wishes: &mut Wishes) {
         let Some(channel) = self.channel(&text) else {
-            return PendingAnswer::Known(status::NOT_AUTHORIZED.to_json());
+            return self.pending.push(PendingAnswer::Known(status::NOT_AUTHORIZED.to_json()));
         };
-        let (key, symbol) = (channel.key(), CompactString::from(channel.symbol));
+        let (kind, key, symbol) = (channel.kind, channel.key(), CompactString::from(channel.symbol));
         if self.held.contains_key(&key) {
-            return PendingAnswer::Known(begun(&text));
+            return self.pending.push(PendingAnswer::Known(begun(&text)));
         }
-        wishes.subscribe(channel.kind, self.whose(symbol.clone()));
-        self.held.insert(key, symbol);
-        PendingAnswer::Begun(text)
+        let is_covered = self.market.has_pairs() && self.held.contains_key(&key_of(kind, ALL));
+        self.pending.push(if is_covered {
+            PendingAnswer::Known(begun(&text))
+        } else {
+            wishes.subscribe(kind, self.whose(symbol.clone()));
+            PendingAnswer::Begun(text)
+        });
+        if symbol == ALL {
+            for pair in self.pairs(kind, false) {
+                wishes.unsubscribe(kind, self.whose(pair));
+                self.pending.push(PendingAnswer::Quiet);
+            }
+        }
+        self.held.insert(key, HeldChannel { symbol, is_covered });
     }
 
-    fn end(&mut self, text: String, wishes: &mut Wishes) -> PendingAnswer {
+    fn end(&mut self, text: String, wishes: &mut Wishes) {
         let Some(channel) = self.channel(&text) else {
-            return PendingAnswer::Known(status::NOT_AUTHORIZED.to_json());
+            return self.pending.push(PendingAnswer::Known(status::NOT_AUTHORIZED.to_json()));
         };
+        let kind = channel.kind;
         match self.held.remove(&channel.key()) {
-            Some(symbol) => {
-                wishes.unsubscribe(channel.kind, self.whose(symbol));
-                PendingAnswer::Ended(text)
+            Some(HeldChannel { symbol, is_covered: false }) => {
+                if symbol == ALL {
+                    for pair in self.pairs(kind, true) {
+                        wishes.subscribe(kind, self.whose(pair));
+                        self.pending.push(PendingAnswer::Quiet);
+                    }
+                }
+                wishes.unsubscribe(kind, self.whose(symbol));
+                self.pending.push(PendingAnswer::Ended(text));
             }
             // What was not known when it was subscribed to is not held.
-            None => PendingAnswer::Known(ended(&text)),
+            Some(_) | None => self.pending.push(PendingAnswer::Known(ended(&text))),
         }
+    }
+
+    /// The pairs of a channel that `*` covers, or that it does not; from now on it is the other way round.
+    fn pairs(&mut self, kind: &DialectStream, are_covered: bool) -> Vec<CompactString> {
+        if !self.market.has_pairs() {
+            return Vec::new();
+        }
+        let prefix = key_of(kind, "");
+        let of_kind =
+            self.held.iter_mut().filter(|(key, held)| key.starts_with(&prefix) && held.symbol != ALL);
+        let wanted = of_kind.filter(|(_, held)| held.is_covered == are_covered);
+        let changed = wanted.map(|(_, held)| {
+            held.is_covered = !are_covered;
+            held.symbol.clone()
+        });
+        changed.collect()
     }
 
     fn channel<'a>(&self, text: &'a str) -> Option<NamedChannel<'a>> {
@@ -102,7 +147,7 @@ impl MassiveDialect {
 
     fn whose(&self, symbol: CompactString) -> Whose {
         match symbol.as_str() {
-            "*" => Whose::All,
+            ALL => Whose::All,
             _ if self.market.has_pairs() => Whose::Spelled(symbol),
             _ => Whose::Symbol(symbol),
         }
@@ -127,6 +172,10 @@ impl MassiveDialect {
         for answer in std::mem::take(&mut self.pending) {
             let text = match answer {
                 PendingAnswer::Known(text) => text,
+                PendingAnswer::Quiet => {
+                    results.next();
+                    continue;
+                }
                 PendingAnswer::Auth => {
                     if let Some(result) = results.next() {
                         self.authenticated(result, wishes);
@@ -149,8 +198,11 @@ impl MassiveDialect {
     /// The venue acknowledges a symbol that there is not, and sends nothing of it.
     fn subscribed(&mut self, text: &str, result: &Carried) -> String {
         let Carried::Refused(why) = result else { return begun(text) };
-        if let Some(channel) = self.channel(text) {
-            self.held.remove(&channel.key());
+        if let Some(NamedChannel { kind, symbol }) = self.channel(text) {
+            self.held.remove(&key_of(kind, symbol));
+            // They have no subscriptions of their own any more.
+            let prefix = key_of(kind, "");
+            self.held.retain(|key, held| !(symbol == ALL && held.is_covered && key.starts_with(&prefix)));
         }
         match why {
             WishRefusal::TooMany => status::TOO_MANY.to_json(),
@@ -164,8 +216,12 @@ impl MassiveDialect {
 impl NamedChannel<'_> {
     /// Symbols are found whatever the case of their letters.
     fn key(&self) -> String {
-        format!("{}.{}", self.kind.name, self.symbol.to_ascii_uppercase())
+        key_of(self.kind, self.symbol)
     }
+}
+
+fn key_of(kind: &DialectStream, symbol: &str) -> String {
+    format!("{}.{}", kind.name, symbol.to_ascii_uppercase())
 }
 
 impl Dialect for MassiveDialect {
@@ -192,16 +248,15 @@ impl Dialect for MassiveDialect {
             Some(_) if !self.is_authenticated => return wishes.send(status::NOT_AUTHORIZED.to_json()),
             Some(request) => request,
         };
-        let pending: Vec<PendingAnswer> = match request {
+        match request {
             MassiveRequest::Auth(_) => return,
             MassiveRequest::Subscribe(channels) => {
-                channels.into_iter().map(|channel| self.begin(channel, wishes)).collect()
+                channels.into_iter().for_each(|channel| self.begin(channel, wishes));
             }
             MassiveRequest::Unsubscribe(channels) => {
-                channels.into_iter().map(|channel| self.end(channel, wishes)).collect()
+                channels.into_iter().for_each(|channel| self.end(channel, wishes));
             }
-        };
-        self.pending = pending;
+        }
         if wishes.0.is_empty() {
             self.answer(&[], wishes);
         }

@@ -317,3 +317,41 @@ fn a_slow_client_is_told_why_it_is_closed() {
         assert!(out.windows(2).any(|bytes| bytes == code.to_be_bytes()), "{reason:?}: {text}");
     }
 }
+
+#[test]
+fn a_pair_beside_an_asterisk_has_no_subscription_of_its_own() {
+    let mut talk = Talk::of(MassiveDialect::new(MassiveCluster::Crypto));
+    let mut say = |action: &str, params: &str, results: &[Carried]| {
+        let (sent, asked) = talk.say(&json!({"action": action, "params": params}).to_string(), results);
+        let asked: Vec<String> = asked.iter().map(|wish| format!("{wish:?}")).collect();
+        (sent, asked)
+    };
+    let wish = |wish: Wish| format!("{wish:?}");
+    let pair = |name: &str| Whose::Spelled(name.into());
+    say("auth", "KEY", &[Carried::Authenticated]);
+    say("subscribe", "XT.BTC-USD,XQ.BTC-USD", &[taken("BTCUSD"), taken("BTCUSD")]);
+    let told = |words: &str| format!(r#"[{{"ev":"status","status":"success","message":"{words}"}}]"#);
+    // The pair has a subscription until `*` has one.
+    let (sent, asked) =
+        say("subscribe", "XT.*,XT.ETH-USD", &[Carried::Subscribed(None), Carried::Unsubscribed]);
+    assert_eq!(sent, ["subscribed to: XT.*", "subscribed to: XT.ETH-USD"].map(told));
+    assert_eq!(
+        asked,
+        [
+            wish(Wish::Subscribe(&CRYPTO_TRADES, Whose::All)),
+            wish(Wish::Unsubscribe(&CRYPTO_TRADES, pair("BTC-USD")))
+        ]
+    );
+    assert_eq!(say("unsubscribe", "XT.ETH-USD", &[]).0, [told("unsubscribed to: XT.ETH-USD")]);
+    // And again when `*` has none any more.
+    let (sent, asked) = say("unsubscribe", "XT.*", &[taken("BTCUSD"), Carried::Unsubscribed]);
+    assert_eq!(sent, [told("unsubscribed to: XT.*")]);
+    assert_eq!(
+        asked,
+        [
+            wish(Wish::Subscribe(&CRYPTO_TRADES, pair("BTC-USD"))),
+            wish(Wish::Unsubscribe(&CRYPTO_TRADES, Whose::All))
+        ]
+    );
+    assert_eq!(say("unsubscribe", "XT.BTC-USD", &[Carried::Unsubscribed]).1.len(), 1);
+}
