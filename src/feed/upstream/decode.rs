@@ -6,7 +6,6 @@ use std::hash::{BuildHasher, Hasher};
 use compact_str::CompactString;
 use foldhash::fast::FixedState;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::{
     asked::shown,
@@ -41,19 +40,18 @@ pub fn parse<'a, T: Deserialize<'a>>(json: &'a str, out: &mut Reaction) -> Optio
     parsed.ok()
 }
 
-/// Each part of a message that is an array. A part that is broken is told of, and costs no other.
+/// Each part of a message that is an array. One that is broken costs no other; the first fault is told.
 pub fn each<'a, T: Deserialize<'a>>(
     text: &'a str,
     out: &mut Reaction,
     mut take: impl FnMut(&T, &mut Reaction),
 ) {
-    if let Ok(parts) = serde_json::from_str::<Vec<T>>(text) {
-        return parts.iter().for_each(|part| take(part, out));
+    let (parts, read) = value::list(text);
+    for part in &parts {
+        take(part, out);
     }
-    for part in parse::<Vec<&RawValue>>(text, out).unwrap_or_default() {
-        if let Some(part) = parse::<T>(part.get(), out) {
-            take(&part, out);
-        }
+    if let Err(fault) = read {
+        reject(&fault, out);
     }
 }
 

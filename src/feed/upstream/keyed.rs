@@ -62,6 +62,11 @@ impl KeyedStreams {
         StreamsChange::default()
     }
 
+    /// Whether the key is good.
+    pub fn is_done(&self) -> bool {
+        self.sign_in.is_done()
+    }
+
     pub fn due(&self) -> Option<Nanos> {
         self.sign_in.due()
     }
@@ -86,15 +91,15 @@ mod tests {
 
     #[test]
     fn what_changes_before_the_key_is_accepted_is_asked_for_behind_it() {
-        let [a, b, c] = ["A", "B", "C"].map(|symbol| Stream::new(symbol, StreamKind::Trades));
-        let mut streams = KeyedStreams::new(&[a.clone(), b.clone()]);
+        let [a, b, c] = ["A", "B", "C"].map(|symbol| [Stream::new(symbol, StreamKind::Trades)]);
+        let mut streams = KeyedStreams::new(&[a.clone(), b.clone()].concat());
         streams.opened(Nanos(0));
         assert!(streams.greeted(Nanos(0)) && !streams.greeted(Nanos(0)));
-        assert_eq!(streams.change(&[c.clone()], &[a.clone()]), StreamsChange::default());
-        assert_eq!(streams.authenticated(), [b.clone(), c]);
+        assert_eq!(streams.change(&c, &a), StreamsChange::default());
+        assert_eq!(streams.authenticated(), [b.clone(), c].concat());
         assert_eq!(streams.authenticated(), []);
-        let change = StreamsChange { new: vec![a.clone()], gone: vec![b.clone()] };
-        assert_eq!(streams.change(&[a.clone()], &[b.clone()]), change);
-        assert_eq!(streams.change(&[a], &[b]), StreamsChange::default());
+        let change = StreamsChange { new: a.to_vec(), gone: b.to_vec() };
+        assert_eq!(streams.change(&a, &b), change);
+        assert_eq!(streams.change(&a, &b), StreamsChange::default());
     }
 }

@@ -59,9 +59,10 @@ impl FeedTasks {
         let change = SymbolsChange::between(symbols, &wanted);
         if change != SymbolsChange::default() {
             let (added, removed) = (change.added.len(), change.removed.len());
-            log.told(self.clock.now(), LogLine::Info(format!(
-                "the venue lists {added} symbols that are new, and {removed} no more"
-            )));
+            log.told(
+                self.clock.now(),
+                LogLine::Info(format!("the venue lists {added} symbols that are new, and {removed} no more")),
+            );
             self.change(&change);
         }
         self.upstream.borrow_mut().listed(&halted, &mut self.out.borrow_mut());

@@ -263,7 +263,7 @@ impl AlpacaConversation {
     fn heard(&mut self, now: Nanos, text: &str, out: &mut Reaction) {
         decode::each::<AlpacaPoint<'_>>(text, out, |point, out| self.point(now, point, out));
         decode::hand_out(Ok(()), &mut self.found, decode::named_at, out);
-        if !out.ticks.is_empty() && !self.sign_in.is_done() {
+        if !out.ticks.is_empty() && !self.streams.is_done() {
             // What was not said is seen: without a key there would be none.
             self.authenticated(out);
         }

@@ -28,8 +28,8 @@ use crate::{
             keepalive::{Keepalive, KeepaliveDue, PingWhen},
             symbols,
             venue::{
-                Conversation, Dialer, Facts, ListedPage, Listing, ListingRequest, Note, Rate, Reaction, Stream,
-                StreamGroup, StreamKind, Venue,
+                Conversation, Dialer, Facts, ListedPage, Listing, ListingRequest, Note, Rate, Reaction,
+                Stream, StreamGroup, StreamKind, Venue,
             },
         },
     },

@@ -119,7 +119,7 @@ impl MassiveMarket {
         }
     }
 
-    /// Whether this may be a symbol. Those of preferred stocks have small letters too (BACpA).
+    /// Whether this may be a symbol. Those of preferred stocks have small letters too (`BACpA`).
     fn spells(self, symbol: &str) -> bool {
         match self {
             MassiveMarket::Stocks => {
@@ -208,7 +208,7 @@ impl Conversation for MassiveConversation {
         let Some(text) = decode::text(message, out) else { return };
         decode::each::<MassiveEvent<'_>>(text, out, |event, out| self.event(now, event, out));
         decode::hand_out(Ok(()), &mut self.found, decode::named_at, out);
-        if !out.ticks.is_empty() && !self.sign_in.is_done() {
+        if !out.ticks.is_empty() && !self.streams.is_done() {
             // What was not said is seen: without a key there would be none.
             self.authenticated(out);
         }

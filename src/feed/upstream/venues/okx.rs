@@ -39,6 +39,8 @@ use crate::{
     tick::{CustomFields, Nanos, Tick},
 };
 
+use instruments::{OkxInstrument, read_list, type_of};
+
 /// `okx`.
 pub struct Okx;
 
@@ -108,21 +110,6 @@ struct OkxCount<'a> {
 #[serde(rename = "Quote", rename_all = "camelCase")]
 struct OkxQuoteNumber {
     seq_id: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct OkxInstruments<'a> {
-    #[serde(borrow)]
-    data: Vec<OkxInstrument<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OkxInstrument<'a> {
-    #[serde(borrow)]
-    inst_id: Cow<'a, str>,
-    #[serde(borrow)]
-    state: Cow<'a, str>,
 }
 
 /// Streams of one request, which may have 64 KB. There are 480 requests an hour.
@@ -228,10 +215,7 @@ impl Listing for OkxDialer {
     }
 
     fn read(&self, page: &[u8]) -> Result<ListedPage, String> {
-        let page: OkxInstruments<'_> = serde_json::from_slice(page).map_err(|error| error.to_string())?;
-        let mut listed = ListedPage::default();
-        page.data.iter().for_each(|one| listed.push(&one.inst_id, &one.state, "live"));
-        Ok(listed)
+        read_list(page)
     }
 }
 
@@ -389,16 +373,6 @@ fn spanned(tick: &Tick, counts: &[OkxCount<'_>]) -> Number {
     Number::Spanned { first: number.saturating_sub(count.max(1) - 1), number }
 }
 
-/// The type of an instrument, by its spelling: `BTC-USDT`, `BTC-USDT-SWAP`, `BTC-USD-261225`, `BTC-USD-261225-50000-C`.
-fn type_of(symbol: &str) -> &'static str {
-    match symbol.split('-').collect::<Vec<_>>()[..] {
-        [_, _, "SWAP"] => "SWAP",
-        [_, _, _] => "FUTURES",
-        [_, _, _, _, _] => "OPTION",
-        _ => "SPOT",
-    }
-}
-
 fn is_name(char: char) -> bool {
     char.is_alphanumeric() || char == '-'
 }
@@ -410,5 +384,6 @@ fn kind_of(channel: &str) -> StreamKind {
     }
 }
 
+mod instruments;
 #[cfg(test)]
 mod tests;

@@ -31,12 +31,12 @@ pub struct MassiveDialect {
     opened: Nanos,
     is_authenticated: bool,
     /// What was subscribed to, by its channel in capitals; in order, so that the same requests have the same wishes.
-    held: BTreeMap<String, HeldChannel>,
+    held: BTreeMap<String, MassiveHeld>,
     /// What the request under way is answered, in order.
     pending: Vec<PendingAnswer>,
 }
 
-struct HeldChannel {
+struct MassiveHeld {
     /// As the client spells it.
     symbol: CompactString,
     /// A pair of which `*` brings everything: it has no subscription of its own.
@@ -99,7 +99,7 @@ impl MassiveDialect {
                 self.pending.push(PendingAnswer::Quiet);
             }
         }
-        self.held.insert(key, HeldChannel { symbol, is_covered });
+        self.held.insert(key, MassiveHeld { symbol, is_covered });
     }
 
     fn end(&mut self, text: String, wishes: &mut Wishes) {
@@ -108,7 +108,7 @@ impl MassiveDialect {
         };
         let kind = channel.kind;
         match self.held.remove(&channel.key()) {
-            Some(HeldChannel { symbol, is_covered: false }) => {
+            Some(MassiveHeld { symbol, is_covered: false }) => {
                 if symbol == ALL {
                     for pair in self.pairs(kind, true) {
                         wishes.subscribe(kind, self.whose(pair));
@@ -251,10 +251,14 @@ impl Dialect for MassiveDialect {
         match request {
             MassiveRequest::Auth(_) => return,
             MassiveRequest::Subscribe(channels) => {
-                channels.into_iter().for_each(|channel| self.begin(channel, wishes));
+                for channel in channels {
+                    self.begin(channel, wishes);
+                }
             }
             MassiveRequest::Unsubscribe(channels) => {
-                channels.into_iter().for_each(|channel| self.end(channel, wishes));
+                for channel in channels {
+                    self.end(channel, wishes);
+                }
             }
         }
         if wishes.0.is_empty() {
