@@ -2,16 +2,10 @@
 //!
 //! - The first message of trades of a coin has those of the last blocks: a history. Nothing marks it, so it is told by its
 //!   times: it spans several blocks, or is of one long before the newest that the connection has shown. What is live is of
-//!   one block. Of a coin whose trades came over a connection before, it is handed on: what was missed is news, and what is
-//!   repeated is known by its name and time.
+//!   one block. Trades that happened while the connection was down are not made up for, since their names have no order.
 //! - Each stream is a message of its own, and is acknowledged by itself.
 
-use std::{
-    borrow::Cow,
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration};
 
 use compact_str::CompactString;
 use serde::Deserialize;
@@ -39,11 +33,7 @@ use crate::{
 /// `hyperliquid`.
 pub struct Hyperliquid;
 
-#[derive(Default)]
-struct HyperliquidDialer {
-    /// The coins whose trades came, over all connections that have ended.
-    traded: Arc<Mutex<HashSet<CompactString>>>,
-}
+struct HyperliquidDialer;
 
 struct HyperliquidConversation {
     asked: Asked,
@@ -52,10 +42,6 @@ struct HyperliquidConversation {
     found: FoundTicks,
     /// The coins of which a message of trades has come.
     begun: HashSet<CompactString>,
-    /// Those whose trades came over a connection before, and over this one.
-    traded_before: HashSet<CompactString>,
-    traded: HashSet<CompactString>,
-    all_traded: Arc<Mutex<HashSet<CompactString>>>,
     /// The newest time of the venue's on this connection, in milliseconds.
     newest: u64,
     pings: Keepalive,
@@ -133,7 +119,7 @@ impl Venue for Hyperliquid {
     ) -> Result<Arc<dyn Dialer>, SourceError> {
         let is_coin = |symbol: &str| symbols::is_plain(symbol, "@/:#-_.");
         symbols::check(self.name(), symbols, "a coin such as BTC, PURR/USDC or @107", is_coin)?;
-        Ok(Arc::new(HyperliquidDialer::default()))
+        Ok(Arc::new(HyperliquidDialer))
     }
 }
 
@@ -173,9 +159,6 @@ impl Dialer for HyperliquidDialer {
             streams: group.streams.clone(),
             found: FoundTicks::new(Arc::clone(fields)),
             begun: HashSet::new(),
-            traded_before: self.traded.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            traded: HashSet::new(),
-            all_traded: Arc::clone(&self.traded),
             newest: 0,
             pings: Keepalive::new(Duration::from_secs(50), PingWhen::Quiet),
         })
@@ -277,15 +260,10 @@ impl HyperliquidConversation {
         else {
             return TradesOf::Now;
         };
-        let coin = CompactString::new(&first.coin);
-        let is_first = self.begun.insert(coin.clone());
+        let is_first = self.begun.insert(CompactString::new(&first.coin));
         let is_old = oldest < newest || newest.saturating_add(HISTORY_MS) < self.newest;
         self.newest = self.newest.max(newest);
-        if (is_snapshot || (is_first && is_old)) && !self.traded_before.contains(&coin) {
-            return TradesOf::History;
-        }
-        self.traded.insert(coin);
-        TradesOf::Now
+        if is_snapshot || (is_first && is_old) { TradesOf::History } else { TradesOf::Now }
     }
 
     fn answered(&mut self, data: &RawValue, out: &mut Reaction) {
@@ -314,13 +292,6 @@ impl HyperliquidConversation {
         if named.is_empty() {
             decode::unknown_answer(&words, out);
         }
-    }
-}
-
-impl Drop for HyperliquidConversation {
-    fn drop(&mut self) {
-        let mut all = self.all_traded.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend(self.traded.drain());
     }
 }
 

@@ -70,21 +70,6 @@ fn the_first_trades_are_a_history_by_their_times() {
     assert_eq!(talk.notes(&marked), [Note::History { ticks: 1 }]);
 }
 
-/// What is repeated of it, the order of names and times tells.
-#[test]
-fn after_a_reconnect_the_first_trades_may_have_been_missed() {
-    let dialer = dialer(&Hyperliquid, "", &["SOL", "BTC"]);
-    let (mut talk, _) = Talk::open(&*dialer, &["SOL", "BTC"]);
-    talk.notes(&trades("BTC", &[(1_600, 1), (1_700, 2)]));
-    talk.notes(&trades("SOL", &[(1_600, 3), (1_700, 4)]));
-    assert_eq!(talk.ticks(&trades("SOL", &[(1_800, 5)])).len(), 1);
-    drop(talk);
-    let (mut talk, _) = Talk::open(&*dialer, &["SOL", "BTC"]);
-    assert_eq!(talk.ticks(&trades("SOL", &[(1_800, 5), (1_900, 6)])).len(), 2);
-    // Of this coin nothing came but a history.
-    assert_eq!(talk.notes(&trades("BTC", &[(1_700, 2), (1_800, 7)])), [Note::History { ticks: 2 }]);
-}
-
 #[test]
 fn the_list_has_the_perpetuals() {
     let page = br#"{"universe":[{"szDecimals":5,"name":"BTC","maxLeverage":40,"marginTableId":56},{"szDecimals":1,"name":"MATIC","maxLeverage":20,"marginTableId":20,"isDelisted":true},{"szDecimals":0,"name":"kPEPE","maxLeverage":10}],"marginTables":[],"collateralToken":0}"#;
