@@ -20,6 +20,9 @@ fn a_list_halts_what_it_does_not_trade() {
     let link = stage.open_all()[0];
     stage.tick(link, "A", QUOTES, 1);
     stage.tick(link, "B", QUOTES, 1);
+    // The first trade waits for those before it.
+    stage.tick(link, "A", TRADES, 1);
+    stage.pass(1);
     stage.states();
     let list = |stage: &mut Stage, halted: &[&str]| {
         let halted: Vec<_> = halted.iter().map(|symbol| ((*symbol).into(), "BREAK".to_owned())).collect();
@@ -31,7 +34,7 @@ fn a_list_halts_what_it_does_not_trade() {
     assert_eq!(list(&mut stage, &["A"]), []);
     assert_eq!(list(&mut stage, &[]), a(State::Live));
     list(&mut stage, &["A"]);
-    stage.tick(link, "A", TRADES, 1);
+    stage.tick(link, "A", TRADES, 2);
     assert_eq!(stage.states(), a(State::Live), "it is traded again before the next list");
     // What a connection says of a halt, a list does not end.
     stage.note(link, Note::Halted { symbol: "A".into(), why: "news".to_owned() });
