@@ -34,9 +34,9 @@ struct BookData<'a> {
     #[serde(borrow)]
     s: Raw<'a>,
     #[serde(borrow)]
-    b: Vec<QuotedLevel<'a>>,
+    b: Vec<QuotedLevel<Raw<'a>>>,
     #[serde(borrow)]
-    a: Vec<QuotedLevel<'a>>,
+    a: Vec<QuotedLevel<Raw<'a>>>,
 }
 
 /// The changed fields; for spot without best prices.
@@ -119,7 +119,7 @@ pub fn event(
 
 /// The best level of a side, or that the side is empty. Without a change of it, nothing.
 fn side(
-    levels: &[QuotedLevel<'_>],
+    levels: &[QuotedLevel<Raw<'_>>],
     whole: bool,
     [price, size]: [Field; 2],
     fields: &mut Fields,
@@ -138,7 +138,7 @@ fn side(
     }
 }
 
-fn is_gone(level: &QuotedLevel<'_>) -> bool {
+fn is_gone(level: &QuotedLevel<Raw<'_>>) -> bool {
     level.1.is_some_and(|size| size.text().bytes().all(|byte| matches!(byte, b'0' | b'.')))
 }
 

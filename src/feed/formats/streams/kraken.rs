@@ -1,14 +1,14 @@
 //! Kraken: arrays of its first version (`trade`, `spread`, `ticker`), objects of its second (`trade`, `ticker`).
 //!
-//! The `snapshot` of the second version's `trade` is a history.
+//! The `snapshot` of the second version's `trade` is a history. The second version's numbers have no quotes, and are decimals.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::FormatFault;
 use super::found::{FoundTicks, MessageOrder, TradesOf};
-use super::value::{QuotedLevel, Raw, each, parse, quote, set, trade};
-use crate::tick::{Field, Fields, Tick};
+use super::value::{DecimalNumber, QuotedLevel, Raw, each, parse, quote, set, trade};
+use crate::tick::{Decimal, Field, Fields, Tick};
 
 #[derive(Deserialize)]
 #[serde(rename = "Trade")]
@@ -18,9 +18,9 @@ struct KrakenTrade<'a> {
     #[serde(borrow)]
     side: Raw<'a>,
     #[serde(borrow)]
-    price: Raw<'a>,
+    price: DecimalNumber<'a>,
     #[serde(borrow)]
-    qty: Raw<'a>,
+    qty: DecimalNumber<'a>,
     #[serde(borrow)]
     timestamp: Raw<'a>,
     #[serde(borrow)]
@@ -33,15 +33,15 @@ struct KrakenTicker<'a> {
     #[serde(borrow)]
     symbol: Raw<'a>,
     #[serde(borrow)]
-    bid: Option<Raw<'a>>,
+    bid: Option<DecimalNumber<'a>>,
     #[serde(borrow)]
-    bid_qty: Option<Raw<'a>>,
+    bid_qty: Option<DecimalNumber<'a>>,
     #[serde(borrow)]
-    ask: Option<Raw<'a>>,
+    ask: Option<DecimalNumber<'a>>,
     #[serde(borrow)]
-    ask_qty: Option<Raw<'a>>,
+    ask_qty: Option<DecimalNumber<'a>>,
     #[serde(borrow)]
-    last: Option<Raw<'a>>,
+    last: Option<DecimalNumber<'a>>,
     #[serde(borrow)]
     timestamp: Option<Raw<'a>>,
 }
@@ -81,6 +81,10 @@ pub fn object(
                 set(Field::Last, one.last, &mut fields)?;
                 quote((one.bid, one.bid_qty), (one.ask, one.ask_qty), &mut fields)?;
                 fields.withdraw_sides_at_zero();
+                // A pair that has not traded has a last price of 0.
+                if fields.get_decimal(Field::Last) == Some(Decimal::ZERO) {
+                    fields.clear(Field::Last.bit());
+                }
                 let ts = one.timestamp.map(|time| time.time("timestamp")).transpose()?;
                 if fields.has_values() {
                     found.push(Tick { symbol: one.symbol.symbol()?, ts, fields });
@@ -129,6 +133,6 @@ pub fn array(message: &str, found: &mut FoundTicks) -> Result<(), FormatFault> {
     Ok(())
 }
 
-fn best<'a>(side: &[Raw<'a>]) -> QuotedLevel<'a> {
+fn best<'a>(side: &[Raw<'a>]) -> QuotedLevel<Raw<'a>> {
     (side.first().copied(), side.get(2).copied())
 }

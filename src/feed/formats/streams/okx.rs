@@ -150,6 +150,6 @@ pub fn event(arg: &RawValue, data: &RawValue, found: &mut FoundTicks) -> Result<
     Ok(())
 }
 
-fn best<'a>(side: &[Vec<Raw<'a>>]) -> QuotedLevel<'a> {
+fn best<'a>(side: &[Vec<Raw<'a>>]) -> QuotedLevel<Raw<'a>> {
     side.first().map_or((None, None), |level| (level.first().copied(), level.get(1).copied()))
 }

@@ -123,6 +123,8 @@ fn hyperliquid_alpaca_and_massive() {
         r#"[{"T":"x","S":"AAPL","i":96921,"x":"D","p":126.55,"s":1,"a":"C","t":"2021-02-22T15:51:46Z","z":"C"},{"T":"c","S":"AMD","x":"D","oi":7,"op":1,"os":2,"oc":["@"],"ci":8,"cp":1.5,"cs":2,"cc":["@"],"t":"2021-02-22T15:51:46Z","z":"C"}]"#,
         r#"[{"ev":"T","sym":"MSFT","x":4,"i":"12345","z":3,"p":114.125,"s":100,"ds":"100.5","c":[0,12],"t":1536036818784,"q":3681328},{"ev":"Q","sym":"MSFT","bx":4,"bp":114.125,"bs":100,"ax":7,"ap":114.128,"as":160,"c":0,"i":[604],"t":1536036818784,"q":50385480,"z":3}]"#,
         r#"[{"ev":"XT","pair":"BTC-USD","p":33021.9,"t":1610462007425,"s":0.01616617,"c":[2],"i":"14272084","x":3,"r":1610462007576},{"ev":"C","p":"USD/CNH","x":44,"a":6.83366,"b":6.83363,"t":1536036818784}]"#,
+        // A trade that is reported late stays behind the one before it.
+        r#"[{"T":"t","S":"LATE","i":2,"p":2,"s":1,"t":"2021-02-22T15:51:46Z"},{"T":"t","S":"LATE","i":1,"p":1,"s":1,"t":"2021-02-22T15:51:44Z"}]"#,
         r#"[{"T":"success","msg":"connected"}]"#,
         r#"[{"ev":"status","status":"connected","message":"Connected Successfully"}]"#,
     ];
@@ -139,6 +141,8 @@ fn hyperliquid_alpaca_and_massive() {
             r#"{"symbol":"MSFT","ts":1536036818784000,"bid":114.125,"bid_size":100,"ask":114.128,"ask_size":160}"#,
             r#"{"symbol":"BTC-USD","ts":1610462007425000,"last":33021.9,"last_size":0.01616617,"side":"buy","trade_id":"14272084"}"#,
             r#"{"symbol":"USD/CNH","ts":1536036818784000,"bid":6.83363,"ask":6.83366}"#,
+            r#"{"symbol":"LATE","ts":1614009106000000,"last":2,"last_size":1,"trade_id":"2"}"#,
+            r#"{"symbol":"LATE","ts":1614009104000000,"last":1,"last_size":1,"trade_id":"1"}"#,
         ]
     );
     for line in text {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::super::{FormatFault, moment::Unit, table::checked};
 use crate::{
     feed::ndjson::ValueFault,
-    tick::{Decimal, Field, Fields, Nanos, Side, Symbol, TradeId},
+    tick::{Decimal, DecimalError, Field, Fields, Nanos, Side, Symbol, TradeId},
 };
 
 /// A value as it was written.
@@ -19,8 +19,27 @@ impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
     }
 }
 
+/// The same of a venue whose numbers without quotes are decimals, and no program's doubles: exact as far as one of ours can be.
+#[derive(Clone, Copy)]
+pub struct DecimalNumber<'a>(Raw<'a>);
+
+/// A price or a size as a venue writes it.
+pub trait WrittenDecimal: Copy {
+    fn written(&self) -> &str;
+
+    /// # Errors
+    /// When it is no decimal, or none that can be held.
+    fn read(&self) -> Result<Decimal, DecimalError>;
+}
+
 /// A price, and the size there.
-pub type QuotedLevel<'a> = (Option<Raw<'a>>, Option<Raw<'a>>);
+pub type QuotedLevel<N> = (Option<N>, Option<N>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for DecimalNumber<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Raw::deserialize(deserializer).map(DecimalNumber)
+    }
+}
 
 pub fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, FormatFault> {
     serde_json::from_str(json).map_err(|error| FormatFault::json(&error))
@@ -101,18 +120,38 @@ impl<'a> Raw<'a> {
             () => Err(FormatFault::value("side", ValueFault::Side)),
         }
     }
+}
 
-    fn decimal(self, field: Field) -> Result<Decimal, FormatFault> {
+impl WrittenDecimal for Raw<'_> {
+    fn written(&self) -> &str {
+        self.text()
+    }
+
+    fn read(&self) -> Result<Decimal, DecimalError> {
         let parse = if self.is_string() { Decimal::parse } else { Decimal::parse_double };
-        checked(parse(self.text()), field).map_err(|fault| FormatFault::value(field.name(), fault))
+        parse(self.text())
     }
 }
 
+impl WrittenDecimal for DecimalNumber<'_> {
+    fn written(&self) -> &str {
+        self.0.text()
+    }
+
+    fn read(&self) -> Result<Decimal, DecimalError> {
+        Decimal::parse(self.0.text()).or_else(|_| self.0.read())
+    }
+}
+
+fn decimal(value: &impl WrittenDecimal, field: Field) -> Result<Decimal, FormatFault> {
+    checked(value.read(), field).map_err(|fault| FormatFault::value(field.name(), fault))
+}
+
 /// Sets a field to a decimal; an empty one, and `null`, is absent.
-pub fn set(field: Field, value: Option<Raw<'_>>, fields: &mut Fields) -> Result<(), FormatFault> {
+pub fn set(field: Field, value: Option<impl WrittenDecimal>, fields: &mut Fields) -> Result<(), FormatFault> {
     match value {
-        Some(value) if !matches!(value.text(), "" | "null") => {
-            fields.set_decimal(field, value.decimal(field)?);
+        Some(value) if !matches!(value.written(), "" | "null") => {
+            fields.set_decimal(field, decimal(&value, field)?);
             Ok(())
         }
         _ => Ok(()),
@@ -121,10 +160,15 @@ pub fn set(field: Field, value: Option<Raw<'_>>, fields: &mut Fields) -> Result<
 
 /// A trade's price and size, both required; its side, when it is known; and its name, when it has one that a tick can
 /// carry.
-pub fn trade(price: Raw<'_>, size: Raw<'_>, side: Side, id: Option<Raw<'_>>) -> Result<Fields, FormatFault> {
+pub fn trade<N: WrittenDecimal>(
+    price: N,
+    size: N,
+    side: Side,
+    id: Option<Raw<'_>>,
+) -> Result<Fields, FormatFault> {
     let mut fields = Fields::default();
-    fields.set_decimal(Field::Last, price.decimal(Field::Last)?);
-    fields.set_decimal(Field::LastSize, size.decimal(Field::LastSize)?);
+    fields.set_decimal(Field::Last, decimal(&price, Field::Last)?);
+    fields.set_decimal(Field::LastSize, decimal(&size, Field::LastSize)?);
     if side != Side::Unknown {
         fields.set_side(side);
     }
@@ -140,7 +184,11 @@ pub fn id_of(id: Option<Raw<'_>>) -> Option<TradeId> {
 }
 
 /// The best prices of both sides.
-pub fn quote(bid: QuotedLevel<'_>, ask: QuotedLevel<'_>, fields: &mut Fields) -> Result<(), FormatFault> {
+pub fn quote<N: WrittenDecimal>(
+    bid: QuotedLevel<N>,
+    ask: QuotedLevel<N>,
+    fields: &mut Fields,
+) -> Result<(), FormatFault> {
     set(Field::Bid, bid.0, fields)?;
     set(Field::BidSize, bid.1, fields)?;
     set(Field::Ask, ask.0, fields)?;
