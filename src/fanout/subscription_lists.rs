@@ -77,7 +77,7 @@ impl Fanout {
     pub(super) fn watch(&mut self, local: u32, now: Nanos, store: &impl Store) {
         let is_watched = self.is_watched(&self.topics[local as usize]);
         let topic = &mut self.topics[local as usize];
-        let Some(market) = topic.market else { return };
+        let Some(market) = topic.market else { return self.ask_told(local, store) };
         if !is_watched {
             match topic.plane {
                 Plane::RealTime => self.by_market[market.0 as usize] = local,
@@ -95,6 +95,17 @@ impl Fanout {
             if self.is_silent(&self.topics[local as usize], now) {
                 self.topics[local as usize].state = State::Stale;
             }
+        }
+    }
+
+    /// What its feed has told of a symbol that has no tick, before anybody subscribed to it here.
+    fn ask_told(&mut self, local: u32, store: &impl Store) {
+        let topic = &mut self.topics[local as usize];
+        let is_known = topic.told.is_some() || topic.has_subscribers() || topic.plane == Plane::Delayed;
+        let told = if is_known { None } else { store.told(&topic.symbol) };
+        if let Some(told) = told.filter(|told| told.state != State::Live) {
+            topic.state = told.state;
+            topic.told = Some(told);
         }
     }
 

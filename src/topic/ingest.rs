@@ -9,7 +9,7 @@ use std::sync::{
 };
 
 use super::{
-    batch::{Batch, Detail, FeedId, NewTopic, Stamped, TopicId},
+    batch::{Batch, Detail, FeedId, NewTopic, Stamped, ToldState, TopicId},
     batch_queue::BatchQueue,
     delayed::{CurrentMarket, DelayedMarket},
     market::Market,
@@ -323,6 +323,10 @@ impl CurrentMarket for Ingest {
 impl Store for Ingest {
     fn image(&self, topic: TopicId) -> Image {
         self.lock().image(topic)
+    }
+
+    fn told(&self, symbol: &Symbol) -> Option<ToldState> {
+        self.lock().told(symbol)
     }
 
     fn delayed_image(&self, topic: TopicId) -> Image {

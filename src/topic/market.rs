@@ -175,6 +175,11 @@ impl Market {
         batch
     }
 
+    /// What its feed told of a symbol that has no tick yet.
+    pub fn told(&self, symbol: &Symbol) -> Option<ToldState> {
+        self.told.get(symbol).map(|(_, told)| told.clone())
+    }
+
     /// Reverses [`Self::close`]: shards learn of it with the next ticks.
     pub fn reopen(&mut self, feed: FeedId) {
         for topic in self.topics.iter_mut().filter(|topic| topic.feed == feed) {

@@ -31,6 +31,11 @@ pub trait Store {
     /// The current record and state of a topic.
     fn image(&self, topic: TopicId) -> Image;
 
+    /// What its feed told of a symbol that has no tick yet.
+    fn told(&self, _symbol: &Symbol) -> Option<ToldState> {
+        None
+    }
+
     /// As [`Self::image`], of the delayed market.
     fn delayed_image(&self, _topic: TopicId) -> Image {
         Image::default()

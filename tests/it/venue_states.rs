@@ -76,6 +76,21 @@ async fn a_feed_is_listed_with_its_connections_and_why_it_is_dark() {
 }
 
 #[tokio::test]
+async fn a_symbol_that_nobody_knew_yet_is_stale_while_its_venue_is_dark() {
+    let venue = Venue::start().await;
+    let server = Server::with().feed(&binance(&venue, "BTCUSDT", "")).start().await;
+    let mut end = venue.accept().await;
+    acknowledge(&mut end, &BTC).await;
+    drop(end);
+    drop(venue);
+    why_dark(&server).await;
+    let mut client = reader(&server, &["BTCUSDT"]).await;
+    let status = client.until("the state of a symbol without a tick", |message| message.is("status")).await;
+    assert_eq!((status.str("symbol"), status.str("state")), ("BTCUSDT".to_owned(), "stale".to_owned()));
+    assert!(status.str("reason").contains("no connection to the venue"), "{status:?}");
+}
+
+#[tokio::test]
 async fn a_venue_is_spoken_to_in_tls_and_a_wrong_certificate_is_told() {
     let (authority, files) = (Authority::new(), Files::new("venue"));
     let ca = format!("&ca={}", files.write("ca.pem", &authority.pem));
