@@ -53,6 +53,9 @@ pub trait Emit {
     /// The whole record, as a new base.
     fn snapshot(&mut self, topic: &TopicRef<'_>, view: &View);
 
+    /// The newest trades before the subscription, oldest first: what it begins with in place of the record.
+    fn past_trades(&mut self, topic: &TopicRef<'_>, trades: &[Stamped], view: &View);
+
     /// The record in place of the `n` ticks since the last message: what they have changed, and the fields of `always`
     /// whether they have or not.
     fn merged(&mut self, topic: &TopicRef<'_>, n: u64, always: WantedFields, view: &View);

@@ -36,8 +36,14 @@ impl Fanout {
             return tally;
         }
         let kept = self.keep_key(session, emit.encoding());
-        let mut frame =
-            OpenFrame { now, store, emit, tally: FrameTally::default(), firsts: self.firsts.take() };
+        let mut frame = OpenFrame {
+            now,
+            store,
+            emit,
+            tally: FrameTally::default(),
+            firsts: self.firsts.take(),
+            walked: 0,
+        };
         // The every-mode queue takes turns with the rest: its entry goes to the end of the send queue after its turn.
         let mut turns = self.schedule.sessions[session.0 as usize].queue.len();
         while turns > 0 && frame.emit.has_room() {
@@ -51,7 +57,8 @@ impl Fanout {
                 self.fill_latest(key, &mut frame);
             }
         }
-        let OpenFrame { emit, tally, firsts, .. } = frame;
+        let OpenFrame { emit, tally, firsts, walked, .. } = frame;
+        self.walked += walked;
         self.firsts = firsts;
         if let Some(number) = kept {
             self.keep_frame(session, number, &tally, emit);

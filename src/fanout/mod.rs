@@ -29,6 +29,7 @@ mod frame_cache;
 #[cfg(test)]
 mod model;
 mod open_frame;
+mod past_trades;
 mod patterns;
 mod resume;
 mod resync;

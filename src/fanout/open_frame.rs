@@ -4,12 +4,12 @@
 //! recorded as filtered before.
 
 use super::{
-    Emit, First, FrameTally, GapReason, LocalId, Mode, TopicRef, View,
+    Emit, First, FrameTally, GapReason, LocalId, Mode, TopicRef, View, past_trades,
     state::{Base, Claim, LocalTopic, Subscription, lead},
 };
 use crate::{
     tick::{FieldSet, Nanos, WantedFields},
-    topic::{Plane, Record, Stamped, TopicId},
+    topic::{Plane, Record, Stamped, Store, TopicId},
 };
 
 /// A frame of one session.
@@ -21,6 +21,8 @@ pub(super) struct OpenFrame<'a, S, E> {
     pub tally: FrameTally,
     /// Symbols of which a subscription is sent its first message, where somebody asks.
     pub firsts: Option<Vec<First>>,
+    /// Ticks that were read of rings.
+    pub walked: usize,
 }
 
 /// What the next message of a subscription knows of its topic.
@@ -45,6 +47,23 @@ fn topic_of<'a>(
     }
 }
 
+/// The trades that a view begins with, up to the topic's record; `None` where there are none, or none may be told: delayed
+/// data has no history.
+#[cold]
+fn newest_trades(
+    store: &impl Store,
+    topic: &LocalTopic,
+    view: &View,
+    walked: &mut usize,
+) -> Option<Vec<Stamped>> {
+    let market = topic.market.filter(|_| !topic.is_delayed())?;
+    let mut ticks = Vec::new();
+    store.ring(market, topic.record.seq, &mut ticks);
+    *walked += ticks.len();
+    past_trades::keep_newest(&mut ticks, view);
+    (!ticks.is_empty()).then_some(ticks)
+}
+
 /// A subscription is sent its first message. Apart, so that the code of all the others stays short enough to be inlined.
 #[cold]
 pub(super) fn note_first(firsts: &mut Option<Vec<First>>, topic: &LocalTopic) {
@@ -53,7 +72,7 @@ pub(super) fn note_first(firsts: &mut Option<Vec<First>>, topic: &LocalTopic) {
     }
 }
 
-impl<S, E: Emit> OpenFrame<'_, S, E> {
+impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
     /// What the ticks since the cursor have changed, as the record has it now: as the last tick alone, when there is but
     /// one.
     #[inline]
@@ -83,6 +102,10 @@ impl<S, E: Emit> OpenFrame<'_, S, E> {
         let merges = sub.base == Base::Again && n > 0;
         if merges {
             self.emit.merged(&at, n, WantedFields::ALL, view);
+        } else if view.past_trades > 0
+            && let Some(trades) = newest_trades(self.store, topic, view, &mut self.walked)
+        {
+            self.emit.past_trades(&at, &trades, view);
         } else {
             self.emit.snapshot(&at, view);
         }

@@ -63,6 +63,7 @@ impl Change {
             numbers: self.numbers.unwrap_or(view.numbers),
             reports: self.reports.unwrap_or(view.reports),
             form: view.form,
+            past_trades: view.past_trades,
         }
     }
 }

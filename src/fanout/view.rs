@@ -3,10 +3,10 @@
 
 use std::fmt;
 
-use compact_str::CompactString;
+use compact_str::{CompactString, format_compact};
 
 use crate::{
-    tick::{Fields, Numbers, TradeReport, WantedFields, check_characters},
+    tick::{Fields, Numbers, TradeReport, WantedFields, check_characters, check_symbol},
     topic::{Record, Stamped},
 };
 
@@ -22,6 +22,8 @@ pub struct View {
     pub reports: bool,
     /// As which of a dialect's messages it is written.
     pub form: Form,
+    /// Of how many of the newest trades a subscription is told first, in place of the record, where the ring has some.
+    pub past_trades: u16,
 }
 
 /// As which message of its session's dialect a subscription is written; [`Form::NATIVE`] in every other session. What a
@@ -47,6 +49,7 @@ impl View {
         numbers: Numbers::Number,
         reports: true,
         form: Form::NATIVE,
+        past_trades: 0,
     };
 
     /// Whether a tick sets or withdraws one of its fields, or reports of a trade what it shows. With every field each tick
@@ -135,6 +138,13 @@ impl Name {
     pub fn new(text: &str) -> Option<Self> {
         let fits = !text.is_empty() && text.len() <= NAME_BYTES_MAX && check_characters(text).is_ok();
         fits.then(|| Name(text.into()))
+    }
+
+    /// Of two parts, of which a client sees neither: it may be as long as a symbol, and a word before it. `None` when it has
+    /// other characters than a symbol.
+    pub fn of_parts(word: &'static str, between: char, symbol: &str) -> Option<Self> {
+        let text = format_compact!("{word}{between}{symbol}");
+        (check_symbol(symbol).is_ok() && check_characters(&text).is_ok()).then_some(Name(text))
     }
 
     pub fn as_str(&self) -> &str {

@@ -180,6 +180,13 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         write_name::<E>(begin, view, frame);
     }
 
+    fn past_trades(&mut self, topic: &TopicRef<'_>, trades: &[Stamped], view: &View) {
+        let MessagePlace { frame, head, .. } = self.place(topic, view);
+        let begin = frame.bytes.len();
+        E::Messages::past_trades(&head, trades, view, &mut frame.times, &mut frame.bytes);
+        record_of(begin, topic, topic.record, frame);
+    }
+
     fn merged(&mut self, topic: &TopicRef<'_>, n: u64, always: WantedFields, view: &View) {
         self.update(topic, topic.record, n, always, view, |cached| &mut cached.merged);
     }

@@ -125,6 +125,37 @@ async fn quotes_of_crypto_are_of_the_recording_and_end_with_the_last() {
 }
 
 #[tokio::test]
+async fn cancels_and_corrections_come_with_trades_in_both_encodings() {
+    let server = Server::start().await;
+    let mut clients = [opened(&server, "/v2/sip", &[]).await, opened(&server, "/v2/sip", &PACKED).await];
+    for client in &mut clients {
+        client.send(r#"{"action":"subscribe","trades":["AAPL"]}"#).await;
+        assert_eq!(client.next().await[0]["T"], "subscription");
+    }
+    let ticks = [
+        r#"{"symbol":"AAPL","ts":1700000000000001,"last":10,"last_size":5,"trade_id":"7","affects":["volume"]}"#,
+        r#"{"symbol":"AAPL","ts":1700000000000002,"last":11,"last_size":6,"trade_id":"8"}"#,
+        r#"{"symbol":"AAPL","ts":1700000000000003,"correct":"8","last":11.5}"#,
+        r#"{"symbol":"AAPL","ts":1700000000000004,"cancel":"7"}"#,
+    ];
+    server.publish(&ticks).await;
+    for client in &mut clients {
+        let mut points = Vec::new();
+        while points.len() < ticks.len() {
+            points.extend(client.next().await.as_array().expect("an array").clone());
+        }
+        let kinds: Vec<&Value> = points.iter().map(|point| &point["T"]).collect();
+        assert_eq!(kinds, ["t", "t", "c", "x"]);
+        let of = |point: &Value, name: &str| point[name].as_f64();
+        assert_eq!((&points[0]["c"], &points[1]["c"]), (&json!(["@", "I"]), &json!(["@"])));
+        let corrected = ["oi", "ci", "cp", "cs"].map(|name| of(&points[2], name));
+        assert_eq!(corrected, [Some(8.0), Some(8.0), Some(11.5), Some(6.0)], "the size is as it was");
+        assert_eq!((of(&points[3], "i"), &points[3]["a"]), (Some(7.0), &json!("C")));
+    }
+    server.settled().await;
+}
+
+#[tokio::test]
 async fn requests_are_answered_in_the_venues_words_also_in_fragments() {
     let recorded = Recorded::new("alpaca-words.ndjson", 40);
     let server = recorded.replayed("start=paused", &[]).await;

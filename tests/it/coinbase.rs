@@ -6,7 +6,7 @@ use super::{
     entitled::Guarded,
     harness::{
         Server, VenueClient,
-        recorded::{Recorded, RecordedTrade, played},
+        recorded::{Recorded, RecordedTrade},
         tokens::reads,
     },
 };
@@ -133,6 +133,37 @@ async fn every_trade_of_advanced_comes_once_with_one_numbering_over_all_channels
 }
 
 #[tokio::test]
+async fn what_was_traded_before_comes_first_with_its_own_time() {
+    let recorded = Recorded::new("coinbase-past.ndjson", 402);
+    let server = recorded.replayed("start=paused", &[]).await;
+    tell(&server, &json!({"op": "step", "n": 400})).await;
+    server.until_metrics("its ticks", |metrics| metrics.sum("tickcast_ticks_ingested_total") == 400).await;
+    let trades: Vec<&RecordedTrade> =
+        recorded.trades_of("BTCUSDT").filter(|trade| trade.seq <= 200).collect();
+    let last = trades.last().expect("a trade");
+    let mut client = VenueClient::open(&server, "/coinbase").await;
+    client.send(r#"{"type":"subscribe","product_ids":["BTC-USDT"],"channels":["matches"]}"#).await;
+    assert_eq!(client.next().await["type"], "subscriptions");
+    let mut first = expected_match(last, "BTC-USDT");
+    first["type"] = json!("last_match");
+    assert_eq!(told(&client.next().await), first);
+    let mut client = VenueClient::open(&server, "/").await;
+    client.send(r#"{"type":"subscribe","product_ids":["BTC-USDT"],"channel":"market_trades"}"#).await;
+    assert_eq!(client.next().await["channel"], "subscriptions");
+    let snapshot = client.next().await;
+    assert_eq!((&snapshot["events"][0]["type"], &snapshot["sequence_num"]), (&json!("snapshot"), &json!(1)));
+    let of = |message: &Value, name: &str| {
+        let trades = message["events"][0]["trades"].as_array().expect("trades");
+        trades.iter().map(|trade| trade[name].as_str().expect("a text").to_owned()).collect::<Vec<_>>()
+    };
+    // The newest is the first.
+    let newest = || trades.iter().rev().take(50);
+    assert_eq!(of(&snapshot, "trade_id"), newest().map(|trade| trade.id.to_string()).collect::<Vec<_>>());
+    assert_eq!(of(&snapshot, "time"), newest().map(|trade| trade.time()).collect::<Vec<_>>());
+    server.settled().await;
+}
+
+#[tokio::test]
 async fn requests_are_refused_in_the_venues_words() {
     let recorded = Recorded::new("coinbase-words.ndjson", 40);
     let server = recorded.replayed("start=paused", &[]).await;
@@ -147,22 +178,8 @@ async fn requests_are_refused_in_the_venues_words() {
     assert_eq!(answer["reason"], "You need to specify at least one product ID for channel heartbeat");
     // It has subscribed to nothing within five seconds.
     let (messages, close) = client.rest().await;
-    assert_eq!((messages, close.map(|(code, _)| code)), (Vec::new(), Some(1008)));
+    assert_eq!((messages, close), (Vec::new(), Some((1008, "no subscription within 5 s".to_owned()))));
     server.settled().await;
-}
-
-#[tokio::test]
-async fn a_client_that_is_too_slow_for_matches_is_told_so_and_closed() {
-    let recorded = Recorded::new("coinbase-slow.ndjson", 60_000);
-    let server = recorded.replayed("speed=1000000&start=clients:1", &["--set", "limits.ring_ticks=64"]).await;
-    let mut client = VenueClient::with(&server, "/coinbase", &[], Some(4 * 1024)).await;
-    client.send(&of_exchange(&json!(["matches"]))).await;
-    played(&server).await;
-    let (messages, close) = client.rest().await;
-    let last = messages.last().expect("a message");
-    assert_eq!((&last["type"], &last["message"]), (&json!("error"), &json!("ErrSlowConsume")), "{close:?}");
-    let metrics = server.settled().await;
-    assert_eq!(metrics.sum_where("tickcast_limit_hits_total", "dialect_loss"), 1);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::{
     entitled::Guarded,
     harness::{
         VenueClient,
-        recorded::{Recorded, RecordedTrade, played},
+        recorded::{Recorded, RecordedTrade},
         tokens::reads,
     },
 };
@@ -77,6 +77,43 @@ async fn a_ticker_by_bbo_has_quotes_of_the_recording_and_ends_with_the_last() {
 }
 
 #[tokio::test]
+async fn the_last_fifty_trades_come_first_where_they_are_asked_for() {
+    let recorded = Recorded::new("kraken-past.ndjson", 2_000);
+    let server = recorded.replayed("start=paused&speed=max", &[]).await;
+    let control = async |command: Value| {
+        let reply = server.request("POST", "/v1/replay").body(command.to_string()).send().await;
+        assert_eq!(reply.status.as_u16(), 200, "{reply:?}");
+    };
+    control(json!({"op": "step", "n": 1_000})).await;
+    server
+        .until_metrics("a thousand ticks", |metrics| metrics.sum("tickcast_ticks_ingested_total") == 1_000)
+        .await;
+    let mut client = opened(&server, "/kraken").await;
+    let request = subscribe(&json!({"channel": "trade", "symbol": ["BTC/USDT"], "snapshot": true}));
+    let (answer, before) = client.ask(&request, is_data).await;
+    assert_eq!((&answer["result"]["snapshot"], before), (&json!(true), Vec::new()), "{answer}");
+    let mut snapshot = client.next().await;
+    let wanted: Vec<Value> =
+        recorded.trades_of("BTCUSDT").map(|trade| expected(trade, "BTC/USDT")["data"][0].take()).collect();
+    let past = wanted.len() / 2;
+    assert_eq!((&snapshot["channel"], &snapshot["type"]), (&json!("trade"), &json!("snapshot")));
+    assert_eq!(snapshot["data"].take(), json!(wanted[past - 50..past]));
+    // Another one is told of none.
+    let mut later = opened(&server, "/kraken").await;
+    let request = subscribe(&json!({"channel": "trade", "symbol": ["BTC/USDT"]}));
+    assert_eq!(later.ask(&request, is_data).await.0["result"]["snapshot"], json!(false));
+    control(json!({"op": "resume"})).await;
+    for client in [&mut client, &mut later] {
+        let (messages, _) = client.rest().await;
+        let mut updates: Vec<Value> = messages.into_iter().filter(is_data).collect();
+        assert!(updates.iter().all(|update| update["type"] == "update"));
+        let seen: Vec<Value> = updates.iter_mut().map(|update| update["data"][0].take()).collect();
+        assert_eq!(seen, wanted[past..], "behind the snapshot come the trades after it");
+    }
+    server.settled().await;
+}
+
+#[tokio::test]
 async fn requests_are_answered_in_the_venues_words() {
     let recorded = Recorded::new("kraken-words.ndjson", 40);
     let server = recorded.replayed("start=paused", &[]).await;
@@ -104,26 +141,6 @@ async fn requests_are_answered_in_the_venues_words() {
     // Nothing else is sent while the replay is paused, so that heartbeats come.
     assert_eq!(client.next().await, json!({"channel": "heartbeat"}));
     server.settled().await;
-}
-
-#[tokio::test]
-async fn a_client_that_is_too_slow_for_trades_is_closed_and_counted() {
-    let recorded = Recorded::new("kraken-slow.ndjson", 60_000);
-    let server = recorded.replayed("speed=1000000&start=clients:1", &["--set", "limits.ring_ticks=64"]).await;
-    let mut client = VenueClient::with(&server, "/v2", &[], Some(4 * 1024)).await;
-    client.send(&subscribe(&json!({"channel": "trade", "symbol": ["BTC/USDT", "ETH/USDT"]}))).await;
-    played(&server).await;
-    let (messages, close) = client.rest().await;
-    assert_eq!(close.map(|(code, _)| code), Some(1013));
-    let data: Vec<Value> = messages.into_iter().filter(is_data).collect();
-    // What it was sent until then is whole.
-    let seen: Vec<Value> =
-        data.iter().filter(|message| message["data"][0]["symbol"] == "BTC/USDT").cloned().collect();
-    let wanted: Vec<Value> = recorded.trades_of("BTCUSDT").map(|trade| expected(trade, "BTC/USDT")).collect();
-    assert_eq!(seen, wanted[..seen.len()]);
-    assert!(seen.len() < wanted.len(), "it has missed something");
-    let metrics = server.settled().await;
-    assert_eq!(metrics.sum_where("tickcast_limit_hits_total", "dialect_loss"), 1);
 }
 
 #[tokio::test]

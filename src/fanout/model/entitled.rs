@@ -82,6 +82,8 @@ impl Emit for Shown {
         self.note(topic, view);
     }
 
+    fn past_trades(&mut self, _: &TopicRef<'_>, _: &[Stamped], _: &View) {}
+
     fn merged(&mut self, topic: &TopicRef<'_>, _: u64, _: WantedFields, view: &View) {
         self.note(topic, view);
     }

@@ -33,6 +33,8 @@ impl Emit for Open {
 
     fn snapshot(&mut self, _: &TopicRef<'_>, _: &View) {}
 
+    fn past_trades(&mut self, _: &TopicRef<'_>, _: &[Stamped], _: &View) {}
+
     fn merged(&mut self, _: &TopicRef<'_>, _: u64, _: WantedFields, _: &View) {}
 
     fn last_tick(&mut self, _: &TopicRef<'_>, _: &View) {}

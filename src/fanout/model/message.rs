@@ -142,6 +142,8 @@ impl Emit for Recorder {
         self.push(topic, view, What::Snapshot(Shown { report: None, ..shown(record, wanted, view) }));
     }
 
+    fn past_trades(&mut self, _: &TopicRef<'_>, _: &[Stamped], _: &View) {}
+
     fn merged(&mut self, topic: &TopicRef<'_>, n: u64, always: WantedFields, view: &View) {
         let record = topic.record;
         let changed = record.changed_since(record.seq - n).fields;

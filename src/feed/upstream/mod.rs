@@ -38,4 +38,4 @@ pub use config::UpstreamConfig;
 pub use driver::control::UpstreamControl;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

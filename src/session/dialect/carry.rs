@@ -17,11 +17,14 @@ use crate::{
         dialects::{
             Carried, Dialect, DialectStream, Moment, NUMBER_PLACE, Whose, Wish, WishRefusal, Wishes, spelling,
         },
+        websocket,
     },
 };
 
 /// Bytes of a message that are read per unit.
 const BYTES_A_UNIT: usize = 4;
+/// The code of a close by a rule of the venue's own.
+const POLICY_CODE: u16 = 1008;
 
 impl<S: SessionSocket> Core<S> {
     /// Whether the session speaks a venue's protocol.
@@ -182,6 +185,9 @@ impl<S: SessionSocket> Core<S> {
                 }
             }
             Wish::Close(reason) => self.close(key, reason),
+            Wish::CloseSaying(reason, words) => {
+                self.close_with(key, reason, |out| websocket::write_close_of(POLICY_CODE, words, out));
+            }
             Wish::Repeat(kind, whose) => self.send_again(key, kind, &whose),
             Wish::Subscribe(..) | Wish::Unsubscribe(..) | Wish::Authenticate(_) => {}
         }
@@ -256,7 +262,7 @@ impl<S: SessionSocket> Core<S> {
     }
 }
 
-/// The name of the subscription that a wish is about; `None` when a spelling is too long for one.
+/// The name of the subscription that a wish is about; `None` when a spelling can be no symbol.
 fn name_of(kind: &DialectStream, whose: &Whose) -> Option<Name> {
     match whose {
         Whose::Spelled(text) => spelling::named(kind, text),

@@ -15,14 +15,25 @@ impl<S: SessionSocket> Core<S> {
     /// Ends a session: its pending data is discarded, its close is sent, and the connection is dropped when the client
     /// has answered or the deadline has passed.
     pub fn close(&mut self, key: SessionKey, reason: CloseReason) {
+        let Some(encoding) = self.session(key).map(|session| session.encoding()) else { return };
+        let sent = if is_planted(Fault::WrongCode) { CloseReason::Policy } else { reason };
+        self.close_with(key, reason, |out| encoding.write_close(sent, out));
+    }
+
+    /// The same, with a last frame of its own.
+    pub(in crate::session) fn close_with(
+        &mut self,
+        key: SessionKey,
+        reason: CloseReason,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
         let Some(session) = self.session(key).filter(|session| session.is_open()) else { return };
         if reason == CloseReason::MemoryBudget {
             session.control = Vec::new();
             session.control_frames = 0;
             session.plain = None;
         }
-        let sent = if is_planted(Fault::WrongCode) { CloseReason::Policy } else { reason };
-        session.write_own(|encoding, out| encoding.write_close(sent, out));
+        session.write_own(|_, out| write(out));
         if let Some(sum) = &session.plain {
             gzip::write_end(sum, &mut session.control);
         }

@@ -107,6 +107,8 @@ pub enum Wish {
     /// From now on messages are written so.
     Encode(Encoding),
     Close(CloseReason),
+    /// Ends the session for this reason, with words of the venue's own behind 1008: for rules that only this venue has.
+    CloseSaying(CloseReason, &'static str),
 }
 
 /// What a dialect wants done, in order.
@@ -165,6 +167,10 @@ impl Wishes {
 
     pub fn encode(&mut self, encoding: Encoding) {
         self.0.push(Wish::Encode(encoding));
+    }
+
+    pub fn close_saying(&mut self, reason: CloseReason, words: &'static str) {
+        self.0.push(Wish::CloseSaying(reason, words));
     }
 
     pub fn close(&mut self, reason: CloseReason) {

@@ -11,18 +11,20 @@ pub mod binance;
 pub mod coinbase;
 pub mod coinbase_advanced;
 pub mod coinbase_exchange;
+pub mod conditions;
 pub mod dialect;
 pub mod iso;
 pub mod kraken;
 pub mod massive;
 pub mod numbers;
 pub mod percent;
+pub mod quote;
 pub mod rest;
 pub mod row;
 pub mod spelling;
 pub mod stream;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod trade;
 
 pub use dialect::{Carried, Dialect, Leaving, Moment, NUMBER_PLACE, Rules, Wish, WishRefusal, Wishes};
@@ -34,15 +36,18 @@ pub use stream::{DialectStream, Whose};
 pub const DIALECTS: &[DialectRow] = &[binance::ROW, coinbase::ROW, kraken::ROW, massive::ROW, alpaca::ROW];
 
 /// The most dialects that there may be.
-pub const DIALECTS_MAX: usize = 32;
+pub const DIALECTS_MAX: usize = 31;
 
 /// The index of a dialect in [`DIALECTS`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct DialectId(u8);
 
-/// The dialects that a service speaks.
+/// The dialects that a service speaks, and whether it serves replays of one's own (`replays`), which are named with them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DialectSet(u32);
+
+/// How replays of one's own are named.
+const REPLAYS: &str = "tardis";
 
 /// What is named as a dialect, and is none.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -56,7 +61,13 @@ pub struct UnknownDialect {
 }
 
 fn known() -> String {
-    DialectId::all().map(DialectId::name).collect::<Vec<_>>().join(", ")
+    named(DialectSet::ALL).collect::<Vec<_>>().join(", ")
+}
+
+/// What a set has, by name.
+fn named(set: DialectSet) -> impl Iterator<Item = &'static str> {
+    let dialects = DialectId::all().filter(move |id| set.contains(*id)).map(DialectId::name);
+    dialects.chain(set.has_replays().then_some(REPLAYS))
 }
 
 const _: () = assert!(DIALECTS.len() <= DIALECTS_MAX, "a set has a bit for each");
@@ -78,6 +89,7 @@ impl DialectId {
 impl DialectSet {
     pub const NONE: DialectSet = DialectSet(0);
     pub const ALL: DialectSet = DialectSet(u32::MAX);
+    const REPLAYS_BIT: u32 = 1 << DIALECTS_MAX;
 
     /// Of a list of names with commas between, or `none`, or `all`.
     ///
@@ -91,11 +103,15 @@ impl DialectSet {
         }
         let mut set = DialectSet::NONE;
         for name in text.split(',').map(str::trim) {
+            if name == REPLAYS {
+                set.0 |= Self::REPLAYS_BIT;
+                continue;
+            }
             let found = DialectId::all().find(|id| id.name() == name);
             let found = found.ok_or_else(|| UnknownDialect { name: name.to_owned() })?;
             set.0 |= 1 << found.0;
         }
-        Ok(if DialectId::all().all(|id| set.contains(id)) { DialectSet::ALL } else { set })
+        Ok(if named(set).eq(named(DialectSet::ALL)) { DialectSet::ALL } else { set })
     }
 
     /// As [`Self::parse`] reads it.
@@ -103,16 +119,16 @@ impl DialectSet {
         match self {
             DialectSet::NONE => "none".to_owned(),
             DialectSet::ALL => "all".to_owned(),
-            _ => DialectId::all()
-                .filter(|id| self.contains(*id))
-                .map(DialectId::name)
-                .collect::<Vec<_>>()
-                .join(","),
+            _ => named(self).collect::<Vec<_>>().join(","),
         }
     }
 
     pub fn contains(self, id: DialectId) -> bool {
         self.0 & 1 << id.0 != 0
+    }
+
+    pub const fn has_replays(self) -> bool {
+        self.0 & Self::REPLAYS_BIT != 0
     }
 
     /// The request of REST at this path, if one of these dialects answers it, and the symbol that the path names.
@@ -170,10 +186,13 @@ mod tests {
         assert!(parse("all").contains(binance) && parse(" binance ").contains(binance));
         assert!(!parse("none").contains(binance));
         assert_eq!(parse("binance,binance"), parse("binance"));
+        assert!(parse("all").has_replays() && !parse("none").has_replays() && !parse("kraken").has_replays());
+        assert!(parse("kraken, tardis").has_replays() && !parse("tardis").contains(binance));
+        assert_eq!(parse("binance,coinbase,kraken,massive,alpaca,tardis"), DialectSet::ALL);
         for text in ["", "binnance", "binance,", "none,binance"] {
             assert!(DialectSet::parse(text).is_err_and(|fault| fault.to_string().contains("binance")));
         }
-        for text in ["all", "none"] {
+        for text in ["all", "none", "kraken,tardis", "binance,coinbase,kraken,massive,alpaca", "tardis"] {
             assert_eq!(parse(text).to_text(), text);
         }
     }

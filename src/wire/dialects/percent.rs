@@ -22,7 +22,7 @@ pub fn percent(change: i128, before: i128, places: u32) -> i128 {
         wanted -= wanted.min(STEP);
     }
     // One digit more than wanted.
-    (found + 5 * found.signum()) / 10
+    found.saturating_add(5 * found.signum()) / 10
 }
 
 #[cfg(test)]
@@ -40,6 +40,7 @@ mod tests {
             ("0", "5", 2, 0),
             ("999999999999999999", "1", 2, -10_000),
             ("0.000000000000000001", "1", 0, 99_999_999_999_999_999_900),
+            ("0.000000001", "17014118346050000", 14, i128::MAX / 10),
         ] {
             let of = |text: &str| Decimal::parse(text).unwrap().smallest_units();
             assert_eq!(percent(of(after) - of(before), of(before), places), expected, "{before} to {after}");

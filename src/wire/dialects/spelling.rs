@@ -21,9 +21,9 @@ pub fn joined(spelling: &str) -> CompactString {
     significant(spelling).collect()
 }
 
-/// The name of a client's subscription, which keeps its spelling; `None` when that is too long for one.
+/// The name of a client's subscription, which keeps its spelling; `None` when that can be no symbol.
 pub fn named(kind: &DialectStream, spelling: &str) -> Option<Name> {
-    Name::new(&format!("{}{BEHIND_KIND}{spelling}", kind.name))
+    Name::of_parts(kind.name, BEHIND_KIND, spelling)
 }
 
 /// The spelling that a subscription of this name is sent; `None` when it was not asked for by a spelling.

@@ -23,6 +23,8 @@ pub struct DialectStream {
     pub interval: Duration,
     /// Whether it begins with the record as it stands.
     pub snapshot: bool,
+    /// Of how many of the newest trades it is told in place of that record, where there are some; 0: of none.
+    pub past_trades: u16,
     /// Whether it is told of trades that do not move the last price, and of cancels and corrections.
     pub reports: bool,
 }
@@ -55,8 +57,9 @@ impl DialectStream {
 
     /// A subscription's options.
     pub fn spec(&self) -> Spec {
-        let &DialectStream { form, mode, fields, interval, snapshot, reports, .. } = self;
-        let view = View { wanted: fields.into(), name: self.name(), reports, form, ..View::WHOLE };
+        let &DialectStream { form, mode, fields, interval, snapshot, past_trades, reports, .. } = self;
+        let view =
+            View { wanted: fields.into(), name: self.name(), reports, form, past_trades, ..View::WHOLE };
         Spec { mode, interval, view, snapshot }
     }
 }

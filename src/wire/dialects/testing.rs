@@ -1,4 +1,4 @@
-//! What tests of dialects share: bodies of messages, and conversations.
+//! What tests of dialects share: bodies of messages, whole messages, and conversations.
 
 use super::{
     dialect::{Carried, Dialect, Moment, Wish, Wishes},
@@ -6,13 +6,104 @@ use super::{
     stream::DialectStream,
 };
 use crate::{
-    tick::{Decimal, Field, Fields, Nanos, Symbol},
-    topic::Reference,
-    wire::encodings::{
-        encoder::{Constant, MessageKind, RecordPart, Shown},
-        venue::VenueMessages,
+    fanout::{Emit, LocalId, TopicRef, View},
+    tick::{Decimal, Field, Fields, Nanos, Side, Symbol, TradeId, WantedFields},
+    topic::{Record, Reference, Stamped, TopicId},
+    wire::{
+        FrameSize, FrameWriter, Framer,
+        encodings::{
+            encoder::{Constant, Encoder, MessageKind, RecordPart, Shown},
+            venue::VenueMessages,
+        },
     },
 };
+
+/// What a subscription is sent of a topic: a tick, or else the record as it stands.
+#[derive(Clone, Copy)]
+pub struct Sent<'a> {
+    pub stream: &'static DialectStream,
+    pub symbol: &'a Symbol,
+    /// By which the client has asked for it.
+    pub spelled: Option<&'a str>,
+    pub record: &'a Record,
+    pub tick: Option<&'a Stamped>,
+}
+
+/// The messages of one frame. `sequence` is the session's own number of them.
+///
+/// # Panics
+/// When there is something beside whole WebSocket frames of data.
+pub fn messages<E: Encoder>(sent: &[Sent<'_>], sequence: &mut u64) -> Vec<Vec<u8>> {
+    framed::<E>(sequence, |writer| {
+        for Sent { stream, symbol, spelled, record, tick } in sent {
+            let (topic, view) = (topic_of(symbol, record), view_of(stream, *spelled));
+            match tick {
+                Some(tick) => writer.tick(&topic, tick, 1, &view),
+                None => writer.merged(&topic, 1, WantedFields::NONE, &view),
+            }
+        }
+    })
+}
+
+/// The message that a subscription begins with, of these trades before it.
+///
+/// # Panics
+/// When there is none, or more than one.
+pub fn past_trades<E: Encoder>(
+    stream: &'static DialectStream,
+    spelled: &str,
+    trades: &[Stamped],
+    sequence: &mut u64,
+) -> String {
+    let (symbol, record) = (Symbol::new(&spelling::joined(spelled)).expect("a symbol"), Record::default());
+    let messages = framed::<E>(sequence, |writer| {
+        writer.past_trades(&topic_of(&symbol, &record), trades, &view_of(stream, Some(spelled)));
+    });
+    let [message] = &messages[..] else { panic!("one message, not {messages:?}") };
+    String::from_utf8(message.clone()).expect("text")
+}
+
+fn view_of(stream: &DialectStream, spelled: Option<&str>) -> View {
+    let view = stream.spec().view;
+    let name = spelled.map(|spelled| spelling::named(stream, spelled).expect("a spelling"));
+    View { name: name.or(view.name.clone()), ..view }
+}
+
+fn topic_of<'a>(symbol: &'a Symbol, record: &'a Record) -> TopicRef<'a> {
+    // A topic's own: what is cached of a topic is found by it.
+    let local = LocalId(u32::from(symbol.as_str().as_bytes()[0]));
+    TopicRef { local, number: TopicId(0), symbol, record, is_first: false, delay_ms: None }
+}
+
+fn framed<E: Encoder>(sequence: &mut u64, write: impl FnOnce(&mut FrameWriter<'_, E>)) -> Vec<Vec<u8>> {
+    let mut framer = Framer::new(16 * 1024);
+    framer.set_sequence(*sequence);
+    let mut writer = framer.begin::<E>(FrameSize::Full);
+    write(&mut writer);
+    let mut messages = Vec::new();
+    if let Some(ready) = writer.finish() {
+        let mut rest = ready.bytes;
+        while let [0x81 | 0x82, short, long @ ..] = rest {
+            let (length, body) = match *short {
+                126 => (usize::from(u16::from_be_bytes([long[0], long[1]])), &long[2..]),
+                short => (usize::from(short), long),
+            };
+            messages.push(body[..length].to_vec());
+            rest = &body[length..];
+        }
+        assert!(rest.is_empty(), "whole frames of data and nothing else: {rest:?}");
+    }
+    *sequence = framer.sequence();
+    messages
+}
+
+/// A tick of a trade, with its venue's number.
+pub fn trade(seq: u64, ts: Nanos, price: &str, size: &str, side: Side, number: u64) -> Stamped {
+    let mut fields = fields(&[(Field::Last, price), (Field::LastSize, size)]);
+    fields.set_side(side);
+    fields.set_trade_id(TradeId::of_number(number));
+    Stamped { topic: TopicId(0), seq, order: seq, ts, rx: ts, fields }
+}
 
 pub fn fields(decimals: &[(Field, &str)]) -> Fields {
     let mut fields = Fields::default();

@@ -17,11 +17,13 @@ pub struct Trade<'a> {
 }
 
 impl<'a> Trade<'a> {
-    /// Of one tick, in a lossless form; `None` when it is no trade: a quote, a cancel, a correction.
+    /// Of one tick in a lossless form, or of a record; `None` when it is no trade: a quote, a cancel, a correction.
     pub fn of(shown: &Shown<'a>, part: &RecordPart<'a>) -> Option<Trade<'a>> {
         let fields = shown.fields;
         let report = part.report;
-        if report.is_some_and(|report| report.kind != ReportKind::Trade) {
+        // A client that may not be told of a cancel is not told of the trade that is the last one behind it.
+        let hidden = part.form.is_lossless() && fields.correction().is_some();
+        if hidden || report.is_some_and(|report| report.kind != ReportKind::Trade) {
             return None;
         }
         let value = |told: Option<Decimal>, field| told.or_else(|| fields.get_decimal(field));
@@ -40,8 +42,13 @@ impl<'a> Trade<'a> {
 
     /// The trade's number by its venue, if that is one; else `seq`, the topic's own, which rises too.
     pub fn number(&self, seq: u64) -> u64 {
-        let text = self.id.as_str();
-        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse().ok().filter(|_| is_number).unwrap_or(seq)
+        number(self.id).unwrap_or(seq)
     }
+}
+
+/// The number that a trade's name is.
+pub fn number(id: &TradeId) -> Option<u64> {
+    let text = id.as_str();
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
 }

@@ -4,7 +4,7 @@
 //! ([`Encoding::fill`](super::Encoding::fill)). They have no state; cached messages are in `wire/cached.rs`.
 
 use crate::{
-    fanout::{Form, GapReason, Name, TopicRef},
+    fanout::{Form, GapReason, Name, TopicRef, View},
     tick::{CustomFields, Fields, Nanos, Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Reference, Stamped},
     wire::{
@@ -76,7 +76,7 @@ pub trait Encoder: 'static {
 ///
 /// A message has a part that depends on its topic and on nothing else. It is cached for all sessions.
 ///
-/// Invariant: no call appends more than [`message_bytes_max`], a run aside.
+/// Invariant: no call appends more than [`message_bytes_max`], runs and past trades aside.
 pub trait Messages: Encoder {
     /// Whether decimals are numbers or text, as a view has them.
     const HAS_NUMBERS: bool = true;
@@ -141,6 +141,17 @@ pub trait Messages: Encoder {
         times: &mut FrameTimes,
         out: &mut Vec<u8>,
     );
+
+    /// Appends the one message with the trades that a subscription begins with, at least one, oldest first. Nothing where
+    /// none begins so.
+    fn past_trades(
+        _head: &Addressed<'_>,
+        _trades: &[Stamped],
+        _view: &View,
+        _times: &mut FrameTimes,
+        _out: &mut Vec<u8>,
+    ) {
+    }
 
     /// Appends a gap: the subscription will not get the ticks `from..=to`.
     fn gap(head: &Addressed<'_>, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>);

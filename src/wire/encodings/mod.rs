@@ -43,9 +43,9 @@ use super::{
     framer::Framer,
 };
 use crate::{
-    fanout::{Fanout, FrameTally, SessionKey},
+    fanout::{Fanout, FrameTally, SessionKey, View},
     tick::{CustomFields, Nanos},
-    topic::Ingest,
+    topic::{Ingest, Stamped},
 };
 
 /// Every encoding, by its [`Encoder::ID`], and the WebSocket subprotocol that asks for it.
@@ -100,6 +100,7 @@ struct EncodingRow {
     is_binary: bool,
     fill: Fill,
     message: WriteMessage,
+    past_trades: WritePastTrades,
     control: fn(&Control<'_>, &mut Vec<u8>),
     welcome: fn(&Welcome, u64, &mut Vec<u8>),
     frame_control: fn(&[u8], &mut Vec<u8>, &mut Deflater),
@@ -107,6 +108,8 @@ struct EncodingRow {
     retry: fn(u64, &mut Vec<u8>),
     close: fn(CloseReason, &mut Vec<u8>),
 }
+
+type WritePastTrades = fn(&Addressed<'_>, &[Stamped], &View, &mut FrameTimes, &mut Vec<u8>);
 
 type WriteMessage =
     fn(MessageKind, &Addressed<'_>, &Shown<'_>, u64, &RecordPart<'_>, &mut FrameTimes, &mut Vec<u8>);
@@ -135,6 +138,7 @@ impl EncodingRow {
             is_binary: E::IS_BINARY,
             fill: fill::<E>,
             message: <E::Messages as Messages>::whole,
+            past_trades: <E::Messages as Messages>::past_trades,
             control: E::control,
             welcome: E::welcome,
             frame_control: E::frame_control,
@@ -282,6 +286,18 @@ impl Encoding {
         out: &mut Vec<u8>,
     ) {
         (self.row().message)(kind, head, shown, 1, part, times, out);
+    }
+
+    /// Appends the message with the trades that a subscription begins with, if there is one.
+    pub fn write_past_trades(
+        self,
+        head: &Addressed<'_>,
+        trades: &[Stamped],
+        view: &View,
+        times: &mut FrameTimes,
+        out: &mut Vec<u8>,
+    ) {
+        (self.row().past_trades)(head, trades, view, times, out);
     }
 
     /// Whether its messages are binary frames of WebSocket.

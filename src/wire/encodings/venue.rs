@@ -14,14 +14,14 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::encoder::{Addressed, Constant, Encoder, HEAD_BYTES, MessageKind, Messages, RecordPart, Shown};
 use crate::{
-    fanout::{Form, GapReason},
+    fanout::{Form, GapReason, View},
     tick::Nanos,
     topic::Stamped,
     wire::{
         CloseReason, Control,
         assembled::Welcome,
         deflater::Deflater,
-        dialects::spelling,
+        dialects::{spelling, trade::Trade},
         frame_times::{FrameTimes, OpenArray},
         run::RunParts,
         websocket,
@@ -56,6 +56,10 @@ pub trait VenueMessages: 'static {
         false
     }
 
+    /// Appends the body of the one message with the trades that a subscription begins with, at least one, oldest first.
+    /// Nothing in protocols where none begins so.
+    fn past_trades(_trades: &[PastTrade<'_>], _out: &mut Vec<u8>) {}
+
     /// Appends what stands before the body. `state.sequence` is the session's own number of messages, which one that
     /// numbers them moves on.
     fn before(_head: &Addressed<'_>, _shown: &Shown<'_>, _state: &mut FrameTimes, _out: &mut Vec<u8>) {}
@@ -65,6 +69,14 @@ pub trait VenueMessages: 'static {
 
     /// Appends the last frame: the venue's code and words for the reason, behind its message of an error if it has one.
     fn close(reason: CloseReason, out: &mut Vec<u8>);
+}
+
+/// A trade from before the subscription.
+#[derive(Clone, Copy, Debug)]
+pub struct PastTrade<'a> {
+    pub trade: Trade<'a>,
+    pub seq: u64,
+    pub ts: Nanos,
 }
 
 /// The encoding of a venue's messages.
@@ -244,6 +256,38 @@ impl<V: VenueMessages> Messages for Framed<V> {
         for (tick, part) in ticks.iter().zip(parts.iter()) {
             Self::tick(head, &tick.into(), part, times, out);
         }
+    }
+
+    fn past_trades(
+        head: &Addressed<'_>,
+        trades: &[Stamped],
+        view: &View,
+        times: &mut FrameTimes,
+        out: &mut Vec<u8>,
+    ) {
+        let past: Vec<PastTrade<'_>> = trades
+            .iter()
+            .filter_map(|tick| {
+                let report = view.report_of(&tick.fields);
+                let part = RecordPart { fields: view.wanted, report, numbers: view.numbers, form: view.form };
+                let trade = Trade::of(&tick.into(), &part)?;
+                Some(PastTrade { trade, seq: tick.seq, ts: tick.ts })
+            })
+            .collect();
+        let (Some(newest), false) = (trades.last(), past.is_empty()) else { return };
+        let mut body = Vec::new();
+        V::past_trades(&past, &mut body);
+        if body.is_empty() {
+            return;
+        }
+        // The body has the symbol once for each trade.
+        let payload = websocket::open(out);
+        V::before(head, &newest.into(), times, out);
+        let spelled = spelling::of_name(head.name).unwrap_or(head.topic.symbol.as_str());
+        for part in body.split_inclusive(|byte| *byte == spelling::PLACE) {
+            spelling::write_spelled(part, spelled, out);
+        }
+        close_message::<V>(head, payload, times, out);
     }
 
     /// No venue has a word for it. Where it matters the session ends (`session/dialect/`).

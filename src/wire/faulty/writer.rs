@@ -252,6 +252,22 @@ impl Emit for FaultyWriter<'_> {
         self.put_record(MessageKind::Snapshot, topic, topic.record, view);
     }
 
+    /// They were before, so no fault is done to them.
+    fn past_trades(&mut self, topic: &TopicRef<'_>, trades: &[Stamped], view: &View) {
+        if self.messages.ended.is_some() {
+            return self.drop_message(topic);
+        }
+        let (record, name) = (topic.record, view.name.as_ref());
+        let head = Addressed { topic, reference: record.reference, name, form: view.form };
+        self.times.array = None;
+        let mut bytes = Vec::new();
+        self.encoding.write_past_trades(&head, trades, view, &mut self.times, &mut bytes);
+        if !bytes.is_empty() {
+            self.send(bytes);
+            self.filled.sent.push((record.rx, record.order));
+        }
+    }
+
     fn merged(&mut self, topic: &TopicRef<'_>, _: u64, _: WantedFields, view: &View) {
         self.put_record(MessageKind::Update, topic, topic.record, view);
     }

@@ -38,6 +38,10 @@ impl AlpacaError {
         }
     }
 
+    pub const fn words(self) -> &'static str {
+        self.told().1
+    }
+
     /// What a client is told before it is closed for this reason.
     pub const fn of_close(reason: CloseReason) -> Option<AlpacaError> {
         match reason {

@@ -4,7 +4,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::{
     answer::AlpacaError,
-    point::{self, AlpacaDatum, AlpacaQuote, EXCHANGE, QUOTE_CONDITION, TAPE},
+    point::{self, AlpacaDatum, CANCELLED, EXCHANGE, QUOTE_CONDITION, TAPE},
 };
 use crate::{
     fanout::Form,
@@ -12,7 +12,7 @@ use crate::{
     wire::{
         CloseReason,
         assembled::write_int,
-        dialects::{iso, spelling},
+        dialects::{iso, quote::Quote, spelling},
         encodings::{
             encoder::{Addressed, Constant, MessageKind, RecordPart, Shown},
             venue::VenueMessages,
@@ -38,11 +38,10 @@ impl<const ROW: u8> VenueMessages for AlpacaJson<ROW> {
     ) {
         let Some(point) = AlpacaDatum::of(kind, shown, part) else { return };
         let is_crypto = point::is_crypto(part.form);
+        begin(AlpacaDatum::kind(part.form, shown), out);
         match &point {
             AlpacaDatum::Trade { trade, number, conditions } => {
-                begin("t", out);
-                name("i", out);
-                write_int(*number, out);
+                put_number("i", *number, out);
                 if !is_crypto {
                     put_text("x", EXCHANGE, out);
                 }
@@ -52,10 +51,34 @@ impl<const ROW: u8> VenueMessages for AlpacaJson<ROW> {
                 if is_crypto {
                     put_text("tks", point::taker(trade.side), out);
                 } else {
-                    put_end(conditions, out);
+                    put_letters("c", point::letters(conditions), out);
+                    put_text("z", TAPE, out);
                 }
             }
             AlpacaDatum::Quote(quote) => write_quote(quote, shown, is_crypto, out),
+            AlpacaDatum::Cancel { number } => {
+                put_number("i", *number, out);
+                put_text("x", EXCHANGE, out);
+                put("p", Decimal::ZERO, out);
+                put("s", Decimal::ZERO, out);
+                put_text("a", CANCELLED, out);
+                put_text("z", TAPE, out);
+                put_time(shown, out);
+            }
+            AlpacaDatum::Correction { number, price, size, conditions } => {
+                put_text("x", EXCHANGE, out);
+                for (names, price, size) in [
+                    (["oi", "op", "os", "oc"], Decimal::ZERO, Decimal::ZERO),
+                    (["ci", "cp", "cs", "cc"], *price, *size),
+                ] {
+                    put_number(names[0], *number, out);
+                    put(names[1], price, out);
+                    put(names[2], size, out);
+                    put_letters(names[3], point::letters(conditions), out);
+                }
+                put_text("z", TAPE, out);
+                put_time(shown, out);
+            }
         }
         out.push(b'}');
     }
@@ -81,8 +104,7 @@ impl<const ROW: u8> VenueMessages for AlpacaJson<ROW> {
     }
 }
 
-fn write_quote(quote: &AlpacaQuote, shown: &Shown<'_>, is_crypto: bool, out: &mut Vec<u8>) {
-    begin("q", out);
+fn write_quote(quote: &Quote, shown: &Shown<'_>, is_crypto: bool, out: &mut Vec<u8>) {
     for (exchange, price, size, values) in
         [("bx", "bp", "bs", (quote.bid, quote.bid_size)), ("ax", "ap", "as", (quote.ask, quote.ask_size))]
     {
@@ -94,7 +116,8 @@ fn write_quote(quote: &AlpacaQuote, shown: &Shown<'_>, is_crypto: bool, out: &mu
     }
     put_time(shown, out);
     if !is_crypto {
-        put_end(&[QUOTE_CONDITION], out);
+        put_letters("c", [QUOTE_CONDITION].into_iter(), out);
+        put_text("z", TAPE, out);
     }
 }
 
@@ -117,6 +140,11 @@ fn put(key: &str, value: Decimal, out: &mut Vec<u8>) {
     value.write(out);
 }
 
+fn put_number(key: &str, value: u64, out: &mut Vec<u8>) {
+    name(key, out);
+    write_int(value, out);
+}
+
 fn put_text(key: &str, text: &str, out: &mut Vec<u8>) {
     name(key, out);
     out.push(b'"');
@@ -130,14 +158,12 @@ fn put_time(shown: &Shown<'_>, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Conditions and tape.
-fn put_end(conditions: &[&str], out: &mut Vec<u8>) {
-    out.extend_from_slice(br#","c":["#);
-    for (at, condition) in conditions.iter().enumerate() {
-        out.extend_from_slice(if at == 0 { b"\"".as_slice() } else { b",\"" });
-        out.extend_from_slice(condition.as_bytes());
+fn put_letters<'a>(key: &str, letters: impl Iterator<Item = &'a str>, out: &mut Vec<u8>) {
+    name(key, out);
+    for (at, letter) in letters.enumerate() {
+        out.extend_from_slice(if at == 0 { b"[\"".as_slice() } else { b",\"" });
+        out.extend_from_slice(letter.as_bytes());
         out.push(b'"');
     }
     out.push(b']');
-    put_text("z", TAPE, out);
 }

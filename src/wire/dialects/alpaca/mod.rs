@@ -13,6 +13,8 @@ pub mod point;
 mod request;
 pub mod streams;
 #[cfg(test)]
+mod report_tests;
+#[cfg(test)]
 mod tests;
 mod values;
 

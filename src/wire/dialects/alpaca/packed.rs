@@ -9,14 +9,14 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::{
     answer::AlpacaError,
-    point::{self, AlpacaDatum, AlpacaQuote, EXCHANGE, QUOTE_CONDITION, TAPE},
+    point::{self, AlpacaDatum, CANCELLED, EXCHANGE, QUOTE_CONDITION, TAPE},
     values::{put_text, text, uint},
 };
 use crate::{
     tick::{Decimal, Nanos},
     wire::{
         CloseReason,
-        dialects::spelling,
+        dialects::{quote::Quote, spelling},
         encodings::{
             encoder::{Addressed, Constant, MessageKind, RecordPart, Shown},
             venue::VenueMessages,
@@ -50,8 +50,7 @@ impl<const ROW: u8> VenueMessages for AlpacaPacked<ROW> {
         let is_crypto = point::is_crypto(part.form);
         match &point {
             AlpacaDatum::Trade { trade, number, conditions } => {
-                text("i", out);
-                uint(*number, out);
+                put_number("i", *number, out);
                 if !is_crypto {
                     put_text("x", EXCHANGE, out);
                 }
@@ -61,20 +60,45 @@ impl<const ROW: u8> VenueMessages for AlpacaPacked<ROW> {
                 if is_crypto {
                     put_text("tks", point::taker(trade.side), out);
                 } else {
-                    put_end(conditions, out);
+                    put_letters("c", point::letters(conditions), out);
+                    put_text("z", TAPE, out);
                 }
             }
             AlpacaDatum::Quote(quote) => write_quote(quote, shown.ts, is_crypto, out),
+            AlpacaDatum::Cancel { number } => {
+                put_number("i", *number, out);
+                put_text("x", EXCHANGE, out);
+                put_price("p", Decimal::ZERO, out);
+                put_size("s", Decimal::ZERO, is_crypto, out);
+                put_text("a", CANCELLED, out);
+                put_text("z", TAPE, out);
+                put_time(shown.ts, out);
+            }
+            AlpacaDatum::Correction { number, price, size, conditions } => {
+                put_text("x", EXCHANGE, out);
+                for (names, price, size) in [
+                    (["oi", "op", "os", "oc"], Decimal::ZERO, Decimal::ZERO),
+                    (["ci", "cp", "cs", "cc"], *price, *size),
+                ] {
+                    put_number(names[0], *number, out);
+                    put_price(names[1], price, out);
+                    put_size(names[2], size, is_crypto, out);
+                    put_letters(names[3], point::letters(conditions), out);
+                }
+                put_text("z", TAPE, out);
+                put_time(shown.ts, out);
+            }
         }
     }
 
     /// The array, and the map up to its symbol.
-    fn before(head: &Addressed<'_>, _: &Shown<'_>, _: &mut FrameTimes, out: &mut Vec<u8>) {
-        let (kind, entries) = match (point::is_quote(head.form), point::is_crypto(head.form)) {
-            (false, false) => ("t", 9),
-            (false, true) => ("t", 7),
-            (true, false) => ("q", 11),
-            (true, true) => ("q", 7),
+    fn before(head: &Addressed<'_>, shown: &Shown<'_>, _: &mut FrameTimes, out: &mut Vec<u8>) {
+        let kind = AlpacaDatum::kind(head.form, shown);
+        let entries = match (kind, point::is_crypto(head.form)) {
+            (_, true) => 7,
+            ("q", _) => 11,
+            ("c", _) => 13,
+            _ => 9,
         };
         // Writing to a vector does not fail, here and below.
         drop(encode::write_array_len(out, 1));
@@ -92,7 +116,7 @@ impl<const ROW: u8> VenueMessages for AlpacaPacked<ROW> {
     }
 }
 
-fn write_quote(quote: &AlpacaQuote, ts: Nanos, is_crypto: bool, out: &mut Vec<u8>) {
+fn write_quote(quote: &Quote, ts: Nanos, is_crypto: bool, out: &mut Vec<u8>) {
     for (exchange, price, size, values) in
         [("bx", "bp", "bs", (quote.bid, quote.bid_size)), ("ax", "ap", "as", (quote.ask, quote.ask_size))]
     {
@@ -104,7 +128,8 @@ fn write_quote(quote: &AlpacaQuote, ts: Nanos, is_crypto: bool, out: &mut Vec<u8
     }
     put_time(ts, out);
     if !is_crypto {
-        put_end(&[QUOTE_CONDITION], out);
+        put_letters("c", [QUOTE_CONDITION].into_iter(), out);
+        put_text("z", TAPE, out);
     }
 }
 
@@ -159,14 +184,17 @@ fn put_time(time: Nanos, out: &mut Vec<u8>) {
     }
 }
 
-/// Conditions and tape.
-fn put_end(conditions: &[&str], out: &mut Vec<u8>) {
-    text("c", out);
-    drop(encode::write_array_len(out, conditions.len() as u32));
-    for condition in conditions {
-        text(condition, out);
+fn put_number(name: &str, value: u64, out: &mut Vec<u8>) {
+    text(name, out);
+    uint(value, out);
+}
+
+fn put_letters<'a>(name: &str, letters: impl Iterator<Item = &'a str> + Clone, out: &mut Vec<u8>) {
+    text(name, out);
+    drop(encode::write_array_len(out, letters.clone().count() as u32));
+    for letter in letters {
+        text(letter, out);
     }
-    put_text("z", TAPE, out);
 }
 
 #[cfg(test)]

@@ -1,14 +1,21 @@
-//! What a message of data says, however it is written: a trade or a quote.
+//! What a message of data says, however it is written: a trade, its cancel or its correction, or a quote.
 //!
-//! The market knows no exchanges, tapes and conditions. Trades have the regular sale's condition, and one more that says
-//! what they do not affect (docs/CONDITIONS.md); the tape is the one of these letters.
+//! The market knows no exchanges and tapes. Trades have the regular sale's condition, and those that say what they do not
+//! affect (docs/CONDITIONS.md); the tape is the one of these letters. What a trade was before its cancel or correction is
+//! not known: its price and size are 0. Those of crypto have no word on the venue.
+
+use std::iter;
 
 use super::streams::{CRYPTO_QUOTES, CRYPTO_TRADES, QUOTES};
 use crate::{
     fanout::Form,
-    tick::{Affects, Decimal, Field, FieldSet, Side},
+    tick::{Affects, Decimal, ReportKind, Side, TradeReport},
     wire::{
-        dialects::trade::Trade,
+        dialects::{
+            conditions::{self, TradeCondition},
+            quote::Quote,
+            trade::{self, Trade},
+        },
         encodings::encoder::{MessageKind, RecordPart, Shown},
     },
 };
@@ -17,47 +24,66 @@ use crate::{
 pub const EXCHANGE: &str = "V";
 /// The tape whose letters the conditions are.
 pub const TAPE: &str = "C";
+/// The condition of every trade: a regular sale.
+pub const SALE_CONDITION: &str = "@";
 /// The condition of every quote: a regular one.
 pub const QUOTE_CONDITION: &str = "R";
+/// What is done to a trade by its cancel.
+pub const CANCELLED: &str = "C";
 
-/// A trade or a quote.
+/// What a message of data says.
 pub enum AlpacaDatum<'a> {
-    Trade { trade: Trade<'a>, number: u64, conditions: &'static [&'static str] },
-    Quote(AlpacaQuote),
-}
-
-/// A side that is empty has a price and a size of 0.
-pub struct AlpacaQuote {
-    pub bid: Decimal,
-    pub bid_size: Decimal,
-    pub ask: Decimal,
-    pub ask_size: Decimal,
+    Trade { trade: Trade<'a>, number: u64, conditions: &'static [TradeCondition] },
+    Quote(Quote),
+    Cancel { number: u64 },
+    Correction { number: u64, price: Decimal, size: Decimal, conditions: &'static [TradeCondition] },
 }
 
 impl<'a> AlpacaDatum<'a> {
     /// Of one tick or a record; `None` when there is nothing to say.
     pub fn of(kind: MessageKind, shown: &Shown<'a>, part: &RecordPart<'a>) -> Option<AlpacaDatum<'a>> {
         if is_quote(part.form) {
-            return AlpacaQuote::of(shown).map(AlpacaDatum::Quote);
+            return Quote::of(shown).map(AlpacaDatum::Quote);
         }
         // What a gap is followed by is no trade.
-        let trade = Trade::of(shown, part).filter(|_| kind == MessageKind::Update)?;
+        if kind != MessageKind::Update {
+            return None;
+        }
+        if let Some(report) = part.report.filter(|report| report.is_correction()) {
+            return Self::of_report(report).filter(|_| !is_crypto(part.form));
+        }
+        let trade = Trade::of(shown, part)?;
         let affects = part.report.map_or(Affects::ALL, |report| report.affects);
-        Some(AlpacaDatum::Trade { number: trade.number(shown.seq), trade, conditions: conditions(affects) })
+        let (number, conditions) = (trade.number(shown.seq), conditions::of(affects));
+        Some(AlpacaDatum::Trade { trade, number, conditions })
+    }
+
+    /// A trade that was sent under another number than its venue's cannot be named; nor is one corrected by halves.
+    fn of_report(report: &TradeReport) -> Option<AlpacaDatum<'a>> {
+        let number = trade::number(&report.id)?;
+        if report.kind == ReportKind::Cancel {
+            return Some(AlpacaDatum::Cancel { number });
+        }
+        let (price, size) = (report.last?, report.last_size?);
+        Some(AlpacaDatum::Correction { number, price, size, conditions: conditions::of(report.affects) })
+    }
+
+    /// The value of `T`, as the tick has it that is written.
+    pub fn kind(form: Form, shown: &Shown<'_>) -> &'static str {
+        if is_quote(form) {
+            return "q";
+        }
+        match shown.fields.correction().map(|report| report.kind) {
+            Some(ReportKind::Cancel) => "x",
+            Some(ReportKind::Correct) => "c",
+            Some(ReportKind::Trade) | None => "t",
+        }
     }
 }
 
-impl AlpacaQuote {
-    /// Nothing of a symbol that never had a quote.
-    fn of(shown: &Shown<'_>) -> Option<AlpacaQuote> {
-        let fields = shown.fields;
-        if fields.named().intersect(FieldSet::QUOTE).is_empty() {
-            return None;
-        }
-        let of = |field| fields.get_decimal(field).unwrap_or(Decimal::ZERO);
-        let [bid, bid_size, ask, ask_size] = [Field::Bid, Field::BidSize, Field::Ask, Field::AskSize].map(of);
-        Some(AlpacaQuote { bid, bid_size, ask, ask_size })
-    }
+/// The letters of a trade's conditions.
+pub fn letters(conditions: &'static [TradeCondition]) -> impl Iterator<Item = &'static str> + Clone {
+    iter::once(SALE_CONDITION).chain(conditions.iter().map(|condition| condition.letter))
 }
 
 pub fn is_crypto(form: Form) -> bool {
@@ -74,18 +100,5 @@ pub fn taker(side: Option<Side>) -> &'static str {
         Some(Side::Buy) => "B",
         Some(Side::Sell) => "S",
         Some(Side::Unknown) | None => "-",
-    }
-}
-
-/// Letters of [`TAPE`] by which a trade affects this much.
-fn conditions(affects: Affects) -> &'static [&'static str] {
-    let [last, high_low, volume] =
-        [Affects::LAST, Affects::HIGH_LOW, Affects::VOLUME].map(|one| affects.contains(one));
-    match (last, high_low, volume) {
-        (true, _, true) => &["@"],
-        (true, _, false) => &["@", "9"],
-        (false, true, _) => &["@", "Z"],
-        (false, false, true) => &["@", "I"],
-        (false, false, false) => &["@", "M"],
     }
 }

@@ -21,6 +21,7 @@ const fn trades(form: u8) -> DialectStream {
         fields: FieldSet::LAST_TRADE,
         interval: Duration::ZERO,
         snapshot: false,
+        past_trades: 0,
         reports: true,
     }
 }
@@ -34,6 +35,7 @@ const fn quotes(form: u8) -> DialectStream {
         fields: FieldSet::QUOTE,
         interval: Duration::ZERO,
         snapshot: false,
+        past_trades: 0,
         reports: false,
     }
 }

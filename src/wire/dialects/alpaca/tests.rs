@@ -123,6 +123,7 @@ fn conditions_say_what_a_trade_affects() {
         (Affects::ALL, &["@"][..]),
         (Affects::ALL.without(Affects::VOLUME), &["@", "9"]),
         (Affects::ALL.without(Affects::LAST), &["@", "Z"]),
+        (Affects::HIGH_LOW, &["@", "Z", "9"]),
         (Affects::VOLUME, &["@", "I"]),
         (Affects::NONE, &["@", "M"]),
     ] {
@@ -214,7 +215,7 @@ fn a_client_that_sends_no_key_within_ten_seconds_is_told_and_closed() {
         assert!(swept(9_900_000).is_empty());
         let wishes = swept(10_000_000);
         assert_eq!(wishes.is_empty(), sends_key);
-        if let [Wish::Send(told), Wish::Close(_)] = &wishes[..] {
+        if let [Wish::Send(told), Wish::CloseSaying(_, "auth timeout")] = &wishes[..] {
             assert_eq!(String::from_utf8_lossy(told), error(404, "auth timeout"));
         } else {
             assert!(sends_key, "{wishes:?}");

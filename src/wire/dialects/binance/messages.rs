@@ -15,6 +15,7 @@ use crate::{
         assembled::write_int,
         dialects::{
             numbers::{write_padded, write_padded_volume, write_smallest},
+            quote::Quote,
             trade::Trade,
         },
         encodings::{
@@ -192,19 +193,14 @@ fn write_trade(
 
 /// A side without orders has zeros, as on the venue. Nothing without a quote.
 fn write_book_ticker(symbol: &Symbol, shown: &Shown<'_>, out: &mut Vec<u8>) {
-    let fields = shown.fields;
-    let of = |field| fields.get_decimal(field);
-    if of(Field::Bid).is_none() && of(Field::Ask).is_none() {
-        return;
-    }
+    let Some(quote) = Quote::of(shown) else { return };
     out.extend_from_slice(br#"{"u":"#);
     write_int(shown.seq, out);
     out.extend_from_slice(br#","s":""#);
     write_upper(symbol, out);
     out.push(b'"');
-    for (name, field) in [("b", Field::Bid), ("B", Field::BidSize), ("a", Field::Ask), ("A", Field::AskSize)]
-    {
-        put(name, of(field), out);
+    for (name, value) in [("b", quote.bid), ("B", quote.bid_size), ("a", quote.ask), ("A", quote.ask_size)] {
+        put(name, Some(value), out);
     }
     out.push(b'}');
 }

@@ -9,7 +9,7 @@ mod request_tests;
 mod rest;
 pub(crate) mod streams;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use super::{dialect::Dialect, row::DialectRow};
 

@@ -33,6 +33,7 @@ const fn trades(name: &'static str, number: u8) -> DialectStream {
         fields: FieldSet::LAST_TRADE,
         interval: Duration::ZERO,
         snapshot: false,
+        past_trades: 0,
         reports: true,
     }
 }
@@ -45,6 +46,7 @@ const fn conflated(name: &'static str, number: u8, fields: FieldSet, interval: D
         fields,
         interval,
         snapshot: true,
+        past_trades: 0,
         reports: false,
     }
 }

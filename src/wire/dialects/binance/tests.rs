@@ -8,25 +8,22 @@ use super::streams::{
     AGG_TRADE, ALL_BOOK_TICKERS, ALL_MINI_TICKERS, BOOK_TICKER, MINI_TICKER, TICKER, TRADE,
 };
 use crate::{
-    fanout::{Emit, LocalId, TopicRef, View},
     tick::{Decimal, Field, Fields, Nanos, ReportKind, Side, Symbol, TradeId, TradeReport, Volume},
     topic::{Record, Stamped, TopicId},
     wire::{
-        FrameSize, Framer,
-        dialects::DialectStream,
+        dialects::{
+            DialectStream,
+            testing::{self, Sent},
+        },
         encodings::{encoder::Encoder, venue::Framed},
     },
 };
 
-pub(crate) type Messages<const COMBINED: bool, const MICROS: bool> =
+type Messages<const COMBINED: bool, const MICROS: bool> =
     Framed<super::messages::BinanceMessages<0, COMBINED, MICROS>>;
 
 const RX: Nanos = Nanos(1_672_515_782_136_789_000);
 const TS: Nanos = Nanos(1_672_515_782_100_200_000);
-
-fn symbol(text: &str) -> Symbol {
-    Symbol::new(text).unwrap()
-}
 
 fn decimals(values: &[(Field, &str)]) -> Fields {
     let mut fields = Fields::default();
@@ -63,34 +60,17 @@ fn record() -> Record {
     Record { seq: 400_900_217, ts: TS, rx: RX, fields, ..Record::default() }
 }
 
-/// The text frames of what `write` writes in this encoding.
-pub(crate) fn frames<E: Encoder>(
-    write: impl FnOnce(&mut dyn FnMut(&DialectStream, &Symbol, &Record, Option<&Stamped>)),
+/// What subscriptions of these kinds to these symbols are sent of a tick, or else of the record.
+fn texts<E: Encoder>(
+    asked: &[(&'static DialectStream, &str)],
+    record: &Record,
+    tick: Option<&Stamped>,
 ) -> Vec<String> {
-    let mut framer = Framer::new(16 * 1024);
-    let mut writer = framer.begin::<E>(FrameSize::Full);
-    write(&mut |kind, symbol, record, tick| {
-        let view: View = kind.spec().view;
-        // A topic's own: what is cached of a topic is found by it.
-        let local = LocalId(u32::from(symbol.as_str().as_bytes()[0]));
-        let topic = TopicRef { local, number: TopicId(0), symbol, record, is_first: false, delay_ms: None };
-        match tick {
-            Some(tick) => writer.tick(&topic, tick, 1, &view),
-            None => writer.merged(&topic, 2, crate::tick::WantedFields::NONE, &view),
-        }
-    });
-    let Some(ready) = writer.finish() else { return Vec::new() };
-    let (mut rest, mut texts) = (ready.bytes, Vec::new());
-    while let [0x81, short, long @ ..] = rest {
-        let (length, body) = match *short {
-            126 => (usize::from(u16::from_be_bytes([long[0], long[1]])), &long[2..]),
-            short => (usize::from(short), long),
-        };
-        texts.push(String::from_utf8(body[..length].to_vec()).unwrap());
-        rest = &body[length..];
-    }
-    assert!(rest.is_empty(), "whole text frames and nothing else: {rest:?}");
-    texts
+    let symbols: Vec<Symbol> = asked.iter().map(|(_, symbol)| Symbol::new(symbol).unwrap()).collect();
+    let sent = asked.iter().zip(&symbols);
+    let sent = sent.map(|((stream, _), symbol)| Sent { stream, symbol, spelled: None, record, tick });
+    let messages = testing::messages::<E>(&sent.collect::<Vec<_>>(), &mut 0);
+    messages.into_iter().map(|message| String::from_utf8(message).unwrap()).collect()
 }
 
 fn stamped(fields: Fields) -> Stamped {
@@ -98,15 +78,14 @@ fn stamped(fields: Fields) -> Stamped {
 }
 
 #[track_caller]
-fn check_trade<E: Encoder>(kind: &DialectStream, fields: Fields, expected: &[&str]) {
+fn check_trade<E: Encoder>(kind: &'static DialectStream, fields: Fields, expected: &[&str]) {
     let tick = stamped(fields);
-    let written = frames::<E>(|write| write(kind, &symbol("BNBBTC"), &record(), Some(&tick)));
-    assert_eq!(written, expected);
+    assert_eq!(texts::<E>(&[(kind, "BNBBTC")], &record(), Some(&tick)), expected);
 }
 
 #[track_caller]
-fn check_record<E: Encoder>(kind: &DialectStream, record: &Record, expected: &[&str]) {
-    assert_eq!(frames::<E>(|write| write(kind, &symbol("bnbUSDT"), record, None)), expected);
+fn check_record<E: Encoder>(kind: &'static DialectStream, record: &Record, expected: &[&str]) {
+    assert_eq!(texts::<E>(&[(kind, "bnbUSDT")], record, None), expected);
 }
 
 #[test]
@@ -191,13 +170,9 @@ fn tickers_have_the_day() {
 
 #[test]
 fn an_array_holds_the_symbols_that_follow_one_another() {
-    let symbols = ["AUSDT", "BUSDT", "CUSDT"].map(symbol);
-    let written = frames::<Messages<true, false>>(|write| {
-        write(&ALL_MINI_TICKERS, &symbols[0], &record(), None);
-        write(&ALL_MINI_TICKERS, &symbols[1], &record(), None);
-        write(&BOOK_TICKER, &symbols[0], &record(), None);
-        write(&ALL_MINI_TICKERS, &symbols[2], &record(), None);
-    });
+    let minis = |symbol| (&ALL_MINI_TICKERS, symbol);
+    let asked = [minis("AUSDT"), minis("BUSDT"), (&BOOK_TICKER, "AUSDT"), minis("CUSDT")];
+    let written = texts::<Messages<true, false>>(&asked, &record(), None);
     let parsed: Vec<Value> = written.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
     let names = |message: &Value| {
         let elements = message["data"].as_array().unwrap().iter();

@@ -36,6 +36,8 @@ enum ChosenProtocol {
 
 /// A client that has subscribed to nothing for so long is closed.
 const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(5);
+/// The words of its close.
+const LATE: &str = "no subscription within 5 s";
 /// The venue sends no pings. Its clients send some.
 const RULES: Rules = Rules { ping: None, pong: Duration::MAX, age_max: None, takes_keys: false };
 
@@ -111,7 +113,7 @@ impl Dialect for CoinbaseDialect {
 
     fn sweep(&mut self, at: Moment, frames: u64, wishes: &mut Wishes) {
         if !self.has_subscribed() && at.machine >= self.opened.plus(SUBSCRIBE_WITHIN) {
-            return wishes.close(CloseReason::Policy);
+            return wishes.close_saying(CloseReason::Policy, LATE);
         }
         if let Some(dialect) = self.dialect() {
             dialect.sweep(at, frames, wishes);
@@ -175,7 +177,7 @@ mod tests {
             let mut closes = |seconds| {
                 let mut wishes = Wishes::default();
                 coinbase.sweep(at(seconds), 0, &mut wishes);
-                wishes.0.iter().any(|wish| matches!(wish, Wish::Close(CloseReason::Policy)))
+                wishes.0.iter().any(|wish| matches!(wish, Wish::CloseSaying(CloseReason::Policy, _)))
             };
             assert!(!closes(14));
             let has_subscribed = text.is_some_and(|text| text.contains("heartbeats"));

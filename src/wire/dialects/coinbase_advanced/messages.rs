@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use super::streams::{MARKET_TRADES, TICKER, TICKER_BATCH};
 use crate::{
     fanout::Form,
-    tick::{Decimal, Field, Side},
+    tick::{Decimal, Field, Nanos, Side},
     wire::{
         CloseReason,
         assembled::write_int,
@@ -23,7 +23,7 @@ use crate::{
         },
         encodings::{
             encoder::{Addressed, Constant, MessageKind, RecordPart, Shown},
-            venue::VenueMessages,
+            venue::{PastTrade, VenueMessages},
         },
         frame_times::FrameTimes,
         websocket,
@@ -33,6 +33,8 @@ use crate::{
 /// JSON, as all of Advanced Trade's. `ROW` is its index in the table of encodings.
 pub struct AdvancedMessages<const ROW: u8>;
 
+/// Before the trades of an event.
+const TRADES: &[u8] = br#""trades":["#;
 const TEXT: OpCode = OpCode::Data(Data::Text);
 
 impl<const ROW: u8> VenueMessages for AdvancedMessages<ROW> {
@@ -53,9 +55,23 @@ impl<const ROW: u8> VenueMessages for AdvancedMessages<ROW> {
             MessageKind::Update => br#"[{"type":"update","#,
         });
         if part.form == MARKET_TRADES.form {
-            write_trade(&trade, shown, out);
+            out.extend_from_slice(TRADES);
+            write_trade(&trade, shown.seq, shown.ts, out);
         } else {
             write_ticker(&trade, shown, out);
+        }
+        out.extend_from_slice(b"]}]}");
+    }
+
+    /// The newest comes first, as the venue has it.
+    fn past_trades(trades: &[PastTrade<'_>], out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"[{"type":"snapshot","#);
+        out.extend_from_slice(TRADES);
+        for (at, PastTrade { trade, seq, ts }) in trades.iter().rev().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            write_trade(trade, *seq, *ts, out);
         }
         out.extend_from_slice(b"]}]}");
     }
@@ -85,16 +101,16 @@ fn channel_of(form: Form) -> &'static str {
     all.into_iter().find(|kind| kind.form == form).map_or("", |kind| kind.name)
 }
 
-fn write_trade(trade: &Trade<'_>, shown: &Shown<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(br#""trades":[{"product_id":""#);
+fn write_trade(trade: &Trade<'_>, seq: u64, ts: Nanos, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"product_id":""#);
     out.push(spelling::PLACE);
     out.extend_from_slice(br#"","trade_id":""#);
-    write_int(trade.number(shown.seq), out);
+    write_int(trade.number(seq), out);
     out.push(b'"');
     put("price", trade.price, out);
     put("size", trade.size, out);
     out.extend_from_slice(br#","time":""#);
-    iso::write_micros(shown.ts, out);
+    iso::write_micros(ts, out);
     out.extend_from_slice(br#"","side":""#);
     out.extend_from_slice(if trade.side == Some(Side::Sell) { b"BUY" } else { b"SELL" });
     out.extend_from_slice(b"\"}");

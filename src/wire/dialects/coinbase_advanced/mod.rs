@@ -4,7 +4,7 @@
 mod conversation;
 pub mod messages;
 mod request;
-mod streams;
+pub(crate) mod streams;
 #[cfg(test)]
 mod tests;
 

@@ -8,7 +8,7 @@ use crate::{
     wire::dialects::stream::DialectStream,
 };
 
-/// Each trade, behind a snapshot with the last one before the client came.
+/// Each trade, behind a snapshot with the last ones before the client came. How many the venue tells of is not known.
 pub static MARKET_TRADES: DialectStream = DialectStream {
     name: "market_trades",
     form: Form::lossless(1),
@@ -16,6 +16,7 @@ pub static MARKET_TRADES: DialectStream = DialectStream {
     fields: FieldSet::LAST_TRADE,
     interval: Duration::ZERO,
     snapshot: true,
+    past_trades: 50,
     reports: true,
 };
 pub static TICKER: DialectStream = ticker("ticker", 2, Duration::ZERO);
@@ -31,6 +32,7 @@ const fn ticker(name: &'static str, form: u8, interval: Duration) -> DialectStre
         fields: FieldSet::LAST_TRADE,
         interval,
         snapshot: true,
+        past_trades: 0,
         reports: false,
     }
 }

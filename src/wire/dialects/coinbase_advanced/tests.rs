@@ -12,9 +12,9 @@ use crate::{
     wire::{
         dialects::{
             dialect::{Carried, Dialect, Wish, WishRefusal, Wishes},
-            testing::{Talk, at, body, fields, taken},
+            testing::{self, Talk, at, body, fields, taken},
         },
-        encodings::encoder::MessageKind,
+        encodings::{encoder::MessageKind, venue::Framed},
     },
 };
 
@@ -38,6 +38,20 @@ fn a_trade_is_the_venues() {
     assert!(first.starts_with(r#"[{"type":"snapshot","trades":[{"#), "{first}");
     let quote = fields(&[(Field::Bid, "1"), (Field::Ask, "2")]);
     assert_eq!(body::<Messages>(MessageKind::Update, &MARKET_TRADES, &quote, 7, TRADED, "BTC-USD"), "");
+}
+
+#[test]
+fn the_last_trades_are_one_snapshot_with_the_newest_first() {
+    let trades = [
+        testing::trade(4, TRADED, "65083.67", "0.01034361", Side::Buy, 1_068_572_091),
+        testing::trade(9, TRADED, "65083.68", "2", Side::Sell, 1_068_572_092),
+    ];
+    let mut sequence = 3;
+    assert_eq!(
+        testing::past_trades::<Framed<Messages>>(&MARKET_TRADES, "BTC-USD", &trades, &mut sequence),
+        r#"{"channel":"market_trades","timestamp":"2026-08-09T21:05:48.167634000Z","sequence_num":3,"events":[{"type":"snapshot","trades":[{"product_id":"BTC-USD","trade_id":"1068572092","price":"65083.68","size":"2","time":"2026-08-09T21:05:48.167634Z","side":"BUY"},{"product_id":"BTC-USD","trade_id":"1068572091","price":"65083.67","size":"0.01034361","time":"2026-08-09T21:05:48.167634Z","side":"SELL"}]}]}"#
+    );
+    assert_eq!(sequence, 4);
 }
 
 #[test]

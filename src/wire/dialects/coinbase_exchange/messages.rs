@@ -15,7 +15,7 @@ use crate::{
         dialects::{iso, spelling, trade::Trade},
         encodings::{
             encoder::{Constant, MessageKind, RecordPart, Shown},
-            venue::VenueMessages,
+            venue::{PastTrade, VenueMessages},
         },
         websocket,
     },
@@ -24,6 +24,8 @@ use crate::{
 /// JSON, as all of Exchange's. `ROW` is its index in the table of encodings.
 pub struct ExchangeMessages<const ROW: u8>;
 
+/// The type of the trade before the client came.
+const LAST_MATCH: &str = "last_match";
 const TEXT: OpCode = OpCode::Data(Data::Text);
 
 impl<const ROW: u8> VenueMessages for ExchangeMessages<ROW> {
@@ -45,11 +47,18 @@ impl<const ROW: u8> VenueMessages for ExchangeMessages<ROW> {
             return;
         };
         if part.form == MATCHES.form {
-            write_match(kind, &trade, shown, out);
+            let word = if kind == MessageKind::Snapshot { LAST_MATCH } else { "match" };
+            write_match(word, &trade, shown.seq, shown.ts, out);
         } else if part.form == HEARTBEAT.form {
             write_heartbeat(trade.number(shown.seq), shown, out);
         } else {
             write_ticker(&trade, shown, out);
+        }
+    }
+
+    fn past_trades(trades: &[PastTrade<'_>], out: &mut Vec<u8>) {
+        if let Some(PastTrade { trade, seq, ts }) = trades.last() {
+            write_match(LAST_MATCH, trade, *seq, *ts, out);
         }
     }
 
@@ -76,24 +85,23 @@ pub fn close_of(reason: CloseReason) -> (u16, &'static str) {
     }
 }
 
-fn write_match(kind: MessageKind, trade: &Trade<'_>, shown: &Shown<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(match kind {
-        MessageKind::Snapshot => br#"{"type":"last_match","trade_id":"#.as_slice(),
-        MessageKind::Update => br#"{"type":"match","trade_id":"#,
-    });
-    write_int(trade.number(shown.seq), out);
+fn write_match(word: &str, trade: &Trade<'_>, seq: u64, ts: Nanos, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"type":""#);
+    out.extend_from_slice(word.as_bytes());
+    out.extend_from_slice(br#"","trade_id":"#);
+    write_int(trade.number(seq), out);
     out.extend_from_slice(br#","maker_order_id":""#);
-    write_order_id(shown.seq, b'a', out);
+    write_order_id(seq, b'a', out);
     out.extend_from_slice(br#"","taker_order_id":""#);
-    write_order_id(shown.seq, b'b', out);
+    write_order_id(seq, b'b', out);
     out.extend_from_slice(br#"","side":""#);
     out.extend_from_slice(if trade.side == Some(Side::Sell) { b"buy" } else { b"sell" });
     out.push(b'"');
     put("size", trade.size, out);
     put("price", trade.price, out);
     write_product(out);
-    write_sequence(shown.seq, out);
-    end(shown.ts, out);
+    write_sequence(seq, out);
+    end(ts, out);
 }
 
 fn write_ticker(trade: &Trade<'_>, shown: &Shown<'_>, out: &mut Vec<u8>) {

@@ -16,6 +16,7 @@ pub static MATCHES: DialectStream = DialectStream {
     fields: FieldSet::LAST_TRADE,
     interval: Duration::ZERO,
     snapshot: true,
+    past_trades: 1,
     reports: true,
 };
 pub static TICKER: DialectStream = conflated("ticker", 2, FieldSet::LAST_TRADE, Duration::ZERO);
@@ -33,6 +34,7 @@ const fn conflated(name: &'static str, form: u8, fields: FieldSet, interval: Dur
         fields,
         interval,
         snapshot: true,
+        past_trades: 0,
         reports: false,
     }
 }

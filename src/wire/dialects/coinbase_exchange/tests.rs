@@ -13,9 +13,12 @@ use crate::{
         CloseReason,
         dialects::{
             dialect::{Carried, Dialect, Wish, WishRefusal, Wishes},
-            testing::{Talk, at, body, fields, taken},
+            testing::{self, Talk, at, body, fields, taken},
         },
-        encodings::{encoder::MessageKind, venue::VenueMessages},
+        encodings::{
+            encoder::MessageKind,
+            venue::{Framed, VenueMessages},
+        },
     },
 };
 
@@ -40,6 +43,18 @@ fn a_match_is_the_venues() {
     for kind in [MessageKind::Update, MessageKind::Snapshot] {
         assert_eq!(body::<Messages>(kind, &MATCHES, &quote, 1, MATCHED, "SKL-BTC"), "");
     }
+}
+
+#[test]
+fn the_last_match_is_that_of_its_own_time() {
+    let trades = [
+        testing::trade(4, Nanos(0), "1", "2", Side::Sell, 881_612),
+        testing::trade(333_938_798, Nanos(1_618_677_810_244_075_000), "14.7775", "0.04", Side::Buy, 881_613),
+    ];
+    assert_eq!(
+        testing::past_trades::<Framed<Messages>>(&MATCHES, "BAND-GBP", &trades, &mut 0),
+        r#"{"type":"last_match","trade_id":881613,"maker_order_id":"00000000-13e7-8000-8000-a0000000806e","taker_order_id":"00000000-13e7-8000-8000-b0000000806e","side":"sell","size":"0.04","price":"14.7775","product_id":"BAND-GBP","sequence":333938798,"time":"2021-04-17T16:43:30.244075Z"}"#
+    );
 }
 
 #[test]

@@ -9,10 +9,10 @@ use crate::{
     wire::{
         CloseReason,
         assembled::write_int,
-        dialects::{iso, numbers::write_smallest, percent::percent, spelling, trade::Trade},
+        dialects::{iso, numbers::write_smallest, percent::percent, quote::Quote, spelling, trade::Trade},
         encodings::{
             encoder::{Constant, MessageKind, RecordPart, Shown},
-            venue::VenueMessages,
+            venue::{PastTrade, VenueMessages},
         },
         websocket,
     },
@@ -20,9 +20,6 @@ use crate::{
 
 /// JSON, as all of Kraken's. `ROW` is its index in the table of encodings.
 pub struct KrakenMessages<const ROW: u8>;
-
-/// The most trades of one message.
-pub const TRADES_MAX: usize = 50;
 
 impl<const ROW: u8> VenueMessages for KrakenMessages<ROW> {
     const ID: u8 = ROW;
@@ -44,6 +41,17 @@ impl<const ROW: u8> VenueMessages for KrakenMessages<ROW> {
             write_trade(&trade, shown.seq, shown.ts, out);
             out.extend_from_slice(b"]}");
         }
+    }
+
+    fn past_trades(trades: &[PastTrade<'_>], out: &mut Vec<u8>) {
+        begin("trade", MessageKind::Snapshot, out);
+        for (at, PastTrade { trade, seq, ts }) in trades.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            write_trade(trade, *seq, *ts, out);
+        }
+        out.extend_from_slice(b"]}");
     }
 
     fn close(reason: CloseReason, out: &mut Vec<u8>) {
@@ -103,21 +111,22 @@ fn end_entry(ts: Nanos, out: &mut Vec<u8>) {
 /// Nothing of a symbol without a quote and a price.
 fn write_ticker(kind: MessageKind, shown: &Shown<'_>, out: &mut Vec<u8>) {
     let of = |field| shown.fields.get_decimal(field);
-    if [Field::Bid, Field::Ask, Field::Last].into_iter().all(|field| of(field).is_none()) {
+    let quote = Quote::of(shown);
+    if quote.is_none() && of(Field::Last).is_none() {
         return;
     }
-    let zero = |field| of(field).unwrap_or(Decimal::ZERO);
-    let last = zero(Field::Last);
+    let quote = quote.unwrap_or(Quote::EMPTY);
+    let last = of(Field::Last).unwrap_or(Decimal::ZERO);
     let (change, open) = match of(Field::Open) {
         Some(open) => (last.smallest_units() - open.smallest_units(), open.smallest_units()),
         None => (0, 0),
     };
     begin("ticker", kind, out);
     begin_entry(out);
-    put("bid", zero(Field::Bid), out);
-    put("bid_qty", zero(Field::BidSize), out);
-    put("ask", zero(Field::Ask), out);
-    put("ask_qty", zero(Field::AskSize), out);
+    put("bid", quote.bid, out);
+    put("bid_qty", quote.bid_size, out);
+    put("ask", quote.ask, out);
+    put("ask_qty", quote.ask_size, out);
     put("last", last, out);
     begin_value("volume", out);
     shown.fields.volume().write(out);

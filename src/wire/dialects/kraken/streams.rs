@@ -8,15 +8,25 @@ use crate::{
     wire::dialects::stream::DialectStream,
 };
 
-pub static TRADE: DialectStream = DialectStream {
-    name: "trade",
-    form: Form::lossless(1),
-    mode: Mode::Every,
-    fields: FieldSet::LAST_TRADE,
-    interval: Duration::ZERO,
-    snapshot: false,
-    reports: true,
-};
+pub static TRADE: DialectStream = trade(false);
+/// The same behind the last trades before the client came.
+pub static TRADE_PAST: DialectStream = trade(true);
+
+/// As many as the venue tells of.
+const PAST_TRADES: u16 = 50;
+
+const fn trade(snapshot: bool) -> DialectStream {
+    DialectStream {
+        name: "trade",
+        form: Form::lossless(1),
+        mode: Mode::Every,
+        fields: FieldSet::LAST_TRADE,
+        interval: Duration::ZERO,
+        snapshot,
+        past_trades: if snapshot { PAST_TRADES } else { 0 },
+        reports: true,
+    }
+}
 
 /// A ticker after trades, and one after changes of the best bid or ask.
 pub static TICKER: DialectStream = ticker(TRADED, true);
@@ -35,6 +45,7 @@ const fn ticker(fields: FieldSet, snapshot: bool) -> DialectStream {
         fields,
         interval: Duration::ZERO,
         snapshot,
+        past_trades: 0,
         reports: false,
     }
 }
@@ -78,7 +89,8 @@ impl KrakenChannel {
     /// The subscription that it is.
     pub fn kind(self, trigger: TickerTrigger, snapshot: bool) -> &'static DialectStream {
         match (self, trigger, snapshot) {
-            (KrakenChannel::Trade, ..) => &TRADE,
+            (KrakenChannel::Trade, _, true) => &TRADE_PAST,
+            (KrakenChannel::Trade, _, false) => &TRADE,
             (KrakenChannel::Ticker, TickerTrigger::Trades, true) => &TICKER,
             (KrakenChannel::Ticker, TickerTrigger::Trades, false) => &TICKER_LATER,
             (KrakenChannel::Ticker, TickerTrigger::Bbo, true) => &TICKER_BBO,

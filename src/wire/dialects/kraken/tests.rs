@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     conversation::KrakenDialect,
     messages::KrakenMessages,
-    streams::{TICKER, TICKER_BBO, TRADE},
+    streams::{TICKER, TICKER_BBO, TRADE, TRADE_PAST},
 };
 use crate::{
     tick::{Field, Fields, Nanos, Side, Volume},
@@ -16,7 +16,7 @@ use crate::{
             stream::{DialectStream, Whose},
             testing::{self, Talk, at, fields, taken, text_of},
         },
-        encodings::encoder::MessageKind,
+        encodings::{encoder::MessageKind, venue::Framed},
     },
 };
 
@@ -44,6 +44,32 @@ fn a_trade_is_the_venues() {
     );
     let quote = fields(&[(Field::Bid, "1"), (Field::Ask, "2")]);
     assert_eq!(body(MessageKind::Update, &TRADE, &quote, TRADED), "");
+}
+
+#[test]
+fn the_last_trades_are_one_snapshot() {
+    let trades = [
+        testing::trade(4, TRADED, "0.5117", "40.0", Side::Sell, 4_665_846),
+        testing::trade(9, Nanos(TRADED.0 + 1_000), "0.51", "2", Side::Buy, 4_665_847),
+    ];
+    assert_eq!(
+        testing::past_trades::<Framed<Messages>>(&TRADE_PAST, "MATIC/USD", &trades, &mut 0),
+        r#"{"channel":"trade","type":"snapshot","data":[{"symbol":"MATIC/USD","side":"sell","price":0.5117,"qty":40,"ord_type":"market","trade_id":4665846,"timestamp":"2023-09-25T07:49:37.708706Z"},{"symbol":"MATIC/USD","side":"buy","price":0.51,"qty":2,"ord_type":"market","trade_id":4665847,"timestamp":"2023-09-25T07:49:37.708707Z"}]}"#
+    );
+}
+
+#[test]
+fn the_last_trades_come_where_they_are_asked_for() {
+    for (snapshot, expected) in
+        [("", &TRADE), (r#","snapshot":false"#, &TRADE), (r#","snapshot":true"#, &TRADE_PAST)]
+    {
+        let mut talk = Talk::of(KrakenDialect::default());
+        let request = format!(
+            r#"{{"method":"subscribe","params":{{"channel":"trade","symbol":["BTC/USD"]{snapshot}}}}}"#
+        );
+        let (_, asked) = talk.say(&request, &[taken("BTCUSD")]);
+        assert!(matches!(asked[0], Wish::Subscribe(kind, _) if *kind == *expected), "{request}");
+    }
 }
 
 #[test]
@@ -92,6 +118,11 @@ fn what_is_not_known_yet_is_zero() {
     assert_eq!(value["data"][0]["ask"], json!(0));
     assert_eq!(value["data"][0]["change_pct"], json!(0.0));
     assert_eq!(body(MessageKind::Update, &TICKER, &Fields::default(), TRADED), "");
+    // A client has been told the quote that is withdrawn.
+    let mut empty = Fields::default();
+    empty.withdraw(Field::Bid);
+    let text = body(MessageKind::Update, &TICKER_BBO, &empty, TRADED);
+    assert!(text.contains(r#""bid":0,"bid_qty":0,"ask":0,"ask_qty":0,"last":0,"#), "{text}");
 }
 
 #[test]

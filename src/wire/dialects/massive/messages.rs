@@ -1,7 +1,7 @@
 //! Massive's messages of data: arrays of events, with numbers as JSON numbers and times in milliseconds.
 //!
-//! `q` is the symbol's seq. The market knows no exchanges, tapes and conditions: `x`, `bx`, `ax` and `z` are 0, and `c` has
-//! no condition. Of crypto, `c` has the side of whoever took the trade, as the venue has it. A side without orders has the
+//! `q` is the symbol's seq. The market knows no exchanges and tapes: `x`, `bx`, `ax` and `z` are 0. `c` has the conditions
+//! that say what a trade of a stock affects. Of crypto, `c` has the side of whoever took the trade, as the venue has it. A side without orders has the
 //! price 0.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -14,11 +14,11 @@ use super::{
 };
 use crate::{
     fanout::Form,
-    tick::{Decimal, Field, Nanos, Side},
+    tick::{Affects, Decimal, Field, Nanos, Side},
     wire::{
         CloseReason,
         assembled::write_int,
-        dialects::{numbers::write_padded, spelling, trade::Trade},
+        dialects::{conditions, numbers::write_padded, quote::Quote, spelling, trade::Trade},
         encodings::{
             encoder::{Addressed, Constant, MessageKind, RecordPart, Shown},
             venue::VenueMessages,
@@ -40,7 +40,7 @@ impl<const ROW: u8> VenueMessages for MassiveMessages<ROW> {
 
     fn body(
         kind: MessageKind,
-        _: &Constant<'_>,
+        topic: &Constant<'_>,
         shown: &Shown<'_>,
         part: &RecordPart<'_>,
         out: &mut Vec<u8>,
@@ -64,7 +64,10 @@ impl<const ROW: u8> VenueMessages for MassiveMessages<ROW> {
             write_futures_trade(&trade, shown, out);
         } else {
             debug_assert!(form == TRADES.form, "there are no other trades");
-            write_trade(&trade, shown, out);
+            // The conditions are those of stocks. Other securities have a prefix, and other numbers.
+            let is_stock = !topic.symbol.as_str().contains(':');
+            let affects = part.report.filter(|_| is_stock).map_or(Affects::ALL, |report| report.affects);
+            write_trade(&trade, affects, shown, out);
         }
     }
 
@@ -110,7 +113,7 @@ fn close_of(reason: CloseReason) -> (u16, &'static str) {
     }
 }
 
-fn write_trade(trade: &Trade<'_>, shown: &Shown<'_>, out: &mut Vec<u8>) {
+fn write_trade(trade: &Trade<'_>, affects: Affects, shown: &Shown<'_>, out: &mut Vec<u8>) {
     begin("T", "sym", out);
     out.extend_from_slice(br#","x":0"#);
     write_id(trade, shown, out);
@@ -119,7 +122,14 @@ fn write_trade(trade: &Trade<'_>, shown: &Shown<'_>, out: &mut Vec<u8>) {
     put("s", trade.size, out);
     out.extend_from_slice(br#","ds":""#);
     write_padded(trade.size, 1, out);
-    out.extend_from_slice(br#"","c":[]"#);
+    out.extend_from_slice(br#"","c":["#);
+    for (at, condition) in conditions::of(affects).iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_int(u64::from(condition.number), out);
+    }
+    out.push(b']');
     put_time("t", shown.ts, out);
     put_sequence(shown, out);
     out.push(b'}');
@@ -152,13 +162,7 @@ fn write_crypto_trade(trade: &Trade<'_>, shown: &Shown<'_>, out: &mut Vec<u8>) {
 
 /// Nothing of a symbol that has no quote.
 fn write_quote(form: Form, shown: &Shown<'_>, out: &mut Vec<u8>) {
-    let of = |field| shown.fields.get_decimal(field);
-    if of(Field::Bid).is_none() && of(Field::Ask).is_none() {
-        return;
-    }
-    let zero = |field| of(field).unwrap_or(Decimal::ZERO);
-    let (bid, bid_size) = (zero(Field::Bid), zero(Field::BidSize));
-    let (ask, ask_size) = (zero(Field::Ask), zero(Field::AskSize));
+    let Some(Quote { bid, bid_size, ask, ask_size }) = Quote::of(shown) else { return };
     if form == CURRENCIES.form {
         begin("C", "p", out);
         out.extend_from_slice(br#","x":0"#);

@@ -5,7 +5,7 @@ mod conversation;
 pub mod messages;
 mod request;
 mod status;
-mod streams;
+pub(crate) mod streams;
 #[cfg(test)]
 mod tests;
 

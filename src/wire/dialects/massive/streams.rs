@@ -26,6 +26,7 @@ const fn trades(name: &'static str, number: u8) -> DialectStream {
         fields: FieldSet::LAST_TRADE,
         interval: Duration::ZERO,
         snapshot: false,
+        past_trades: 0,
         reports: true,
     }
 }
@@ -39,6 +40,7 @@ const fn conflated(name: &'static str, number: u8, fields: FieldSet) -> DialectS
         fields,
         interval: Duration::ZERO,
         snapshot: false,
+        past_trades: 0,
         reports: false,
     }
 }

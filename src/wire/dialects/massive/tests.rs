@@ -12,15 +12,19 @@ use super::{
     },
 };
 use crate::{
-    tick::{Field, Fields, Nanos, Side, TradeId},
+    tick::{Affects, Field, Fields, Nanos, Side, Symbol, TradeId},
+    topic::Record,
     wire::{
         CloseReason,
         dialects::{
             dialect::{Carried, Dialect, Wish, WishRefusal, Wishes},
             stream::{DialectStream, Whose},
-            testing::{self, Talk, at, fields, taken, text_of},
+            testing::{self, Sent, Talk, at, fields, taken, text_of},
         },
-        encodings::{encoder::MessageKind, venue::VenueMessages},
+        encodings::{
+            encoder::MessageKind,
+            venue::{Framed, VenueMessages},
+        },
     },
 };
 
@@ -71,6 +75,37 @@ fn crypto_has_the_side_of_the_taker() {
         let event: Value = serde_json::from_str(&body(&CRYPTO_TRADES, &one, "BTC-USD")).unwrap();
         assert_eq!(event["c"], json!([condition]));
     }
+}
+
+#[test]
+fn a_trade_has_the_conditions_of_what_it_affects() {
+    for (affects, symbol, conditions) in [
+        (Affects::ALL, "A", json!([])),
+        (Affects::VOLUME, "A", json!([37])),
+        (Affects::HIGH_LOW, "A", json!([33, 38])),
+        // Options have other numbers.
+        (Affects::VOLUME, "O:A", json!([])),
+    ] {
+        let mut tick = testing::trade(7, TIME, "1", "2", Side::Buy, 3);
+        tick.fields.limit_trade(affects);
+        let (symbol, record) = (Symbol::new(symbol).unwrap(), Record::default());
+        let sent =
+            Sent { stream: &TRADES, symbol: &symbol, spelled: None, record: &record, tick: Some(&tick) };
+        let messages = testing::messages::<Framed<Messages>>(&[sent], &mut 0);
+        let events: Value = serde_json::from_slice(&messages[0]).unwrap();
+        assert_eq!(events[0]["c"], conditions, "{affects:?} of {symbol:?}");
+    }
+}
+
+/// What stands behind a cancel as the last trade is no new one, though its client may not be told of the cancel.
+#[test]
+fn a_cancel_is_no_trade() {
+    use crate::tick::{ReportKind, TradeReport};
+
+    let mut tick = testing::trade(7, TIME, "1", "2", Side::Buy, 3);
+    let report = TradeReport::of(ReportKind::Cancel, TradeId::of_number(4));
+    tick.fields.set_report(Some(std::sync::Arc::new(report)));
+    assert_eq!(body(&TRADES, &tick.fields, "A"), "");
 }
 
 #[test]
