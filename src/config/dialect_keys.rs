@@ -18,5 +18,5 @@ pub const DIALECTS: ConfigKey = ConfigKey {
         },
     },
     doc: "Protocols of exchanges that clients may speak, beside our own: `all`, `none`, or names with commas between, such \
-          as `binance`. docs/EXCHANGES.md describes each.",
+          as `binance`. docs/EXCHANGES.md describes each. `tardis` is the replays of tardis-machine (docs/REPLAY.md).",
 };

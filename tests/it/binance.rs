@@ -288,14 +288,35 @@ async fn a_client_s_ping_is_answered_and_pongs_nobody_asked_for_do_no_harm() {
 
 #[tokio::test]
 async fn a_service_without_dialects_has_none_of_their_paths() {
+    const REPLAYS: [&str; 6] = [
+        "/replay-normalized",
+        "/tardis/replay-normalized",
+        "/health-check",
+        "/tardis/health-check",
+        "/ws-replay-normalized",
+        "/tardis/ws-replay-normalized/",
+    ];
     let server = Server::with().args(&["--dialects", "none"]).start().await;
     for path in ["/ws/btcusdt@trade", "/stream", "/binance/ws"] {
         let reply = server.request("GET", path).upgrade().send().await;
         assert_eq!(reply.status.as_u16(), 404, "{path}");
     }
+    let statuses = async |server: &Server| {
+        let mut statuses = Vec::new();
+        for path in REPLAYS {
+            statuses.push(server.get(path).await.status.as_u16());
+        }
+        statuses
+    };
+    assert_eq!(statuses(&server).await, [404; 6]);
+    assert_eq!(server.request("GET", "/ws-replay-normalized").upgrade().send().await.status.as_u16(), 404);
     let speaking = Server::with().args(&["--dialects", "binance"]).start().await;
     let reply = speaking.get("/ws").await;
     assert_eq!(reply.status.as_u16(), 426, "it needs an upgrade");
+    assert_eq!(statuses(&speaking).await, [404; 6], "replays are not in the list");
+    let replaying = Server::with().args(&["--dialects", "tardis"]).start().await;
+    assert_eq!(statuses(&replaying).await, [400, 400, 200, 200, 426, 426]);
+    assert_eq!(replaying.get("/ws").await.status.as_u16(), 404, "Binance is not in the list");
 }
 
 #[tokio::test]

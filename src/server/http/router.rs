@@ -90,6 +90,7 @@ async fn route(
     }
     let venue = shard.server.dialects.rest(path);
     let known = ROUTES.into_iter().find(|(known, _)| *known == trimmed(path));
+    let known = known.filter(|(path, _)| shard.server.dialects.has_replays() || !is_of_replays(path));
     let Some((path, methods)) = known.or(venue.map(|(row, _)| (row.path, VENUE_METHODS))) else {
         let refusal = shard.server.dialects.refusal(path).filter(|_| caller.role == Role::Clients);
         return refusal.map(venue::refuse).ok_or_else(|| Failure::not_found(path));
@@ -152,6 +153,11 @@ fn trimmed(path: &str) -> &str {
     path.strip_suffix('/')
         .filter(|path| path.ends_with("-normalized") || path.ends_with("/health-check"))
         .unwrap_or(path)
+}
+
+/// Whether a route is one of tardis-machine's.
+fn is_of_replays(path: &str) -> bool {
+    REPLAY_SOCKET_PATHS.contains(&path) || REPLAY_PATHS.contains(&path)
 }
 
 /// Whether a request is for a session over WebSocket.
