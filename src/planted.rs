@@ -67,10 +67,12 @@ pub enum Fault {
     // Answers to requests.
     ListsAhead,
     LosesPublished,
+    // Clients of exchanges.
+    HidesLoss,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 52] = [
+    pub const ALL: [Fault; 53] = [
         Fault::ForgetsRest,
         Fault::RepeatsByte,
         Fault::DataBeforeControl,
@@ -123,6 +125,7 @@ impl Fault {
         Fault::ShowsEarly,
         Fault::ListsAhead,
         Fault::LosesPublished,
+        Fault::HidesLoss,
     ];
 }
 

@@ -51,8 +51,6 @@ fn apply(report: &TradeReport, trades: &mut VecDeque<Stamped>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::{
         tick::{Affects, Decimal, FieldSet, Nanos, TradeId},
@@ -82,7 +80,7 @@ mod tests {
         // What a correction leaves as the last trade is no trade of its own.
         fields.set_decimal(Field::Last, Decimal::from_int(7).unwrap());
         fields.set_decimal(Field::LastSize, Decimal::from_int(7).unwrap());
-        fields.set_report(Some(Arc::new(report)));
+        fields.set_report(Some(report.into()));
         tick(seq, fields)
     }
 

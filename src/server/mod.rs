@@ -43,5 +43,5 @@ pub mod shard_thread;
 pub mod metrics;
 pub mod http;
 #[cfg(test)]
-mod read_back;
+mod tests;
 pub mod service;

@@ -25,6 +25,7 @@ mod decimals;
 mod deflate;
 mod delayed;
 mod determinism;
+mod dialects;
 mod drain;
 mod entitled;
 mod faults;
@@ -45,6 +46,9 @@ mod named;
 mod numbers;
 mod origin;
 mod outputs;
+#[path = "../support/dialects.rs"]
+#[expect(dead_code, reason = "the simulator asks for more of it")]
+mod protocols;
 mod proxies;
 mod publish;
 mod publishers;

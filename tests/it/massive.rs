@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::harness::{
-    Metrics, Server, VenueClient,
+    Server, VenueClient,
     recorded::{Recorded, RecordedTrade},
 };
 
@@ -199,33 +199,6 @@ async fn requests_are_answered_in_the_venues_words() {
     let (answer, _) = client.ask(&unsubscribe, is_data).await;
     assert_eq!(answer, status("success", "unsubscribed to: T.BTCUSDT"));
     assert_eq!(client.pongs, vec![b"17".to_vec()]);
-    server.settled().await;
-}
-
-#[tokio::test]
-async fn a_client_that_is_too_slow_for_trades_is_told_so_closed_and_counted() {
-    let recorded = Recorded::new("massive-slow.ndjson", 60_000);
-    let server =
-        recorded.replayed("speed=1000000&start=clients:1", &["--set", "limits.ring_ticks=1024"]).await;
-    let mut client = authenticated(&server, "/stocks", Some(4 * 1024)).await;
-    client.send(&subscribe("T.*")).await;
-    // It reads nothing until everything is over.
-    server
-        .until_metrics("the end of the replay", |metrics| {
-            metrics.sum("tickcast_ticks_ingested_total") == 60_000
-        })
-        .await;
-    let (messages, close) = client.rest().await;
-    assert_eq!(close, Some((1008, String::new())));
-    let (data, statuses) = events(&messages);
-    assert_eq!(statuses.last().expect("a status")["status"], "slow_consumer");
-    // What it was sent until then is whole.
-    let seen: Vec<Value> = data.iter().filter(|event| event["sym"] == "BTCUSDT").cloned().collect();
-    let wanted: Vec<Value> = recorded.trades_of("BTCUSDT").map(expected_trade).collect();
-    assert_eq!(seen, wanted[..seen.len()]);
-    assert!(seen.len() < wanted.len(), "it has missed something");
-    let counted = |metrics: &Metrics| metrics.sum_where("tickcast_limit_hits_total", "dialect_loss") > 0;
-    server.until_metrics("a loss that is counted", counted).await;
     server.settled().await;
 }
 

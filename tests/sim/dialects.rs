@@ -1,25 +1,29 @@
 //! Sessions that speak an exchange's protocol: its pings, its deadlines, and its laws over bad links. After each step the
 //! node's own laws are checked as for every session; here is what their clients may count on.
 
+use std::sync::Arc;
+
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
-use tickcast::limits::{DEFAULT, Limits};
+use tickcast::{
+    access::Authority,
+    limits::{DEFAULT, Limits},
+    session::stats::LimitHit,
+    tick::Nanos,
+};
 
 use super::{
+    law::{Breach, Law},
     network::LinkPlan,
+    plan::pick,
+    protocols::{PROTOCOLS, Protocol, Wanted},
     stage::{Heard, NEAR, Stage, Who},
+    websocket,
+    world::BEGIN,
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-
-fn texts(heard: &[(u64, Heard)]) -> Vec<Value> {
-    let texts = heard.iter().filter_map(|(_, heard)| match heard {
-        Heard::Text(text) => Some(serde_json::from_str(text).expect("JSON")),
-        _ => None,
-    });
-    texts.collect()
-}
 
 #[test]
 fn pings_come_every_twenty_seconds_and_who_does_not_answer_is_closed_after_sixty() {
@@ -43,98 +47,285 @@ fn pings_come_every_twenty_seconds_and_who_does_not_answer_is_closed_after_sixty
     assert_eq!(code, 1000);
 }
 
-/// What one client was told, checked against what was fed: `trades` numbers from 1, and the quote at each seq.
-struct Told {
+/// A client of a run.
+struct Visitor {
+    who: Who,
+    protocol: &'static Protocol,
+    wants: Vec<Wanted>,
+    /// When it has sent pings.
+    pinged: Vec<Nanos>,
+}
+
+/// What was fed: the trades have numbers from 1, and the bids rise.
+#[derive(Default)]
+struct Fed {
     trades: u64,
-    newest: Option<u64>,
-    close: Option<u16>,
+    bid: u64,
+    /// The bid behind each trade.
+    bid_at_trade: u64,
 }
 
-/// Trades are consecutive from the first, quotes are those of their seq or of the last before it, and no newer one comes first.
-fn check(heard: &[(u64, Heard)], quotes: &[(u64, u64)]) -> Told {
-    let mut told = Told { trades: 0, newest: None, close: None };
-    for message in texts(heard) {
-        if message["e"] == "trade" {
-            told.trades += 1;
-            assert_eq!(message["t"], told.trades, "a trade is lost, doubled or out of order");
-        } else if let Some(seq) = message["u"].as_u64() {
-            assert!(told.newest < Some(seq), "u rises: {message}");
-            let at = quotes.partition_point(|(known, _)| *known <= seq);
-            assert_eq!(message["b"], format!("{}.00000000", quotes[at - 1].1), "the quote as it stood");
-            told.newest = Some(seq);
-        }
+struct Run {
+    stage: Stage,
+    random: Pcg64Mcg,
+    visitors: Vec<Visitor>,
+    fed: Fed,
+}
+
+/// What a run came to, so that the law is about something.
+#[derive(Clone, Copy, Default, Debug)]
+struct Checked {
+    trades: usize,
+    quotes: usize,
+    merged: usize,
+    lost: usize,
+    pongs: usize,
+}
+
+const SYMBOL: &str = "BTCUSDT";
+/// A frame of data, and what is joined to it. Data may be under way to a client's socket when its ping comes.
+const FRAME_BYTES: usize = 32 * 1024;
+
+impl Run {
+    fn new(seed: u64) -> Run {
+        let limits = Limits { ring_ticks: 64, ..DEFAULT };
+        let stage = Stage::with_authority(limits, Arc::new(Authority::open()), 0, seed, None);
+        let random = Pcg64Mcg::seed_from_u64(seed);
+        Run { stage, random, visitors: Vec::new(), fed: Fed::default() }
     }
-    told.close = heard.iter().find_map(|(_, heard)| match heard {
-        Heard::Close(code) => Some(*code),
-        _ => None,
-    });
-    told
-}
 
-/// A market of trades and quotes of one symbol, for clients over links of all kinds; some stop reading for a while.
-fn play(seed: u64) {
-    let mut random = Pcg64Mcg::seed_from_u64(seed);
-    let mut stage = Stage::new(Limits { ring_ticks: 64, ..DEFAULT });
-    let mut clients: Vec<(Who, &str)> = Vec::new();
-    for path in ["/ws/a@trade", "/ws/a@bookTicker", "/ws/a@trade/a@bookTicker", "/ws/A@trade/a@ticker"] {
+    /// One client more, over a link that is often too slow.
+    fn visit(&mut self, protocol: &'static Protocol) {
+        let random = &mut self.random;
         let link = LinkPlan {
-            delay_us: random.random_range(0..50_000),
-            bytes_a_ms: random.random_range(5..2_000),
-            send_buffer: random.random_range(2_048..65_536),
-            window: random.random_range(2_048..65_536),
+            delay_us: pick(random, &[0, 1_000, 40_000]),
+            bytes_a_ms: pick(random, &[2, 5, 20, 100, 2_000]),
+            send_buffer: pick(random, &[2_048, 8_192, 65_536]),
+            window: pick(random, &[2_048, 8_192, 65_536]),
             proxy: 0,
-            partial_percent: random.random_range(0..60),
+            partial_percent: pick(random, &[0, 30, 60]),
         };
-        clients.push((stage.venue(&link, path), path));
+        let wants =
+            pick(random, &[&[Wanted::Trades][..], &[Wanted::Quotes], &[Wanted::Trades, Wanted::Quotes]]);
+        let who = self.stage.venue_with(&link, protocol.path, protocol.headers);
+        for text in protocol
+            .key
+            .map(str::to_owned)
+            .into_iter()
+            .chain(wants.iter().map(|wanted| (protocol.asks)(&[SYMBOL], *wanted)))
+        {
+            self.stage.say(who, &text);
+        }
+        self.visitors.push(Visitor { who, protocol, wants: wants.to_vec(), pinged: Vec::new() });
     }
-    let (mut seq, mut trades, mut quotes) = (0, 0, Vec::new());
-    for _ in 0..40 {
+
+    fn feed(&mut self, ticks: usize) {
+        let Fed { trades, bid, bid_at_trade } = &mut self.fed;
         let mut lines = Vec::new();
-        for _ in 0..random.random_range(1..60) {
-            seq += 1;
-            if random.random_range(0..3) == 0 {
-                trades += 1;
-                lines.push(format!(
-                    r#"{{"symbol":"A","last":{seq},"last_size":1,"trade_id":"{trades}","side":"sell"}}"#
-                ));
+        for _ in 0..ticks {
+            if self.random.random_range(0..3) == 0 {
+                *trades += 1;
+                *bid_at_trade = *bid;
+                lines.push(trade(*trades));
             } else {
-                quotes.push((seq, seq * 10));
-                lines.push(format!(
-                    r#"{{"symbol":"A","bid":{},"bid_size":1,"ask":{},"ask_size":2}}"#,
-                    seq * 10,
-                    seq * 10 + 1
-                ));
+                *bid += 1;
+                lines.push(quote(*bid));
             }
         }
-        stage.feed(&lines);
-        let (who, _) = clients[random.random_range(0..clients.len())];
-        stage.reads(who, random.random_range(0..4) > 0);
-        stage.run_for(random.random_range(0..120));
+        self.stage.feed(&lines);
     }
-    for (who, _) in &clients {
-        stage.reads(*who, true);
-    }
-    stage.run_for(60_000);
-    let last = quotes.last().expect("a quote").0;
-    for (who, path) in clients {
-        let told = check(&stage.heard(who), &quotes);
-        let wants_trades = path.contains("@trade");
-        match told.close {
-            // Trades alone may not be merged.
-            Some(code) => {
-                assert!(code == 1008 && wants_trades && told.trades < trades, "{seed} {path}: {code}");
+
+    /// Something that a client does.
+    fn act(&mut self) {
+        let at = self.random.random_range(0..self.visitors.len());
+        let visitor = &mut self.visitors[at];
+        match self.random.random_range(0..6) {
+            0 => self.stage.reads(visitor.who, false),
+            1..=3 => self.stage.reads(visitor.who, true),
+            _ => {
+                visitor.pinged.push(self.stage.clock.now());
+                self.stage.send(visitor.who, &websocket::frame(websocket::PING, true, b"ping"));
             }
-            None => {
-                assert_eq!(told.trades, if wants_trades { trades } else { 0 }, "{seed} {path}: every trade");
-                if path.contains("bookTicker") {
-                    assert!(told.newest >= Some(last), "{seed} {path}: the newest quote");
+        }
+    }
+
+    fn play(&mut self) {
+        // A pair is looked for among the symbols that there are.
+        self.feed(20);
+        self.stage.run_for(1);
+        for protocol in &PROTOCOLS {
+            self.visit(protocol);
+        }
+        for round in 0..40 {
+            let ticks = pick(&mut self.random, &[1, 20, 60, 200]);
+            self.feed(ticks);
+            self.act();
+            let pause = self.random.random_range(0..120);
+            self.stage.run_for(pause);
+            if round == 20 {
+                // Those who come later begin where they come.
+                let late = self.random.random_range(0..PROTOCOLS.len());
+                self.visit(&PROTOCOLS[late]);
+            }
+        }
+        for at in 0..self.visitors.len() {
+            self.stage.reads(self.visitors[at].who, true);
+        }
+        // The newest quote is known to those too who are told of it with trades.
+        self.fed.bid += 1;
+        self.fed.trades += 1;
+        self.fed.bid_at_trade = self.fed.bid;
+        self.stage.feed(&[quote(self.fed.bid), trade(self.fed.trades)]);
+        self.stage.run_for(120_000);
+    }
+
+    /// # Errors
+    /// With what is wrong.
+    fn check(&mut self, checked: &mut Checked) -> Result<(), String> {
+        let mut lost = 0;
+        for at in 0..self.visitors.len() {
+            let heard = self.stage.heard(self.visitors[at].who);
+            let visitor = &self.visitors[at];
+            let told = Told::of(visitor.protocol, &heard);
+            let title = visitor.protocol.title;
+            told.check(visitor, &self.fed).map_err(|what| format!("{title}: {what}"))?;
+            let was_slow = told.end.is_some();
+            lost += usize::from(was_slow);
+            checked.trades += told.trades.len();
+            checked.quotes += told.bids.len();
+            checked.merged +=
+                usize::from(!told.bids.is_empty() && (told.bids.len() as u64) < self.fed.bid / 2);
+            checked.pongs += self.check_pongs(at).map_err(|what| format!("{title}: {what}"))?;
+        }
+        checked.lost += lost;
+        let reports = self.stage.node.reports();
+        let counted: u64 =
+            reports.iter().map(|report| report.stats.limits[LimitHit::DialectLoss as usize]).sum();
+        if counted != lost as u64 {
+            return Err(format!(
+                "{lost} sessions have ended for what they missed, and {counted} are counted"
+            ));
+        }
+        let pending: u64 = reports.iter().map(|report| report.accounts.pending).sum();
+        if pending != 0 {
+            return Err(format!("{pending} ticks are pending, and everybody reads"));
+        }
+        Ok(())
+    }
+
+    /// A pong is behind no data but what was written when its ping came. Returns how many pongs there are.
+    fn check_pongs(&self, at: usize) -> Result<usize, String> {
+        let visitor = &self.visitors[at];
+        let writes = self.stage.writes(visitor.who);
+        let delay = self.stage.delay_of(visitor.who);
+        let mut bytes = Vec::new();
+        let mut times = Vec::new();
+        for (time, written) in writes {
+            times.extend(std::iter::repeat_n(time, written.len()));
+            bytes.extend(written);
+        }
+        let mut at = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |end| end + 4);
+        let mut pings = visitor.pinged.iter();
+        let mut pongs = 0;
+        while let Some(frame) = websocket::read(&bytes[at..], 0) {
+            if frame.opcode == websocket::PONG {
+                let came = pings.next().ok_or("a pong without its ping")?.plus(delay);
+                let written_then = times.partition_point(|time| *time <= came);
+                let behind = at.saturating_sub(written_then);
+                if behind > FRAME_BYTES {
+                    return Err(format!("a pong is behind {behind} bytes that were written after its ping"));
                 }
+                pongs += 1;
+            }
+            at += frame.bytes;
+        }
+        Ok(pongs)
+    }
+}
+
+fn trade(number: u64) -> String {
+    format!(r#"{{"symbol":"{SYMBOL}","last":{number},"last_size":1,"trade_id":"{number}","side":"sell"}}"#)
+}
+
+fn quote(bid: u64) -> String {
+    format!(r#"{{"symbol":"{SYMBOL}","bid":{bid},"bid_size":1,"ask":{},"ask_size":2}}"#, bid + 1)
+}
+
+/// What one client was told.
+struct Told {
+    trades: Vec<u64>,
+    bids: Vec<f64>,
+    /// Its last message, and the code of its close; `None` when it is connected still.
+    end: Option<(String, u16)>,
+}
+
+impl Told {
+    fn of(protocol: &Protocol, heard: &[(u64, Heard)]) -> Told {
+        let mut told = Told { trades: Vec::new(), bids: Vec::new(), end: None };
+        let mut last = String::new();
+        for (_, heard) in heard {
+            match heard {
+                Heard::Text(text) => {
+                    let message: Value = serde_json::from_str(text).expect("JSON");
+                    told.trades.extend((protocol.trades)(&message));
+                    told.bids.extend((protocol.bids)(&message));
+                    last = message.to_string();
+                }
+                Heard::Close(code) => told.end = Some((last.clone(), *code)),
+                _ => {}
             }
         }
+        told
     }
+
+    fn check(&self, visitor: &Visitor, fed: &Fed) -> Result<(), String> {
+        let Visitor { protocol, wants, .. } = visitor;
+        let consecutive = self.trades.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        if !consecutive {
+            return Err(format!("a trade is lost, doubled or out of order: {:?}", self.trades));
+        }
+        if self.bids.windows(2).any(|pair| pair[1] < pair[0]) {
+            return Err(format!("a quote goes back: {:?}", self.bids));
+        }
+        let has_all = self.trades.last().copied().unwrap_or(0) == fed.trades;
+        if let Some((last, code)) = &self.end {
+            if !wants.contains(&Wanted::Trades) || has_all {
+                return Err(format!("it is closed with {code}, and has missed nothing"));
+            }
+            if *code != protocol.slow_code || protocol.slow.is_some_and(|words| !last.contains(words)) {
+                return Err(format!("it is closed with {code} behind {last}"));
+            }
+            return Ok(());
+        }
+        if wants.contains(&Wanted::Trades) && !has_all {
+            return Err(format!("it has no trades from {:?} on", self.trades.last()));
+        }
+        let newest = if protocol.quotes_follow_trades { fed.bid_at_trade } else { fed.bid };
+        if wants.contains(&Wanted::Quotes) && self.bids.last() != Some(&(newest as f64)) {
+            return Err(format!("its last quote is {:?}, and {newest} is the newest", self.bids.last()));
+        }
+        Ok(())
+    }
+}
+
+fn run(seed: u64, checked: &mut Checked) -> Result<(), String> {
+    let mut run = Run::new(seed);
+    run.play();
+    run.check(checked)
+}
+
+/// How a run ends, for faults that are planted.
+pub fn breach(seed: u64) -> Option<Breach> {
+    run(seed, &mut Checked::default()).err().map(|what| Breach { law: Law::Trades, what, at: BEGIN })
 }
 
 #[test]
-fn over_any_link_trades_are_whole_or_the_session_ends_and_the_newest_quote_arrives() {
-    (0..60).for_each(play);
+fn over_any_link_trades_are_whole_or_the_session_ends_as_its_venues_do_and_the_newest_quote_arrives() {
+    let mut checked = Checked::default();
+    for seed in 0..super::number("SIM_SEEDS").unwrap_or(60) {
+        run(seed, &mut checked).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+    }
+    println!("{checked:?}");
+    assert!(checked.trades > 10_000 && checked.quotes > 1_000 && checked.pongs > 100, "{checked:?}");
+    assert!(checked.lost > 20 && checked.merged > 20, "{checked:?}");
 }

@@ -11,10 +11,10 @@ use std::{
 
 use tickcast::planted::{Fault, plant};
 
-use Run::{Scene, Seed};
+use Run::{Dialects, Scene, Seed};
 
 use super::{
-    ahead, entitled,
+    ahead, dialects, entitled,
     law::{Breach, Law},
     number,
     plan::Plan,
@@ -26,12 +26,14 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 enum Run {
     Seed(u64),
+    /// A seed of clients of exchanges.
+    Dialects(u64),
     /// What seldom happens by chance.
     Scene(fn() -> Plan),
 }
 
 /// Each fault, a run that finds it, and the laws by which it may be found.
-const FOUND: [(Fault, Run, &[Law]); 52] = [
+const FOUND: [(Fault, Run, &[Law]); 53] = [
     (Fault::ForgetsRest, Seed(0), &[Law::Truth]),
     (Fault::RepeatsByte, Seed(0), &[Law::Truth]),
     (Fault::DataBeforeControl, Seed(0), &[Law::Isolation, Law::ControlFirst, Law::Answers]),
@@ -83,6 +85,7 @@ const FOUND: [(Fault, Run, &[Law]); 52] = [
     (Fault::SnapshotForgetsRights, Seed(0), &[Law::Entitlement]),
     (Fault::ShowsEarly, Seed(69), &[Law::Entitlement]),
     (Fault::ListsAhead, Seed(0), &[Law::Seqs]),
+    (Fault::HidesLoss, Dialects(0), &[Law::Trades]),
     (Fault::LosesPublished, Seed(1), &[Law::Ingest, Law::Seqs, Law::Truth]),
 ];
 
@@ -107,6 +110,7 @@ fn run_with(fault: Fault, what: Run) -> Option<Breach> {
     let breach = match what {
         Seed(seed) if of_rights(fault) => entitled::breach(seed),
         Seed(seed) => run(&Plan::of(seed)).breach,
+        Dialects(seed) => dialects::breach(seed),
         Scene(plan) => run(&plan()).breach,
     };
     plant(None);
@@ -137,7 +141,8 @@ fn planted_faults_are_found() {
             if variable("SIM_FAULT").is_some_and(|name| name != format!("{fault:?}")) {
                 return None;
             }
-            let found = |seed| Some((seed, run_with(fault, Seed(seed))?.law));
+            let of = |seed| if fault == Fault::HidesLoss { Dialects(seed) } else { Seed(seed) };
+            let found = |seed| Some((seed, run_with(fault, of(seed))?.law));
             // Of one fault alone, how many find it: a run that is the only one may be lost with the next change of plans.
             let found: Vec<_> = match variable("SIM_FAULT") {
                 Some(_) => (0..seeds).filter_map(found).collect(),

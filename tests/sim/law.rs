@@ -17,7 +17,7 @@
 //! | law 11 | `Entitlement` | `entitled.rs`, on each byte that is written: the token that is in force then allows it; `scenes.rs`: a page of a foreign origin is closed and reads nothing |
 //! | law 12 | `Numbering`, `Truth` | `witness.rs`: one epoch, and what is shown under a seq is what the feed gave under it, for every client, shard and connection |
 //!
-//! The other variants are promises of docs/PROTOCOL.md beside the laws.
+//! `Trades` is the law of clients of exchanges (`dialects.rs`). The other variants are promises of docs/PROTOCOL.md beside the laws.
 
 use std::fmt;
 
@@ -30,6 +30,8 @@ pub enum Law {
     Ingest,
     /// One epoch for all that a node numbers.
     Numbering,
+    /// A dialect's client is told each trade once and in order, or its session ends as its venue's do.
+    Trades,
     /// Seqs rise by `n`, or a gap says what is missing.
     Seqs,
     /// The values that a client gets are those of the feed.

@@ -20,6 +20,7 @@ mod audited;
 mod client;
 mod corrected;
 mod deadlines;
+mod dialect_rights;
 mod dialects;
 mod entitled;
 #[path = "../support/judge/mod.rs"]
@@ -33,6 +34,9 @@ mod faults;
 mod network;
 mod node;
 mod plan;
+#[path = "../support/dialects.rs"]
+#[expect(dead_code, reason = "the integration suite asks for more of it")]
+mod protocols;
 mod runtime;
 mod scenes;
 mod shrink;

@@ -45,7 +45,7 @@ use tickcast::{
         peer::Peer,
         position::Position,
         socket::SessionSocket,
-        stats::ShardReport,
+        stats::{LimitHit, ShardReport},
     },
     tick::{Nanos, Tick},
     topic::{BatchQueue, DelayedMarket, Detail, FeedId, Ingest, Interest, Market, Outlet},
@@ -80,6 +80,8 @@ pub struct Node {
     refused: [u64; 3],
     /// Connections that were closed for taking nothing.
     slow: BTreeSet<usize>,
+    /// Of these, sessions of dialects that have missed a trade.
+    excused: u64,
     pub drained_at: Option<Nanos>,
     frame_bytes_max: usize,
     /// When something is due in the delayed market.
@@ -185,6 +187,7 @@ impl Node {
             addresses: Vec::new(),
             refused: [0; 3],
             slow: BTreeSet::new(),
+            excused: 0,
             drained_at: None,
             frame_bytes_max: limits.frame_bytes,
             delayed_due: None,
@@ -354,6 +357,8 @@ impl Node {
 
     /// Who was closed for taking nothing had taken nothing for as long as it may.
     fn check_slow(&mut self) -> Found {
+        let lost = |report: &ShardReport| report.stats.limits[LimitHit::DialectLoss as usize];
+        let lost: u64 = self.reports().iter().map(lost).sum();
         let net = self.net.borrow();
         let progress = self.state.limits.progress.as_nanos() as u64;
         for member in &self.shards {
@@ -374,6 +379,11 @@ impl Node {
                 let stalled = closing.since.since(took_at);
                 // What it has sent or taken a moment ago has not come to the server.
                 let is_unheard = stalled <= path.plan.delay_us * 1_000;
+                // A dialect's client that has missed a trade is closed, however much it takes. Each is counted.
+                if session.spoken.is_some() && self.excused < lost {
+                    self.excused += 1;
+                    continue;
+                }
                 if stalled < progress && !is_unheard {
                     let (client, ms) = (net.links[link].client, stalled / 1_000_000);
                     return Err((

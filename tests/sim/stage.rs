@@ -49,6 +49,7 @@ pub enum Heard {
     /// A message of a venue's protocol.
     Text(String),
     Ping,
+    Pong,
     Close(u16),
     /// The connection is over.
     End,
@@ -133,6 +134,11 @@ impl Stage {
         self.net.borrow().links[self.clients[who].link].writes.clone()
     }
 
+    /// How long what a client sends is under way.
+    pub fn delay_of(&self, Who(who): Who) -> Duration {
+        Duration::from_micros(self.net.borrow().links[self.clients[who].link].plan.delay_us)
+    }
+
     pub fn now(&self) -> Ms {
         self.clock.now().since(BEGIN) / 1_000_000
     }
@@ -167,9 +173,20 @@ impl Stage {
 
     /// A WebSocket of a venue's client, at one of the venue's paths.
     pub fn venue(&mut self, link: &LinkPlan, path: &str) -> Who {
+        self.venue_with(link, path, &[])
+    }
+
+    /// The same, with these headers.
+    pub fn venue_with(&mut self, link: &LinkPlan, path: &str, headers: &[(&str, &str)]) -> Who {
         let who = self.connect(link);
         self.clients[who.0].is_foreign = true;
-        self.send(who, UPGRADE.replace("/v1/stream", path).as_bytes());
+        let mut head = UPGRADE.replace("/v1/stream", path);
+        head.truncate(head.len() - "\r\n".len());
+        for (name, value) in headers {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+        head.push_str("\r\n");
+        self.send(who, head.as_bytes());
         let (_, head) = self.head(who);
         assert!(head.starts_with("HTTP/1.1 101"), "{head}");
         who
@@ -180,7 +197,12 @@ impl Stage {
     }
 
     pub fn command(&mut self, who: Who, command: &Value) {
-        self.send(who, &websocket::frame(websocket::TEXT, true, command.to_string().as_bytes()));
+        self.say(who, &command.to_string());
+    }
+
+    /// A message of text.
+    pub fn say(&mut self, who: Who, text: &str) {
+        self.send(who, &websocket::frame(websocket::TEXT, true, text.as_bytes()));
     }
 
     /// Subscribes with these further keys, and waits for the answer.
@@ -377,6 +399,13 @@ impl Guest {
                     let messages = Message::of_frame(&text).into_iter();
                     self.heard.extend(messages.map(|message| (now, Heard::Message(message))));
                 }
+                websocket::BINARY if self.is_foreign => {
+                    let mut json = Vec::new();
+                    tickcast::msgpack::to_json(&payload, &mut json).expect("MessagePack");
+                    let text = String::from_utf8(json).expect("messages in UTF-8");
+                    self.heard.push_back((now, Heard::Text(text)));
+                }
+                websocket::PONG => self.heard.push_back((now, Heard::Pong)),
                 websocket::PING => {
                     self.heard.push_back((now, Heard::Ping));
                     if self.answers_pings {

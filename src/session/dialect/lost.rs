@@ -5,6 +5,7 @@
 
 use crate::{
     fanout::{FrameTally, SessionKey},
+    planted::{Fault, is_planted},
     session::{core::Core, socket::SessionSocket, stats::LimitHit},
     wire::CloseReason,
 };
@@ -19,7 +20,7 @@ impl<S: SessionSocket> Core<S> {
 
     /// Takes the frame that was just filled. Returns whether there is one to send.
     pub(in crate::session) fn take_spoken(&mut self, key: SessionKey, tally: &FrameTally) -> bool {
-        if self.framer.has_lost() {
+        if self.framer.has_lost() && !is_planted(Fault::HidesLoss) {
             self.lose_frame(key, tally);
             return false;
         }

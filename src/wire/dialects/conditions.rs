@@ -30,27 +30,3 @@ pub fn of(affects: Affects) -> &'static [TradeCondition] {
         (false, false, false) => &[OFFICIAL_CLOSE],
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::feed::conditions::{self, ConditionTape};
-
-    #[test]
-    fn letters_and_numbers_say_what_a_trade_affects() {
-        let all = [Affects::LAST, Affects::HIGH_LOW, Affects::VOLUME];
-        for bits in 0..8 {
-            let set = all.into_iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
-            let affects = set.fold(Affects::NONE, |set, (_, one)| set.with(one));
-            // The last price moves high and low too, where a condition says anything.
-            let said =
-                if affects.contains(Affects::LAST) { affects.with(Affects::HIGH_LOW) } else { affects };
-            let conditions = of(affects);
-            let letters = conditions.iter().map(|condition| condition.letter);
-            assert_eq!(conditions::of_tape(letters, ConditionTape::Utp), said);
-            let numbers: Vec<String> =
-                conditions.iter().map(|condition| condition.number.to_string()).collect();
-            assert_eq!(conditions::of_massive(&numbers.join(",")), said);
-        }
-    }
-}

@@ -145,6 +145,7 @@ fn is_numbered(venue: &Venue, read: &VenueTick) -> bool {
     match read.number {
         Number::Counted(counted) => venue.counts && number(name) == Some(counted),
         Number::Named(_) => !venue.counts && !name.is_empty(),
+        Number::Spanned { .. } => false,
         Number::Rising(_) | Number::None => read.kind == StreamKind::Quotes || name.is_empty(),
     }
 }

@@ -91,8 +91,8 @@ fn unknown(_: Side) -> Side {
 }
 
 /// A trade without a number has its seq.
-fn numbered(name: &TradeId, seq: u64) -> Option<TradeId> {
-    Some(TradeId::of_number(number(name).unwrap_or(seq)))
+fn numbered(name: &TradeId, seq: u64) -> TradeId {
+    TradeId::of_number(number(name).unwrap_or(seq))
 }
 
 /// A trade has the name that it has, without blanks around it; one without a name has its seq.
@@ -112,10 +112,6 @@ fn by_conditions(affects: Affects, _: &str) -> Affects {
 /// Other securities than stocks have a prefix, and no conditions.
 fn by_conditions_of_stocks(affects: Affects, symbol: &str) -> Affects {
     if symbol.contains(':') { Affects::ALL } else { by_conditions(affects, symbol) }
-}
-
-fn own_time<const NANOS: i64>(ts: Nanos, _: Nanos) -> Option<Nanos> {
-    Some(in_units::<NANOS>(ts))
 }
 
 fn keyed(venue: &str, more: &str) -> String {
@@ -142,14 +138,14 @@ const SPELLED: Venue = Venue {
     size: exact,
     quote_size: exact,
     side: or_buy,
-    name: numbered,
+    name: |name, seq| Some(numbered(name, seq)),
     affects: everything,
     tells_corrections: false,
     counts: true,
     quote_has_sizes: true,
     quote_has_last: true,
     quotes_need_trades: false,
-    quote_time: own_time::<MICRO>,
+    quote_time: |ts, _| Some(in_units::<MICRO>(ts)),
 };
 
 const BINANCE: Venue = Venue {
@@ -180,7 +176,7 @@ const MASSIVE: Venue = Venue {
     name: named,
     counts: false,
     quote_has_last: false,
-    quote_time: own_time::<MILLI>,
+    quote_time: |ts, _| Some(in_units::<MILLI>(ts)),
     ..SPELLED
 };
 
@@ -200,7 +196,7 @@ const ALPACA: Venue = Venue {
     tells_corrections: true,
     counts: false,
     quote_has_last: false,
-    quote_time: own_time::<1>,
+    quote_time: |ts, _| Some(in_units::<1>(ts)),
     ..SPELLED
 };
 
