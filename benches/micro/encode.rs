@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use tickcast::{
+    access::ProductId,
     fanout::{Emit, LocalId, TopicRef, View},
     limits,
     tick::{Field, Symbol, WantedFields},
@@ -74,7 +75,15 @@ struct Topic {
 impl Topic {
     fn as_ref(&self) -> TopicRef<'_> {
         let Topic { local, symbol, record, tick } = self;
-        TopicRef { local: *local, number: tick.topic, symbol, record, is_first: false, delay_ms: None }
+        TopicRef {
+            local: *local,
+            number: tick.topic,
+            symbol,
+            product: ProductId::REST,
+            record,
+            is_first: false,
+            delay_ms: None,
+        }
     }
 }
 

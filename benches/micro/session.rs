@@ -234,7 +234,8 @@ impl Shard {
         let limits = Limits { target_delay: crowd.target_delay, ..limits::DEFAULT };
         let ingest = Arc::new(Ingest::new(market, vec![outlet]));
         let node = NodeState::new("bench".into(), limits, clock, MarketClock::of_world(clock), ingest);
-        let node = node.with_audit((crowd.access == Access::TokensAndAccounts).then(accounts));
+        let node =
+            node.with_audit((crowd.access == Access::TokensAndAccounts).then(accounts), Arc::default());
         let mut shard = Shard {
             core: Core::new(&Arc::new(node), 0, interest),
             queue,

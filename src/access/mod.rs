@@ -15,7 +15,9 @@ pub mod faults;
 pub mod jwks;
 #[cfg(feature = "tls")]
 pub mod keys;
+pub mod product_counts;
 pub mod products;
+mod products_held;
 pub mod refused;
 pub mod revoked;
 pub mod rights;
@@ -28,6 +30,7 @@ mod verified;
 
 pub use authority::{Authority, Policy, SessionsOver};
 pub use bearer::BearerToken;
+pub use product_counts::{ProductCounts, ProductId};
 pub use products::{Product, Products};
 pub use refused::{BadToken, Refused};
 pub use rights::{Entitlement, Granted, PatternsError, Rights, SharedRights, SymbolPatterns};

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use compact_str::CompactString;
 
-use super::{authority::DELAY, rights::SymbolPatterns};
+use super::{authority::DELAY, product_counts::ProductId, rights::SymbolPatterns};
 use crate::{
     audit::DEFAULT_PRODUCT,
     tick::{CustomFields, Symbol, WantedFields},
@@ -38,6 +38,7 @@ pub struct Products {
 
 /// The most products that may be configured: each is asked in turn when a subscription begins.
 pub const PRODUCTS_MAX: usize = 64;
+const _: () = assert!(PRODUCTS_MAX < u8::MAX as usize, "a product is a byte");
 /// The longest name of a product, and the longest notice, in bytes.
 pub const PRODUCT_NAME_BYTES_MAX: usize = 64;
 pub const NOTICE_BYTES_MAX: usize = 512;
@@ -76,7 +77,32 @@ impl Products {
     /// The product of a symbol.
     #[inline]
     pub fn of(&self, symbol: &Symbol) -> &Product {
-        self.named.iter().find(|product| product.symbols.matches(symbol)).unwrap_or(&self.rest)
+        self.get(self.id_of(symbol))
+    }
+
+    #[inline]
+    pub fn id_of(&self, symbol: &Symbol) -> ProductId {
+        let place = self.named.iter().position(|product| product.symbols.matches(symbol));
+        place.map_or(ProductId::REST, ProductId::named)
+    }
+
+    pub fn get(&self, product: ProductId) -> &Product {
+        product.place().and_then(|place| self.named.get(place)).unwrap_or(&self.rest)
+    }
+
+    /// As the accounts of use have it.
+    pub fn name(&self, product: ProductId) -> &CompactString {
+        &self.get(product).name
+    }
+
+    /// Those that are configured.
+    pub(super) fn named(&self) -> &[Product] {
+        &self.named
+    }
+
+    /// How many there are, with that of all other symbols.
+    pub(super) fn len(&self) -> usize {
+        self.named.len() + 1
     }
 
     /// The different delays, shortest first.

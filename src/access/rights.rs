@@ -233,6 +233,15 @@ impl SymbolPatterns {
             || self.globs.iter().any(|glob| glob.matches(symbol))
     }
 
+    /// Symbols that are named, sorted.
+    pub(super) fn names(&self) -> &[Symbol] {
+        &self.names
+    }
+
+    pub(super) fn globs(&self) -> &[Glob] {
+        &self.globs
+    }
+
     pub fn is_empty(&self) -> bool {
         self.names.is_empty() && self.globs.is_empty()
     }

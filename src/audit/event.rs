@@ -34,6 +34,9 @@ pub enum Event {
         /// When its token ends, in microseconds since 1970.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         expires: Option<i64>,
+        /// Of which anything may be read.
+        #[serde(default = "only_default")]
+        products: Vec<CompactString>,
     },
     /// A session has another token: of the same user, or of another.
     Renewed {
@@ -42,6 +45,8 @@ pub enum Event {
         who: Who,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         expires: Option<i64>,
+        #[serde(default = "only_default")]
+        products: Vec<CompactString>,
     },
     /// Symbols that were sent to a user of this class for the first time in this month. One may be recorded again.
     Received {
@@ -123,8 +128,13 @@ pub enum Via {
     Rest,
 }
 
-/// The product of every symbol, as long as products are not configured.
+/// The product of every symbol that no configured product has.
 pub const DEFAULT_PRODUCT: &str = "default";
+/// What records have that were written before they named products.
+fn only_default() -> Vec<CompactString> {
+    vec![DEFAULT_PRODUCT.into()]
+}
+
 /// The version of the format.
 pub(super) const VERSION: u32 = 1;
 

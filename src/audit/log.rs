@@ -169,10 +169,10 @@ impl AuditLog {
         }
     }
 
-    /// Records how many messages, events or answers a user was sent.
-    pub fn tell_used(&self, now: Nanos, who: Who, via: Via, messages: u64) {
+    /// Records how many messages, events or answers of a product a user was sent.
+    pub fn tell_used(&self, now: Nanos, who: Who, product: CompactString, via: Via, messages: u64) {
         if messages > 0 {
-            self.tell(now, Event::Used { who, product: DEFAULT_PRODUCT.into(), messages, via });
+            self.tell(now, Event::Used { who, product, messages, via });
         }
     }
 

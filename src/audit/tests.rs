@@ -276,6 +276,7 @@ fn who_could_see_who_did_and_how_many_at_once() {
         agent: String::new(),
         via: Via::Stream,
         expires: expires.map(|time| at(time).micros()),
+        products: vec![DEFAULT_PRODUCT.into()],
     };
     take("2026-10-30T00:00:00Z", opened(1, "alice", None));
     take("2026-10-30T00:00:01Z", opened(2, "alice", None));
@@ -283,8 +284,12 @@ fn who_could_see_who_did_and_how_many_at_once() {
     take("2026-10-31T00:00:00Z", ended(3));
     take("2026-10-31T00:00:00Z", ended(2));
     // Its token is another user's from here on, for one of the devices that there are.
-    let renewed =
-        Event::Renewed { session: 1, who: who("erin"), expires: Some(at("2027-01-01T00:00:01Z").micros()) };
+    let renewed = Event::Renewed {
+        session: 1,
+        who: who("erin"),
+        expires: Some(at("2027-01-01T00:00:01Z").micros()),
+        products: vec![DEFAULT_PRODUCT.into()],
+    };
     take("2026-12-04T00:00:00Z", renewed);
     take("2026-12-05T00:00:00Z", ended(1));
     take("2026-12-05T00:00:01Z", opened(4, "carol", Some("2026-12-31T00:00:00Z")));
@@ -296,7 +301,7 @@ fn who_could_see_who_did_and_how_many_at_once() {
         .iter()
         .map(|(month, totals)| {
             let held: Vec<_> = totals.held.iter().filter_map(|who| who.user.clone()).collect();
-            (month.to_string(), (held.join(" "), totals.devices_max, totals.users_max))
+            (month.to_string(), (held.join(" "), totals.at_once.devices, totals.at_once.users))
         })
         .collect();
     let row = |held: &str, devices, users| (held.to_owned(), devices, users);
@@ -343,7 +348,7 @@ proptest! {
             now = Nanos(now.0 + random.random_range(0..20_000_000_000_000_i64));
             let key = UsageKey {
                 month: Month::of(now),
-                product: DEFAULT_PRODUCT.into(),
+                product: [DEFAULT_PRODUCT, "hkg", "us"][random.random_range(0..3)].into(),
                 who: who(["alice", "bob", "carol"][random.random_range(0..3)]),
             };
             let row = received.entry(key.clone()).or_default();

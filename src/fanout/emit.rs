@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{GapReason, LocalId, View};
 use crate::{
+    access::ProductId,
     tick::{Nanos, Symbol, WantedFields},
     topic::{Record, Stamped, TopicId},
 };
@@ -15,6 +16,8 @@ pub struct TopicRef<'a> {
     /// Its number in the market: the same on every shard.
     pub number: TopicId,
     pub symbol: &'a Symbol,
+    /// By which its messages are counted.
+    pub product: ProductId,
     /// The topic's record as it stands.
     pub record: &'a Record,
     /// Whether its subscription was sent nothing yet: the message introduces the symbol, for encodings with numbers in place of symbols.

@@ -41,6 +41,7 @@ fn topic_of<'a>(
         // A symbol that has a tick is listed.
         number: topic.market.unwrap_or(TopicId(u32::MAX)),
         symbol: &topic.symbol,
+        product: topic.product,
         record: &topic.record,
         delay_ms: topic.is_delayed().then_some(topic.delay_ms),
         is_first,

@@ -49,6 +49,8 @@ pub struct Fanout {
     /// Symbols of which a subscription was sent its first message, in the last frame that was filled; `None` where nobody
     /// asks.
     pub(super) firsts: Option<Vec<First>>,
+    /// By which messages are counted.
+    pub(super) products: Arc<Products>,
     /// How many of the market's topics [`Fanout::resync_some`] has caught up with, while a resync is under way.
     pub(super) resynced: Option<usize>,
     /// Subscriptions in every-mode queues, and ticks of rings, that were walked over.
@@ -170,6 +172,7 @@ impl Fanout {
             in_flight: 0,
             notices: Vec::new(),
             firsts: None,
+            products: Arc::default(),
             resynced: None,
             walked: 0,
             stale_nanos: u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX),
@@ -181,6 +184,11 @@ impl Fanout {
             frame_cache: FrameCache::default(),
             scratch: Scratch::default(),
         }
+    }
+
+    /// Counts messages by these products.
+    pub fn count_by(&mut self, products: Arc<Products>) {
+        self.products = products;
     }
 
     /// Shows symbols delayed to whoever may read them so.

@@ -40,6 +40,7 @@ impl Fanout {
             return local;
         }
         let market = self.listed_ids.get(symbol).copied();
+        let product = self.products.id_of(symbol);
         let topic = match plane {
             Plane::RealTime => LocalTopic::new(symbol.clone()),
             Plane::Delayed => {
@@ -48,7 +49,7 @@ impl Fanout {
                 LocalTopic::delayed(symbol.clone(), delay_ms)
             }
         };
-        let local = index32(self.topics.insert(LocalTopic { market, ..topic }));
+        let local = index32(self.topics.insert(LocalTopic { product, market, ..topic }));
         let by_symbol = match plane {
             Plane::RealTime => &mut self.by_symbol,
             Plane::Delayed => &mut self.delayed.by_symbol,

@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::stream::{MessageSink, MessageStream, NextRecord};
 use crate::{
+    access::{ProductCounts, ProductId},
     feed::FeedError,
     tick::{Nanos, Symbol},
     wire::websocket,
@@ -42,6 +43,8 @@ pub struct ReplayOutput {
     pub framing: Framing,
     pub bytes: Vec<u8>,
     pub messages: u64,
+    /// Of how many of them each product has the symbol.
+    pub uses: ProductCounts,
     /// That the messages show for the first time.
     pub symbols: Vec<Symbol>,
 }
@@ -123,13 +126,22 @@ impl OwnReplay {
 
 impl ReplayOutput {
     pub fn new(framing: Framing) -> Self {
-        ReplayOutput { framing, bytes: Vec::new(), messages: 0, symbols: Vec::new() }
+        ReplayOutput {
+            framing,
+            bytes: Vec::new(),
+            messages: 0,
+            uses: ProductCounts::default(),
+            symbols: Vec::new(),
+        }
     }
 }
 
 impl MessageSink for ReplayOutput {
-    fn take(&mut self, message: &[u8]) {
+    fn take(&mut self, message: &[u8], product: Option<ProductId>) {
         self.messages += 1;
+        if let Some(product) = product {
+            self.uses.add(product, 1);
+        }
         match self.framing {
             Framing::Lines => {
                 self.bytes.extend_from_slice(message);

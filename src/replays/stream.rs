@@ -5,7 +5,7 @@
 //!
 //! Invariant: memory is a block of records, what the reader holds (`feed/recording`), and the last quote of each symbol.
 
-use std::{collections::HashMap, mem};
+use std::{collections::HashMap, mem, sync::Arc};
 
 use super::{
     data_types::DataTypes,
@@ -15,6 +15,7 @@ use super::{
     snapshots::SnapshotState,
 };
 use crate::{
+    access::{ProductId, Products},
     feed::{
         FeedError,
         recording::{Block, NameSet, ReadSizes, RecordReader, RecordingInput, Selection, open},
@@ -28,6 +29,7 @@ pub struct MessageStream {
     data_types: DataTypes,
     with_disconnects: bool,
     readable: Readable,
+    products: Arc<Products>,
     writer: MessageWriter,
     block: Block,
     /// The next record of the block, and the next place in it where the recorder lost its connection.
@@ -54,6 +56,7 @@ pub enum NextRecord {
 /// What a stream knows of a symbol.
 #[derive(Default)]
 struct ShownSymbol {
+    product: ProductId,
     is_hidden: bool,
     is_told: bool,
     book: BestLevels,
@@ -63,8 +66,8 @@ struct ShownSymbol {
 
 /// What messages of a stream go into: each is handed over whole.
 pub trait MessageSink {
-    /// Takes a message.
-    fn take(&mut self, message: &[u8]);
+    /// Takes a message of a symbol of this product, or of no symbol.
+    fn take(&mut self, message: &[u8], product: Option<ProductId>);
     /// A symbol is shown for the first time in its stream.
     fn shows(&mut self, symbol: &Symbol);
 }
@@ -104,6 +107,7 @@ impl MessageStream {
             data_types: request.data_types.clone(),
             with_disconnects: request.with_disconnects,
             readable,
+            products: Arc::default(),
             writer: MessageWriter::new(&request.exchange),
             block: Block::default(),
             at: 0,
@@ -113,6 +117,12 @@ impl MessageStream {
             last_rx: None,
             warnings: Vec::new(),
         }
+    }
+
+    /// With products, by which its messages are counted.
+    #[must_use]
+    pub fn with_products(self, products: Arc<Products>) -> Self {
+        MessageStream { products, ..self }
     }
 
     /// What is next. It reads one block when none is left.
@@ -153,7 +163,7 @@ impl MessageStream {
             if let Some(rx) = self.last_rx.take().filter(|_| self.with_disconnects) {
                 scratch.clear();
                 self.writer.disconnect(rx, scratch);
-                sink.take(scratch);
+                sink.take(scratch, None);
             }
             return;
         }
@@ -167,13 +177,15 @@ impl MessageStream {
             None => {
                 let snapshots = vec![SnapshotState::default(); self.data_types.snapshots.len()];
                 let is_hidden = !self.readable.shows(symbol);
-                let state = ShownSymbol { is_hidden, snapshots, ..ShownSymbol::default() };
+                let product = self.products.id_of(symbol);
+                let state = ShownSymbol { product, is_hidden, snapshots, ..ShownSymbol::default() };
                 self.symbols.entry(symbol.clone()).or_insert(state)
             }
         };
         if state.is_hidden {
             return;
         }
+        let product = Some(state.product);
         let told = |is_told: &mut bool, sink: &mut dyn FnMut()| {
             if !mem::replace(is_told, true) {
                 sink();
@@ -182,7 +194,7 @@ impl MessageStream {
         scratch.clear();
         if self.data_types.trade && self.writer.trade(symbol, fields, times, scratch) {
             told(&mut state.is_told, &mut || sink.shows(symbol));
-            sink.take(scratch);
+            sink.take(scratch, product);
         }
         if !self.data_types.quotes() || fields.named().intersect(FieldSet::QUOTE).is_empty() {
             return;
@@ -194,14 +206,14 @@ impl MessageStream {
                 scratch.clear();
                 self.writer.snapshot(symbol, &kind.name, kind.interval.as_millis(), &book, times, scratch);
                 told(&mut state.is_told, &mut || sink.shows(symbol));
-                sink.take(scratch);
+                sink.take(scratch, product);
             }
         }
         if self.data_types.book_ticker {
             scratch.clear();
             self.writer.book_ticker(symbol, &state.book, times, scratch);
             told(&mut state.is_told, &mut || sink.shows(symbol));
-            sink.take(scratch);
+            sink.take(scratch, product);
         }
     }
 }

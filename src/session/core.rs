@@ -120,6 +120,7 @@ impl<S: SessionSocket> Core<S> {
         if let Some(delayed) = node.ingest.delayed() {
             fanout.show_delayed(Arc::clone(&delayed.products), Arc::clone(&node.fields));
         }
+        fanout.count_by(Arc::clone(&node.products));
         Core {
             number,
             taken: 0,

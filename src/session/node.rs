@@ -14,8 +14,8 @@ use std::{
 
 use super::{refusals::AccessRefusals, user_shares::UserShares, users::UserSessions};
 use crate::{
-    access::{Authority, Entitlement, Rights},
-    audit::{AuditLog, Who},
+    access::{Authority, Entitlement, ProductCounts, Products, Rights},
+    audit::{AuditLog, Via, Who},
     clock::{Clock, MarketClock},
     limits::Limits,
     live::Live,
@@ -40,6 +40,8 @@ pub struct NodeState {
     pub ingest: Arc<Ingest>,
     /// Where accounts of use are kept; `None` where none are.
     pub audit: Option<Arc<AuditLog>>,
+    /// By which use is counted.
+    pub products: Arc<Products>,
     /// Where published ticks go; `None` where nothing may be published.
     pub push: Option<Arc<dyn PublishSink>>,
     pub publishers: Publishers,
@@ -79,6 +81,7 @@ impl NodeState {
             market,
             ingest,
             audit: None,
+            products: Arc::default(),
             push: None,
             publishers: Publishers::default(),
             fields: CustomFields::none(),
@@ -119,9 +122,17 @@ impl NodeState {
         }
     }
 
-    /// With accounts of use.
-    pub fn with_audit(self, audit: Option<Arc<AuditLog>>) -> Self {
-        NodeState { audit, ..self }
+    /// Tells the accounts of use what a user was sent by then.
+    pub fn tell_used_at(&self, at: Nanos, who: &Who, via: Via, uses: &ProductCounts) {
+        let Some(audit) = &self.audit else { return };
+        for (product, messages) in uses.iter() {
+            audit.tell_used(at, who.clone(), self.products.name(product).clone(), via, messages);
+        }
+    }
+
+    /// With accounts of use, by these products.
+    pub fn with_audit(self, audit: Option<Arc<AuditLog>>, products: Arc<Products>) -> Self {
+        NodeState { audit, products, ..self }
     }
 
     /// With the faults of a scenario.

@@ -13,7 +13,7 @@ use super::{
     users::UserPermit,
 };
 use crate::{
-    access::{Rights, SharedRights, user_share::UserShare},
+    access::{ProductCounts, Rights, SharedRights, user_share::UserShare},
     fanout::FrameTally,
     planted::{Fault, is_planted},
     tick::Nanos,
@@ -80,7 +80,7 @@ pub struct Session<S> {
     pub frames_sent: u64,
     pub bytes_sent: u64,
     /// Messages of data that its socket has accepted, and that no account has yet.
-    pub messages_untold: u64,
+    pub untold: ProductCounts,
     /// Its beginning was recorded, so its end is.
     pub is_audited: bool,
     /// Reading resumes when the control queue, or the list of commands, has room again.
@@ -116,6 +116,7 @@ pub struct InFlight {
     pub tally: FrameTally,
     pub rx: Vec<Nanos>,
     pub taken_in: TakenIn,
+    pub uses: ProductCounts,
 }
 
 /// A session that is closing: it is sent its close, and no more data.
@@ -173,7 +174,7 @@ impl<S> Session<S> {
             joined: None,
             frames_sent: 0,
             bytes_sent: 0,
-            messages_untold: 0,
+            untold: ProductCounts::default(),
             is_audited: false,
             reading_held: false,
             jobs: None,

@@ -9,6 +9,8 @@
 //! run is enough, so there is no backtracking. Bytes are compared, and no character is cut: a run of text is UTF-8, and in
 //! UTF-8 no character's bytes begin within another's. Equal patterns have equal texts.
 
+mod overlap;
+
 use std::borrow::Cow;
 
 use compact_str::CompactString;

@@ -6,7 +6,11 @@
 use flate2::Crc;
 
 use super::{encodings::encoder::HEAD_BYTES, frame_times::FrameTimes, taken_in::TakenIn};
-use crate::{fanout::FRAMES_KEPT, tick::Nanos};
+use crate::{
+    access::{ProductCounts, ProductId},
+    fanout::FRAMES_KEPT,
+    tick::Nanos,
+};
 
 pub(super) struct FrameBuffers {
     all: Vec<Frame>,
@@ -55,6 +59,11 @@ pub(super) struct Frame {
     encoding: Option<u8>,
     /// Time of receipt of the newest tick of each message.
     pub rx: Vec<Nanos>,
+    /// The product of the last messages, and the first of these.
+    product: ProductId,
+    product_from: usize,
+    /// How many messages there are of each product, once the frame is finished.
+    uses: ProductCounts,
     /// Which of them are when the message could first be shown, and when its tick was taken in: those that are shown delayed.
     late: Vec<(usize, Nanos)>,
     /// The sum of these times, once the frame is finished.
@@ -78,6 +87,8 @@ pub struct ReadyFrame<'a> {
     /// Time of receipt of the newest tick of each message.
     pub rx: &'a [Nanos],
     pub taken_in: TakenIn,
+    /// How many messages there are of each product.
+    pub uses: &'a ProductCounts,
     /// Order of the newest tick in it, over all symbols.
     pub newest_order: u64,
     /// Of a part of a gzip member: the checksum of its plain bytes.
@@ -248,6 +259,7 @@ impl FrameBuffers {
         current.start = frame(&mut current.bytes, &mut current.plain);
         current.encoding = Some(encoding);
         current.taken_in = TakenIn::of(&current.rx);
+        current.turn_product(ProductId::REST);
         if let Some(number) = self.keep_as.take() {
             current.users += 1;
             if let Some(before) = self.kept[number].replace(index) {
@@ -293,6 +305,8 @@ impl Frame {
         self.newest_order = 0;
         self.has_lost = false;
         self.rx.clear();
+        (self.product, self.product_from) = (ProductId::REST, 0);
+        self.uses.clear();
         self.late.clear();
         self.bytes.clear();
         self.bytes.extend_from_slice(&[0; HEAD_BYTES]);
@@ -304,6 +318,19 @@ impl Frame {
     #[inline]
     fn is_untouched(&self) -> bool {
         self.bytes.len() == self.begun_bytes && !self.has_lost
+    }
+
+    /// The next messages are of this product.
+    #[inline]
+    pub fn is_of(&mut self, product: ProductId) {
+        if self.product != product {
+            self.turn_product(product);
+        }
+    }
+
+    fn turn_product(&mut self, product: ProductId) {
+        self.uses.add(self.product, (self.rx.len() - self.product_from) as u64);
+        (self.product, self.product_from) = (product, self.rx.len());
     }
 
     /// Records a message by its newest tick.
@@ -349,6 +376,7 @@ impl Frame {
             bytes: &self.bytes[self.start..],
             rx: &self.rx,
             taken_in,
+            uses: &self.uses,
             newest_order,
             plain: &self.plain,
         }

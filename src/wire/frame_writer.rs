@@ -93,7 +93,9 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         let cached = &mut cached[index];
         let reference = topic.record.reference;
         let head = Addressed { topic, reference, name: view.name.as_ref(), form: view.form };
-        MessagePlace { frame: self.frames.current_mut(), cached, old_run: self.old_run, head }
+        let frame = self.frames.current_mut();
+        frame.is_of(topic.product);
+        MessagePlace { frame, cached, old_run: self.old_run, head }
     }
 
     /// As [`Emit::run`], message by message, each with the name of the subscription.

@@ -12,7 +12,7 @@ use super::entitled::{Guarded, next, results, tell};
 use crate::harness::{Client, Message, Server, Sse, Subscription, bids, tokens::token};
 
 /// A folder of this test's own.
-fn folder(name: &str) -> PathBuf {
+pub(super) fn folder(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("tickcast-it-audit-{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&path);
     fs::create_dir_all(&path).expect("a folder");
@@ -30,7 +30,7 @@ fn usage(folder: &Path, args: &[&str]) -> Output {
     command.arg("usage").args(args).args(files).output().expect("a program")
 }
 
-fn report(folder: &Path) -> Value {
+pub(super) fn report(folder: &Path) -> Value {
     let output = usage(folder, &["--format", "json"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")

@@ -10,6 +10,7 @@ mod admin;
 mod ahead;
 mod alpaca;
 mod audit;
+mod audit_products;
 mod binance;
 mod binary;
 mod bounds;

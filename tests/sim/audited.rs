@@ -75,7 +75,7 @@ fn while_events_are_lost_new_sessions_are_refused_and_open_ones_go_on() {
     stage.subscribe(open, &["A"], &json!({}));
     // Its writer has ended, so nothing that is told from here on is recorded, as with a disk that is full.
     audit.close(stage.clock.now());
-    audit.tell_used(stage.clock.now(), User::default(), Via::Rest, 1);
+    audit.tell_used(stage.clock.now(), User::default(), "default".into(), Via::Rest, 1);
     assert!(audit.refuses());
     let late = stage.connect(&NEAR);
     stage.send(late, UPGRADE.as_bytes());

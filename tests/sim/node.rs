@@ -155,7 +155,7 @@ impl Node {
         };
         let state =
             NodeState::new(EPOCH.to_owned(), limits.clone(), clock, market.clone(), Arc::clone(&ingest));
-        let state = state.with_authority(authority).with_audit(audit);
+        let state = state.with_authority(authority).with_audit(audit, Arc::default());
         let state = Arc::new(state.with_push(Arc::new(sink("push", FeedId(1)))));
         let allowed_origins = AllowedOrigins::new::<&str>(&[]);
         let server = Arc::new(ServerState::new(Arc::clone(&state), inboxes.clone(), allowed_origins));

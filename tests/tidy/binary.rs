@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 use tickcast::{
+    access::ProductId,
     fanout::{Emit, LocalId, TopicRef, View},
     feed::recording::{self, Block, RecordReader, RecordedTick, RecordingInput, Selection},
     tick::{CustomFields, Decimal, Field, Fields, Nanos, Numbers, Side, Symbol, Volume, WantedFields},
@@ -55,6 +56,7 @@ fn frames<E: Encoder>() -> [Vec<u8>; 2] {
         local: LocalId(0),
         number: TopicId(130),
         symbol: &symbol,
+        product: ProductId::REST,
         record,
         is_first,
         delay_ms: None,
@@ -152,7 +154,15 @@ fn send_recorded<E: Encoder>(ticks: &[RecordedTick], a_frame: usize) -> usize {
             record.take(&tick.fields).unwrap();
             (record.rx, record.ts) = (*rx, tick.ts.unwrap_or(*rx));
             let (local, number) = (*local, TopicId(local.0));
-            let topic = TopicRef { local, number, symbol: &tick.symbol, record, is_first, delay_ms: None };
+            let topic = TopicRef {
+                local,
+                number,
+                symbol: &tick.symbol,
+                product: ProductId::REST,
+                record,
+                is_first,
+                delay_ms: None,
+            };
             writer.last_tick(&topic, &View::WHOLE);
         }
         bytes += writer.finish().unwrap().bytes.len();

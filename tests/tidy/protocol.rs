@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 use tickcast::{
+    access::ProductId,
     fanout::{Emit, GapReason, LocalId, Name, TopicRef, View},
     feed::{RejectReason, ndjson::NdjsonDecoder},
     limits::Limits,
@@ -136,7 +137,15 @@ fn data(emit: impl FnOnce(&mut FrameWriter<'_, EventStream>)) -> String {
 }
 
 fn topic<'a>(symbol: &'a Symbol, record: &'a Record) -> TopicRef<'a> {
-    TopicRef { local: LocalId(0), number: TopicId(0), symbol, record, is_first: false, delay_ms: None }
+    TopicRef {
+        local: LocalId(0),
+        number: TopicId(0),
+        symbol,
+        product: ProductId::REST,
+        record,
+        is_first: false,
+        delay_ms: None,
+    }
 }
 
 fn tape() -> Name {

@@ -1,10 +1,13 @@
 //! The reports as a table for a person, as CSV, and as JSON.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::tally::{Usage, UsageKey, UsageRow};
+use super::{
+    open::{AtOnce, Licence},
+    tally::{LicenceTotals, Usage, UsageKey, UsageRow},
+};
 use crate::{
     audit::{event::Who, month::Month},
     escape::escaped,
@@ -22,17 +25,35 @@ pub enum ReportFormat {
 /// A month's figures of one product and class.
 struct Summary<'a> {
     month: Month,
-    product: &'a str,
-    class: Option<&'a str>,
-    held: usize,
+    licence: Licence,
+    totals: Option<&'a LicenceTotals>,
     used: usize,
     messages: u64,
     events: u64,
     requests: u64,
 }
 
+const PRODUCT_NAMES: [&str; 10] = [
+    "month",
+    "product",
+    "class",
+    "access held",
+    "unique users",
+    "devices at once",
+    "users at once",
+    "messages",
+    "events",
+    "requests",
+];
 const ROW_NAMES: [&str; 9] =
     ["month", "product", "class", "user", "real_time", "delayed", "messages", "events", "requests"];
+
+impl Summary<'_> {
+    /// Who held access, and the most at once.
+    fn held(&self) -> (u64, AtOnce) {
+        self.totals.map(|totals| (totals.held.len() as u64, totals.at_once)).unwrap_or_default()
+    }
+}
 
 impl Usage {
     pub fn write(&self, format: ReportFormat) -> String {
@@ -47,26 +68,22 @@ impl Usage {
     fn summaries(&self) -> Vec<Summary<'_>> {
         let mut summaries = Vec::new();
         for (&month, totals) in &self.months {
-            for product in self.products(month) {
-                let rows =
-                    || self.rows.iter().filter(move |(key, _)| key.month == month && key.product == product);
-                let of_rows = rows().map(|(key, _)| key.who.class.as_deref());
-                let classes: BTreeSet<_> =
-                    of_rows.chain(totals.held.iter().map(|who| who.class.as_deref())).collect();
-                for class in classes {
-                    let of_class = || rows().filter(|(key, _)| key.who.class.as_deref() == class);
-                    let sum = |count: fn(&UsageRow) -> u64| of_class().map(|(_, row)| count(row)).sum();
-                    summaries.push(Summary {
-                        month,
-                        product,
-                        class,
-                        held: totals.held.iter().filter(|who| who.class.as_deref() == class).count(),
-                        used: of_class().count(),
-                        messages: sum(|row| row.messages),
-                        events: sum(|row| row.events),
-                        requests: sum(|row| row.requests),
-                    });
-                }
+            for licence in self.licences(month) {
+                let is_of = |key: &UsageKey| {
+                    (key.month, &key.product, &key.who.class) == (month, &licence.product, &licence.class)
+                };
+                let rows: Vec<&UsageRow> =
+                    self.rows.iter().filter(|(key, _)| is_of(key)).map(|(_, row)| row).collect();
+                let sum = |count: fn(&UsageRow) -> u64| rows.iter().map(|row| count(row)).sum();
+                summaries.push(Summary {
+                    month,
+                    totals: totals.licences.get(&licence),
+                    used: rows.len(),
+                    messages: sum(|row| row.messages),
+                    events: sum(|row| row.events),
+                    requests: sum(|row| row.requests),
+                    licence,
+                });
             }
         }
         summaries
@@ -81,15 +98,17 @@ impl Usage {
             })
         });
         let products = self.summaries().into_iter().map(|row| {
+            let (held, AtOnce { devices, users }) = row.held();
             json!({
-                "month": row.month.to_string(), "product": row.product, "class": row.class,
-                "access_held": row.held, "unique_users": row.used,
+                "month": row.month.to_string(), "product": row.licence.product, "class": row.licence.class,
+                "access_held": held, "unique_users": row.used, "devices_max": devices, "users_max": users,
                 "messages": row.messages, "events": row.events, "requests": row.requests,
             })
         });
         let months = self.months.iter().map(|(month, totals)| {
             json!({
-                "month": month.to_string(), "devices_max": totals.devices_max, "users_max": totals.users_max,
+                "month": month.to_string(), "devices_max": totals.at_once.devices,
+                "users_max": totals.at_once.users,
                 "refused": totals.refused, "revoked": totals.revoked,
             })
         });
@@ -117,22 +136,20 @@ impl Usage {
             self.rows.iter().map(|(key, row)| cells(key, row).map(|cell| escaped(&cell).to_string()).into());
         write_table(&mut text, "Users", &ROW_NAMES, users.collect());
         let products = self.summaries().into_iter().map(|row| {
-            let counts = [row.messages, row.events, row.requests].map(|count| count.to_string());
-            let (held, used) = (row.held.to_string(), row.used.to_string());
-            let [messages, events, requests] = counts;
-            let class = escaped(shown(row.class)).to_string();
-            vec![row.month.to_string(), row.product.to_owned(), class, held, used, messages, events, requests]
+            let (held, AtOnce { devices, users }) = row.held();
+            let counts = [held, row.used as u64, devices, users, row.messages, row.events, row.requests];
+            let class = escaped(shown(row.licence.class.as_deref())).to_string();
+            let names = [row.month.to_string(), escaped(&row.licence.product).to_string(), class];
+            names.into_iter().chain(counts.map(|count| count.to_string())).collect()
         });
-        let names =
-            ["month", "product", "class", "access held", "unique users", "messages", "events", "requests"];
         write_table(
             &mut text,
-            "Products: access held, unique users and quote meter",
-            &names,
+            "Products: access held, unique users, at one moment, and quote meter",
+            &PRODUCT_NAMES,
             products.collect(),
         );
         let months = self.months.iter().map(|(month, totals)| {
-            let counts = [totals.devices_max, totals.users_max, totals.refused, totals.revoked];
+            let counts = [totals.at_once.devices, totals.at_once.users, totals.refused, totals.revoked];
             std::iter::once(month.to_string()).chain(counts.map(|count| count.to_string())).collect()
         });
         let names = ["month", "devices at once", "users at once", "refused", "revoked"];

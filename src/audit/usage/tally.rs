@@ -2,12 +2,13 @@
 //!
 //! Invariant: memory is that of users and the symbols that they were shown, whatever the number of records.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use compact_str::CompactString;
 
+use super::open::{AtOnce, Licence, OpenSessions};
 use crate::audit::{
-    event::{DEFAULT_PRODUCT, Event, Via, Who},
+    event::{Event, Via, Who},
     month::Month,
     read::AuditRecord,
 };
@@ -19,10 +20,7 @@ pub struct Usage {
     pub months: BTreeMap<Month, MonthTotals>,
     /// Events that were not recorded.
     pub lost: u64,
-    /// Sessions that are open as of the last record.
-    open: HashMap<u64, Who>,
-    /// How many of them each user has.
-    users: HashMap<Who, u64>,
+    open: OpenSessions,
     /// Of the last record.
     month: Option<Month>,
 }
@@ -45,15 +43,24 @@ pub struct UsageRow {
     pub requests: u64,
 }
 
-/// What is counted over all products.
+/// What is counted beside the use of each user.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct MonthTotals {
     /// Who could read at its first moment.
     pub held: BTreeSet<Who>,
-    pub devices_max: u64,
-    pub users_max: u64,
+    /// The most that were open at once.
+    pub at_once: AtOnce,
+    /// The same of each product and class.
+    pub licences: BTreeMap<Licence, LicenceTotals>,
     pub refused: u64,
     pub revoked: u64,
+}
+
+/// Who could read anything of a product, in a class.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct LicenceTotals {
+    pub held: BTreeSet<Who>,
+    pub at_once: AtOnce,
 }
 
 /// A token that ends later than this many months after it was seen holds no access beyond them.
@@ -66,18 +73,17 @@ impl Usage {
         let month = Month::of_micros(ts);
         let now = self.turn(month);
         match event {
-            Event::Begin { started: true, .. } => {
-                self.open.clear();
-                self.users.clear();
-            }
+            Event::Begin { started: true, .. } => self.open.clear(),
             Event::Begin { .. } | Event::Torn { .. } | Event::Closed { .. } => {}
             Event::Lost { events } => self.lost += events,
-            Event::Opened { session, who, expires, .. } => self.opened(now, session, who, expires),
-            Event::Renewed { session, who, expires } => {
-                self.ended(session);
-                self.opened(now, session, who, expires);
+            Event::Opened { session, who, expires, products, .. } => {
+                self.opened(now, session, who, expires, products);
             }
-            Event::Ended { session, .. } => self.ended(session),
+            Event::Renewed { session, who, expires, products } => {
+                self.open.end(session);
+                self.opened(now, session, who, expires, products);
+            }
+            Event::Ended { session, .. } => self.open.end(session),
             Event::Received { who, product, symbols, delayed, .. } => {
                 let row = self.rows.entry(UsageKey { month, product, who }).or_default();
                 if delayed { row.delayed.extend(symbols) } else { row.real_time.extend(symbols) }
@@ -105,37 +111,41 @@ impl Usage {
         let mut at = before;
         while at < month {
             at = at.next();
-            let (devices_max, users_max) = (self.open.len() as u64, self.users.len() as u64);
             let totals = self.months.entry(at).or_default();
-            totals.held.extend(self.open.values().cloned());
-            (totals.devices_max, totals.users_max) = (devices_max, users_max);
+            totals.at_once = self.open.at_once();
+            for (licence, at_once) in self.open.licences() {
+                totals.licences.entry(licence.clone()).or_default().at_once = at_once;
+            }
+            for session in self.open.sessions() {
+                totals.hold(&session.who, &session.products);
+            }
         }
         *self.month.insert(at)
     }
 
-    fn opened(&mut self, month: Month, session: u64, who: Who, expires: Option<i64>) {
+    fn opened(
+        &mut self,
+        month: Month,
+        session: u64,
+        who: Who,
+        expires: Option<i64>,
+        products: Vec<CompactString>,
+    ) {
         // Months that begin while the token is good.
         let begins = std::iter::successors(Some(month.next()), |month| Some(month.next()));
         for at in begins
             .take(MONTHS_MAX)
             .take_while(|at| expires.is_some_and(|expires| at.begin_micros() < expires))
         {
-            self.months.entry(at).or_default().held.insert(who.clone());
+            self.months.entry(at).or_default().hold(&who, &products);
         }
-        *self.users.entry(who.clone()).or_default() += 1;
-        self.open.insert(session, who);
+        let licences: Vec<Licence> = products.iter().map(|product| Licence::of(product, &who)).collect();
+        self.open.begin(session, who, products);
         let totals = self.months.entry(month).or_default();
-        totals.devices_max = totals.devices_max.max(self.open.len() as u64);
-        totals.users_max = totals.users_max.max(self.users.len() as u64);
-    }
-
-    fn ended(&mut self, session: u64) {
-        let Some(who) = self.open.remove(&session) else { return };
-        if let Some(sessions) = self.users.get_mut(&who) {
-            *sessions -= 1;
-            if *sessions == 0 {
-                self.users.remove(&who);
-            }
+        totals.at_once.raise(self.open.at_once());
+        for licence in licences {
+            let at_once = self.open.of(&licence);
+            totals.licences.entry(licence).or_default().at_once.raise(at_once);
         }
     }
 
@@ -145,10 +155,21 @@ impl Usage {
         self.months.retain(|at, _| *at == month);
     }
 
-    /// The products that there are in a month.
-    pub(super) fn products(&self, month: Month) -> BTreeSet<&str> {
-        let products = self.rows.keys().filter(|key| key.month == month).map(|key| key.product.as_str());
-        let products: BTreeSet<&str> = products.collect();
-        if products.is_empty() { BTreeSet::from([DEFAULT_PRODUCT]) } else { products }
+    /// The products and classes that there are in a month: used, or held.
+    pub(super) fn licences(&self, month: Month) -> BTreeSet<Licence> {
+        let rows = self.rows.keys().filter(|key| key.month == month);
+        let used = rows.map(|key| Licence::of(&key.product, &key.who));
+        let held = self.months.get(&month).into_iter().flat_map(|totals| totals.licences.keys().cloned());
+        used.chain(held).collect()
+    }
+}
+
+impl MonthTotals {
+    /// This user could read at the month's first moment.
+    fn hold(&mut self, who: &Who, products: &[CompactString]) {
+        self.held.insert(who.clone());
+        for product in products {
+            self.licences.entry(Licence::of(product, who)).or_default().held.insert(who.clone());
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Stops;
 use crate::{
+    access::ProductId,
     planted::{Fault, is_planted},
     tick::{Nanos, State, Symbol},
     topic::{Image, Plane, Record, Stamped, Store, ToldState, TopicId},
@@ -17,6 +18,8 @@ pub(in crate::fanout) const UNWATCHED: u32 = u32::MAX;
 /// A symbol that has subscriptions here, or had some.
 pub(in crate::fanout) struct LocalTopic {
     pub symbol: Symbol,
+    /// By which its messages are counted.
+    pub product: ProductId,
     pub plane: Plane,
     /// How much later than in real time it is shown, in milliseconds; 0 in real time.
     pub delay_ms: u32,
@@ -69,6 +72,7 @@ impl LocalTopic {
     pub fn new(symbol: Symbol) -> Self {
         LocalTopic {
             symbol,
+            product: ProductId::REST,
             plane: Plane::RealTime,
             delay_ms: 0,
             market: None,

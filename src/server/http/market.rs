@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     access::{Refused, Rights, SharedRights},
-    audit::{AuditLog, Via},
+    audit::AuditLog,
     fanout::Glob,
     server::{
         access::NoAccess,
@@ -95,21 +95,12 @@ fn records(
         return Err(Failure::unaudited());
     }
     if globs.is_empty() && symbols.len() <= SYMBOLS_AT_ONCE {
-        tell_answered(shard, &rights);
         let text = walk::whole(RecordsWalk::new(&shard.node, symbols, globs, numbers, &rights));
         return Ok(response::whole("application/json", text.into()));
     }
     let permit = bulk::permit(&app.bulk, shard, &caller.activity)?;
-    tell_answered(shard, &rights);
     let walk = RecordsWalk::new(&shard.node, symbols, globs, numbers, &rights);
     Ok(response::walk(WalkBody::new(shard, Box::new(walk), permit).under(rights)))
-}
-
-/// Tells the accounts of use of a request that is answered; its symbols are told as they are written.
-fn tell_answered(shard: &Shard, rights: &Rights) {
-    if let Some(audit) = &shard.node.audit {
-        audit.tell_used(shard.node.clock.now(), rights.who(), Via::Rest, 1);
-    }
 }
 
 /// Refuses a request of which nothing may be answered, whether the symbols exist or not.

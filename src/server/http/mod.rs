@@ -5,6 +5,7 @@
 
 pub mod activity;
 mod admin;
+mod answered;
 pub mod app;
 mod body;
 pub mod bulk;

@@ -6,6 +6,7 @@ use std::{collections::HashSet, rc::Rc, sync::Arc};
 use hyper::StatusCode;
 
 use super::{
+    answered::AnsweredSymbols,
     app::App,
     bulk,
     caller::Caller,
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     access::SharedRights,
-    audit::{AuditLog, Via},
+    audit::AuditLog,
     server::{failure::Failure, shard::Shard},
     session::node::NodeState,
     tick::Symbol,
@@ -43,9 +44,6 @@ pub fn answer(
     if node.audit.as_deref().is_some_and(AuditLog::refuses) {
         return Err(Failure::unaudited());
     }
-    if let Some(audit) = &node.audit {
-        audit.tell_used(node.clock.now(), rights.who(), Via::Rest, 1);
-    }
     let machine = node.clock.now();
     let at = Moment { machine, market: node.market.at(machine) };
     let list = match row.answer {
@@ -70,7 +68,8 @@ pub fn answer(
         return Ok(refuse(row.no_symbol));
     };
     let mut rows = Vec::new();
-    write_rows(node, row.answer, at, &rights, &symbols, RowsOf::Named, &mut rows);
+    let mut answered = AnsweredSymbols::new(node, &rights);
+    write_rows(node, row.answer, at, &mut answered, &symbols, RowsOf::Named, &mut rows);
     // In place of the first comma.
     rows.remove(0);
     let mut out = Vec::with_capacity(rows.len());
@@ -118,7 +117,7 @@ fn write_rows(
     node: &NodeState,
     answer: RestAnswer,
     at: Moment,
-    rights: &SharedRights,
+    answered: &mut AnsweredSymbols,
     symbols: &[Symbol],
     rows: RowsOf,
     out: &mut Vec<u8>,
@@ -143,9 +142,7 @@ fn write_rows(
                 out.push(b',');
                 row(symbol, record.as_ref().unwrap_or(&nothing), at, out);
             }
-            if let Some(audit) = &node.audit {
-                audit.tell_received(node.clock.now(), &rights.who(), Via::Rest, false, shown.into_iter());
-            }
+            answered.shows(&shown, false);
         }
     }
 }
@@ -156,6 +153,7 @@ struct VenueWalk {
     answer: RestAnswer,
     at: Moment,
     rights: SharedRights,
+    answered: AnsweredSymbols,
     declared: std::vec::IntoIter<Symbol>,
     /// The declared ones, each of which has its row already.
     seen: HashSet<Symbol>,
@@ -171,6 +169,7 @@ impl VenueWalk {
             answer,
             at,
             rights: SharedRights::clone(rights),
+            answered: AnsweredSymbols::new(node, rights),
             declared: declared.into_iter(),
             seen,
             from: 0,
@@ -190,7 +189,7 @@ impl Walk for VenueWalk {
             symbols.retain(|symbol| !self.seen.contains(symbol));
         }
         symbols.retain(|symbol| self.rights.may_read(symbol));
-        write_rows(&self.node, self.answer, self.at, &self.rights, &symbols, RowsOf::All, out);
+        write_rows(&self.node, self.answer, self.at, &mut self.answered, &symbols, RowsOf::All, out);
         self.declared.len() > 0 || self.from < self.until
     }
 }

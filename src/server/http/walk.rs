@@ -18,10 +18,9 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use serde::Serialize;
 
-use super::bulk::BulkPermit;
+use super::{answered::AnsweredSymbols, bulk::BulkPermit};
 use crate::{
     access::{Rights, SharedRights},
-    audit::Via,
     fanout::Glob,
     planted::{Fault, is_planted},
     server::{shard::Shard, slices::Priority},
@@ -81,6 +80,7 @@ pub struct RecordsWalk {
     rights: SharedRights,
     /// The fields that may be read.
     wanted: WantedFields,
+    answered: AnsweredSymbols,
 }
 
 /// Sessions, already described.
@@ -275,7 +275,9 @@ impl RecordsWalk {
         let until = if globs.is_empty() { 0 } else { node.ingest.topics() };
         let (named, node) = (named.into_iter(), Arc::clone(node));
         let (rights, wanted) = (SharedRights::clone(rights), rights.readable_fields(&node.fields));
-        RecordsWalk { node, named, seen: HashSet::new(), globs, from: 0, until, numbers, rights, wanted }
+        let answered = AnsweredSymbols::new(&node, &rights);
+        let seen = HashSet::new();
+        RecordsWalk { node, named, seen, globs, from: 0, until, numbers, rights, wanted, answered }
     }
 
     /// The fields that may be read of a symbol, and how much later it is shown.
@@ -341,11 +343,8 @@ impl Walk for RecordsWalk {
                 shown[*plane as usize].push(symbol);
             }
         }
-        if let Some(audit) = &self.node.audit {
-            let (now, who) = (self.node.clock.now(), self.rights.who());
-            for (symbols, delayed) in shown.into_iter().zip([false, true]) {
-                audit.tell_received(now, &who, Via::Rest, delayed, symbols.into_iter());
-            }
+        for (symbols, delayed) in shown.iter().zip([false, true]) {
+            self.answered.shows(symbols, delayed);
         }
         self.named.len() > 0 || self.from < self.until
     }

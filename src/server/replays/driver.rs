@@ -12,6 +12,7 @@ use tokio::{
 
 use super::workers::Workers;
 use crate::{
+    access::ProductCounts,
     feed::{FeedError, ReplaySpeed, with_sources},
     replays::{
         pace::OwnPace,
@@ -34,6 +35,7 @@ pub enum ReplayPart {
 pub struct MessagesPart {
     pub bytes: Vec<u8>,
     pub messages: u64,
+    pub uses: ProductCounts,
     /// That they show for the first time.
     pub symbols: Vec<Symbol>,
     /// Dropped when they are written, or their connection has ended.
@@ -125,6 +127,7 @@ impl Drive {
             let part = MessagesPart {
                 bytes: std::mem::take(&mut output.bytes),
                 messages: std::mem::take(&mut output.messages),
+                uses: std::mem::take(&mut output.uses),
                 symbols: std::mem::take(&mut output.symbols),
                 written: are_several.then_some(tell),
             };

@@ -121,7 +121,7 @@ impl Service {
         // Publishing ends with the process.
         let push = feed_sink(&feeds.push, &ingest, clock, &market_clock, Arc::new(|| {}));
         let audit = start_audit(setup.audit.as_ref(), clock, &setup.auth.products)?;
-        let node = node.with_push(Arc::new(push)).with_audit(audit);
+        let node = node.with_push(Arc::new(push)).with_audit(audit, Arc::clone(&setup.auth.products));
         let allowed_origins = AllowedOrigins::new(&setup.allowed_origins);
         let server = ServerState::new(Arc::new(node), inboxes.clone(), allowed_origins);
         let proxies = Live::new(TrustedProxies::new(&setup.trusted_proxies));

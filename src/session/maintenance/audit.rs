@@ -6,7 +6,7 @@
 use std::{collections::HashMap, mem, sync::Arc};
 
 use crate::{
-    access::Rights,
+    access::{ProductCounts, Rights},
     audit::{AuditLog, Event, Month, Via, Who},
     fanout::{Place, SessionKey, Units},
     session::{core::Core, refusals::RefusedAccess, socket::SessionSocket, state::Session},
@@ -26,6 +26,7 @@ impl<S: SessionSocket> Core<S> {
     /// A session was opened, and has its rights.
     pub(super) fn audit_opened(&mut self, key: SessionKey) {
         let Some(audit) = self.audit() else { return };
+        let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return };
         session.is_audited = true;
         let opened = Event::Opened {
@@ -35,6 +36,7 @@ impl<S: SessionSocket> Core<S> {
             agent: session.peer.agent.text().to_owned(),
             via: session.via(),
             expires: session.rights.expires.map(Nanos::micros),
+            products: node.products.held(&session.rights),
         };
         audit.tell(self.node.clock.now(), opened);
     }
@@ -44,10 +46,12 @@ impl<S: SessionSocket> Core<S> {
         let Some(audit) = self.audit() else { return };
         let now = self.node.clock.now();
         let Some(session) = self.session(key) else { return };
-        let messages = mem::take(&mut session.messages_untold);
-        audit.tell_used(now, session.rights.who(), session.via(), messages);
+        let (number, used_by, via) = (session.number, session.rights.who(), session.via());
+        let untold = mem::take(&mut session.untold);
+        self.node.tell_used_at(now, &used_by, via, &untold);
         let (who, expires) = (rights.who(), rights.expires.map(Nanos::micros));
-        audit.tell(now, Event::Renewed { session: session.number, who, expires });
+        let products = self.node.products.held(rights);
+        audit.tell(now, Event::Renewed { session: number, who, expires, products });
     }
 
     /// A frame was filled for this session.
@@ -88,7 +92,7 @@ impl<S: SessionSocket> Core<S> {
     pub(super) fn audit_ended(&self, session: &Session<S>, reason: CloseReason) {
         let Some(audit) = &self.node.audit else { return };
         let (now, rights) = (self.node.clock.now(), &session.rights);
-        audit.tell_used(now, rights.who(), session.via(), session.messages_untold);
+        self.node.tell_used_at(now, &rights.who(), session.via(), &session.untold);
         let number = session.number;
         if reason == CloseReason::Revoked {
             let (user, token) = (rights.user.clone(), rights.token.clone());
@@ -101,18 +105,20 @@ impl<S: SessionSocket> Core<S> {
 
     /// When a month has begun, tells what sessions were sent until then, and which subscriptions go on into it.
     pub(super) fn sweep_audit(&mut self, now: Nanos, units: &mut Units) {
-        let Some(audit) = self.audit() else { return };
+        if self.node.audit.is_none() {
+            return;
+        }
         let month = Month::of(now);
         if self.audit_state.month.replace(month).is_some_and(|before| before != month) {
             // As of the last moment of the month before.
             let end = Nanos(month.begin_micros() * 1_000 - 1);
-            let mut sent: HashMap<(Who, Via), u64> = HashMap::new();
+            let mut sent: HashMap<(Who, Via), ProductCounts> = HashMap::new();
             for session in self.sessions.iter_mut().flatten() {
-                let messages = mem::take(&mut session.messages_untold);
-                *sent.entry((session.rights.who(), session.via())).or_default() += messages;
+                let untold = mem::take(&mut session.untold);
+                sent.entry((session.rights.who(), session.via())).or_default().add_all(&untold);
             }
-            for ((who, via), messages) in sent {
-                audit.tell_used(end, who, via, messages);
+            for ((who, via), uses) in sent {
+                self.node.tell_used_at(end, &who, via, &uses);
             }
             self.audit_state.walk = Some((0, Place::default()));
         }

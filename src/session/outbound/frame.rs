@@ -104,12 +104,12 @@ impl<S: SessionSocket> Core<S> {
             session.rest.extend_from_slice(runs[0].get(taken..).unwrap_or_default());
             session.rest.extend_from_slice(&runs[1][taken.saturating_sub(runs[0].len())..]);
             session.rest_frames = 1;
-            let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);
-            session.in_flight = Some(Box::new(InFlight { tally: *tally, rx, taken_in }));
+            let (rx, taken_in, uses) = (frame.rx.to_vec(), frame.taken_in, frame.uses.clone());
+            session.in_flight = Some(Box::new(InFlight { tally: *tally, rx, taken_in, uses }));
             return WriteOutcome::All;
         }
         session.frames_sent += 1;
-        session.messages_untold += frame.rx.len() as u64;
+        session.untold.add_all(frame.uses);
         session.frame_at = market;
         self.stats.frames_sent += 1;
         self.fanout.accepted(tally);

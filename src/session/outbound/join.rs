@@ -43,7 +43,7 @@ impl<S: SessionSocket> Core<S> {
         let Some(tally) = self.fill_frame(key, now) else { return };
         let Some(frame) = self.framer.ready() else { return };
         let (bytes, newest_order) = (frame.bytes.to_vec(), frame.newest_order);
-        let (rx, taken_in) = (frame.rx.to_vec(), frame.taken_in);
+        let (rx, taken_in, uses) = (frame.rx.to_vec(), frame.taken_in, frame.uses.clone());
         let mut plain = Crc::new();
         plain.combine(frame.plain);
         let mut position = Vec::new();
@@ -63,7 +63,7 @@ impl<S: SessionSocket> Core<S> {
             session.rest_frames += 1;
         }
         if !is_planted(Fault::JoinsUncounted) {
-            session.in_flight = Some(Box::new(InFlight { tally, rx, taken_in }));
+            session.in_flight = Some(Box::new(InFlight { tally, rx, taken_in, uses }));
         }
         if is_shared {
             self.charge_user(key, bytes.len(), now);

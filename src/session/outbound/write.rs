@@ -134,7 +134,7 @@ impl<S: SessionSocket> Core<S> {
         session.frames_sent += frames;
         self.stats.frames_sent += frames;
         if let Some(in_flight) = session.in_flight.take() {
-            session.messages_untold += in_flight.rx.len() as u64;
+            session.untold.add_all(&in_flight.uses);
             self.fanout.accepted(&in_flight.tally);
             if is_planted(Fault::AcceptsTwice) {
                 self.fanout.accepted(&in_flight.tally);

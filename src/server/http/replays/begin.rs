@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc};
 use tokio::sync::mpsc;
 
 use crate::{
-    access::SharedRights,
+    access::{Products, SharedRights},
     feed::{formats::Hints, recording::Selection, with_sources},
     replays::{
         options::ReplayRequest,
@@ -55,6 +55,7 @@ struct ReplayOpening {
     request: ReplayRequest,
     readable: Readable,
     fields: Arc<CustomFields>,
+    products: Arc<Products>,
     line_bytes_max: usize,
 }
 
@@ -82,6 +83,7 @@ pub async fn begin(
         request,
         readable,
         fields: Arc::clone(&node.fields),
+        products: Arc::clone(&node.products),
         line_bytes_max: node.limits.line_bytes,
     };
     let lost = || because(CannotBeginKind::Internal)("the replay could not be opened: ask again".to_owned());
@@ -118,6 +120,7 @@ impl ReplayOpening {
             let selection = Selection { hints, ..Selection::default() };
             let stream =
                 MessageStream::open(asked, &inputs, selection, self.readable.clone(), self.line_bytes_max);
+            let stream = stream.map(|stream| stream.with_products(Arc::clone(&self.products)));
             streams.push(stream.map_err(|error| {
                 let exchange = &asked.exchange;
                 tracing::warn!(exchange, error = with_sources(&error), "recordings cannot be read");

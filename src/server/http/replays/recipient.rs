@@ -11,8 +11,10 @@ use std::{
 
 use hyper::{Request, StatusCode};
 
+use compact_str::CompactString;
+
 use crate::{
-    access::SharedRights,
+    access::{ProductCounts, Rights, SharedRights},
     audit::{AuditLog, Event, Via, Who},
     proxies::ClientAddress,
     server::{
@@ -41,7 +43,7 @@ pub struct Recipient {
     /// Among sessions, in the accounts of use.
     number: u64,
     /// Messages that the accounts do not know yet.
-    untold: u64,
+    untold: ProductCounts,
     /// How it ended, once that is known; whoever drops it without a word has left.
     end: Option<ReplayEnd>,
     _permit: AddressPermit,
@@ -91,7 +93,7 @@ impl Recipient {
             rights,
             via,
             number,
-            untold: 0,
+            untold: ProductCounts::default(),
             end: None,
             _permit: permit,
         };
@@ -102,6 +104,7 @@ impl Recipient {
             agent: String::from_utf8_lossy(user_agent(request.headers())).into_owned(),
             via,
             expires: recipient.rights.expires.map(Nanos::micros),
+            products: recipient.products_held(),
         });
         Ok(recipient)
     }
@@ -121,7 +124,7 @@ impl Recipient {
     /// It is about to be sent this.
     pub fn takes(&mut self, part: &MessagesPart) {
         self.server.replays.stats.sent(part.messages, part.bytes.len());
-        self.untold += part.messages;
+        self.untold.add_all(&part.uses);
         if let Some(audit) = &self.server.node.audit
             && !part.symbols.is_empty()
         {
@@ -143,10 +146,19 @@ impl Recipient {
         }
         self.server.replays.stats.count(end);
         let untold = mem::take(&mut self.untold);
-        if let Some(audit) = self.audit() {
-            audit.tell_used(self.server.node.clock.now(), self.rights.who(), self.via, untold);
-        }
+        let node = &self.server.node;
+        node.tell_used_at(node.clock.now(), &self.rights.who(), self.via, &untold);
         self.tell(|recipient| Event::Ended { session: recipient.number, reason: end.label().into() });
+    }
+
+    /// Of which it may be sent anything: with a right to replays, of every one.
+    fn products_held(&self) -> Vec<CompactString> {
+        let products = &self.server.node.products;
+        if self.rights.may_control_replay() {
+            products.held(&Rights::everything())
+        } else {
+            products.held(&self.rights)
+        }
     }
 
     fn audit(&self) -> Option<&Arc<AuditLog>> {

@@ -16,6 +16,7 @@ pub use self::{
 };
 use super::Binary;
 use crate::{
+    access::ProductId,
     fanout::{Emit, GapReason, LocalId, Name, TopicRef, View},
     tick::{
         Affects, CustomFields, CustomValue, Decimal, Field, FieldSet, Fields, Nanos, Numbers, ReportKind,
@@ -140,6 +141,7 @@ fn emit<E: Encoder>(mut writer: FrameWriter<'_, E>, topic: &Topic, at: usize, st
         local: LocalId(at as u32),
         number: TopicId(at as u32 * 100),
         symbol: &topic.symbol,
+        product: ProductId::REST,
         record,
         is_first: step.is_first || !topic.is_known,
         delay_ms: None,

@@ -2,6 +2,7 @@
 //! fields, 500 symbols, a session with 20 of them.
 
 use crate::{
+    access::ProductId,
     fanout::{Emit, LocalId, TopicRef, View},
     tick::{Decimal, Field, Fields, Nanos, Symbol, WantedFields},
     topic::{Record, TopicId},
@@ -90,6 +91,7 @@ impl Market {
                     local: LocalId(number as u32),
                     number: TopicId(number as u32),
                     symbol: &self.symbols[number],
+                    product: ProductId::REST,
                     record,
                     is_first: cursors[number] == 0,
                     delay_ms: None,

@@ -11,6 +11,7 @@ use serde_json::{Value, json, value::RawValue};
 
 use super::{Both, Decoder, Fault, ORIGIN, payload, table};
 use crate::{
+    access::ProductId,
     fanout::{Emit, LocalId, TopicRef, View},
     tick::{Fields, Nanos, Numbers, Symbol},
     topic::{Record, Reference, Stamped, TopicId},
@@ -131,6 +132,7 @@ impl Instrument {
             local: LocalId(*number % 64),
             number: TopicId(*number),
             symbol,
+            product: ProductId::REST,
             record,
             is_first: false,
             delay_ms: None,
