@@ -45,6 +45,11 @@ impl Fanout {
                 self.change_state(local, state);
             }
         }
+        for (symbol, told) in &batch.told {
+            if let Some(&local) = self.delayed.by_symbol.get(symbol) {
+                self.take_told(local, told);
+            }
+        }
         self.schedule.ready.reorder_from(ready);
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     tick::{Nanos, State, Symbol},
-    topic::ToldState,
+    topic::{Plane, ToldState},
 };
 
 /// To look at a topic.
@@ -70,8 +70,8 @@ impl Fanout {
     }
 
     /// Why a symbol is in its state, if its feed told.
-    pub fn told(&self, symbol: &Symbol, state: State) -> Option<ToldState> {
-        let topic = self.topics.get(*self.by_symbol.get(symbol)? as usize)?;
+    pub fn told(&self, symbol: &Symbol, plane: Plane, state: State) -> Option<ToldState> {
+        let topic = self.topics.get(self.known_local(symbol, plane)? as usize)?;
         topic.told.clone().filter(|told| told.state == state && !told.reason.is_empty())
     }
 

@@ -199,7 +199,7 @@ impl<S: SessionSocket> Core<S> {
                     if self.fanout.plane_of(session, &symbol) != Some(plane) {
                         continue;
                     }
-                    let told = self.fanout.told(&symbol, state).filter(|_| plane == Plane::RealTime);
+                    let told = self.fanout.told(&symbol, plane, state);
                     let (symbol, reason) = (symbol.as_str(), told.as_ref().map(|told| &*told.reason));
                     self.control(session, &Control::SymbolStatus { name, symbol, state, reason });
                     self.fanout.make_ready(session);

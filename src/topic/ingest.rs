@@ -318,6 +318,10 @@ impl CurrentMarket for Ingest {
     fn image(&self, topic: TopicId) -> Image {
         self.lock().image(topic)
     }
+
+    fn id_of(&self, symbol: &Symbol) -> Option<TopicId> {
+        self.lock().find(symbol)
+    }
 }
 
 impl Store for Ingest {

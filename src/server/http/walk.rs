@@ -212,12 +212,13 @@ impl SymbolsWalk {
         let mut images = self.node.ingest.delayed_records(&symbols).into_iter();
         let now = self.node.market.now();
         let listed = |row: &ListedTopic| {
-            let Image { record, closed, .. } = images.next()??;
+            let Image { record, closed, told } = images.next()??;
             let due = record.rx.plus(delayed.products.of(&row.symbol).delay);
-            let state = match closed {
-                true => State::Closed,
-                false if now.since(due) > stale_nanos => State::Stale,
-                false => State::Live,
+            let state = match (closed, told) {
+                (true, _) => State::Closed,
+                (false, Some(told)) => told.state,
+                (false, None) if now.since(due) > stale_nanos => State::Stale,
+                (false, None) => State::Live,
             };
             (record.seq > 0).then(|| ListedTopic { symbol: row.symbol.clone(), seq: record.seq, state })
         };

@@ -59,8 +59,8 @@ impl<S: SessionSocket> Core<S> {
         // An old price must not look new, even when its topic was quiet before the client subscribed.
         while let Some((symbol, state)) = job.states.pop_first() {
             let name = job.name.clone();
-            let is_late = self.fanout.plane_of(key, &symbol) == Some(Plane::Delayed);
-            let told = self.fanout.told(&symbol, state).filter(|_| !is_late);
+            let plane = self.fanout.plane_of(key, &symbol).unwrap_or_default();
+            let told = self.fanout.told(&symbol, plane, state);
             let (symbol, reason) = (symbol.as_str(), told.as_ref().map(|told| &*told.reason));
             self.control(key, &Control::SymbolStatus { name, symbol, state, reason });
             units.spend(ENTRY_UNITS);

@@ -5,12 +5,16 @@
 //!
 //! Invariants: slots end in order; a slot holds no tick that was received after its end.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::packed::{self, BaseNumbers, Before, PackedReader, PackedRecord};
 use crate::{
-    tick::{CustomValues, Fields, Nanos},
-    topic::{Record, Reference, TopicId},
+    tick::{CustomValues, Fields, Nanos, Symbol},
+    topic::{Record, Reference, ToldState, TopicId},
 };
 
 /// What waits for one delay.
@@ -25,6 +29,8 @@ pub(super) struct DelayLine {
     touched: Vec<TopicId>,
     /// Feeds have ended within the open slot: these topics are closed.
     closed: Vec<TopicId>,
+    /// What feeds have told of symbols within the open slot, the last of each.
+    told: BTreeMap<Symbol, ToldState>,
     scratch: Vec<u8>,
     bytes: usize,
     records: usize,
@@ -51,6 +57,7 @@ struct GridSlot {
     /// The values of configured fields, of those topics that have some.
     custom: Vec<(TopicId, Arc<CustomValues>)>,
     closed: Vec<TopicId>,
+    told: Vec<(Symbol, ToldState)>,
 }
 
 /// A topic, as it may be shown.
@@ -58,6 +65,7 @@ struct GridSlot {
 pub(super) struct ShownTopic {
     pub record: Record,
     pub closed: bool,
+    pub told: Option<ToldState>,
 }
 
 /// A slot that is due, while its records are taken out.
@@ -79,6 +87,7 @@ impl DelayLine {
             open_end: Nanos(0),
             touched: Vec::new(),
             closed: Vec::new(),
+            told: BTreeMap::new(),
             scratch: Vec::new(),
             bytes: 0,
             records: 0,
@@ -116,8 +125,13 @@ impl DelayLine {
         self.closed.push(id);
     }
 
+    /// A feed has told a symbol's state within the open slot.
+    pub fn tell(&mut self, symbol: &Symbol, told: &ToldState) {
+        self.told.insert(symbol.clone(), told.clone());
+    }
+
     fn is_open(&self) -> bool {
-        !self.touched.is_empty() || !self.closed.is_empty()
+        !self.touched.is_empty() || !self.closed.is_empty() || !self.told.is_empty()
     }
 
     /// Packs the open slot.
@@ -139,7 +153,9 @@ impl DelayLine {
             *numbers = BaseNumbers { seq: record.seq, order: record.order };
         }
         let closed = std::mem::take(&mut self.closed);
-        let slot = GridSlot { end: self.open_end, bytes: out.as_slice().into(), records, custom, closed };
+        let told = std::mem::take(&mut self.told).into_iter().collect();
+        let slot =
+            GridSlot { end: self.open_end, bytes: out.as_slice().into(), records, custom, closed, told };
         self.bytes += slot.size();
         self.records += records;
         self.slots.push_back(slot);
@@ -181,7 +197,8 @@ impl HeldTopic {
 impl GridSlot {
     fn size(&self) -> usize {
         let custom: usize = self.custom.iter().map(|(_, values)| values.bytes()).sum();
-        self.bytes.len() + custom + self.closed.len() * size_of::<TopicId>()
+        let told = self.told.len() * size_of::<(Symbol, ToldState)>();
+        self.bytes.len() + custom + self.closed.len() * size_of::<TopicId>() + told
     }
 }
 
@@ -198,7 +215,7 @@ impl DueSlot {
         if index >= shown.len() {
             shown.resize_with(index + 1, ShownTopic::default);
         }
-        let ShownTopic { record, closed } = &mut shown[index];
+        let ShownTopic { record, closed, .. } = &mut shown[index];
         let numbers = BaseNumbers { seq: record.seq, order: record.order };
         let entry = reader.entry(topic, (&record.fields, numbers), &mut self.before);
         self.at += left - reader.0.len();
@@ -217,6 +234,11 @@ impl DueSlot {
     /// The topics whose feeds have ended in it.
     pub fn closed(&self) -> &[TopicId] {
         &self.slot.closed
+    }
+
+    /// What feeds have told in it.
+    pub fn told(&self) -> &[(Symbol, ToldState)] {
+        &self.slot.told
     }
 }
 

@@ -21,7 +21,7 @@ use std::{
 
 use self::line::{DelayLine, DueSlot, HeldTopic, ShownTopic};
 use super::{
-    batch::{Batch, NewTopic, Plane, Stamped, TopicId, Touched},
+    batch::{Batch, NewTopic, Plane, Stamped, ToldState, TopicId, Touched},
     batch_queue::BatchQueue,
     record::Record,
     store::Image,
@@ -43,6 +43,7 @@ pub struct DelayedMarket {
     shown: Mutex<Vec<ShownTopic>>,
 }
 
+#[derive(Default)]
 struct Lines {
     /// One for each different delay, shortest first.
     all: Vec<DelayLine>,
@@ -51,6 +52,8 @@ struct Lines {
     batches: Vec<Arc<Batch>>,
     released: u64,
     missed: u64,
+    /// A feed has told a state, so that a new topic may have one.
+    has_told: bool,
 }
 
 /// What waits for one delay.
@@ -75,6 +78,7 @@ pub struct DelayedReport {
 pub trait CurrentMarket {
     fn new_topics(&self, from: TopicId, max: usize) -> Vec<NewTopic>;
     fn image(&self, topic: TopicId) -> Image;
+    fn id_of(&self, symbol: &Symbol) -> Option<TopicId>;
 }
 
 /// Ticks that wait to be taken in here.
@@ -90,7 +94,7 @@ impl DelayedMarket {
     /// `wake` is called when [`Self::turn`] has something to take in.
     pub fn new(products: Arc<Products>, grid: Duration, wake: Box<dyn Fn() + Send + Sync>) -> Self {
         let lines = products.delays().into_iter().map(|delay| DelayLine::new(delay, grid)).collect();
-        let lines = Lines { all: lines, topics: Vec::new(), batches: Vec::new(), released: 0, missed: 0 };
+        let lines = Lines { all: lines, ..Lines::default() };
         DelayedMarket {
             queue: Arc::new(BatchQueue::new(QUEUE_TICKS)),
             wake,
@@ -117,23 +121,30 @@ impl DelayedMarket {
             lines.catch_up(now, market, &self.products);
         }
         for batch in batches.drain(..) {
-            lines.list(&batch.new_topics, market, &self.products);
-            lines.take(now, &batch);
+            lines.list(now, &batch.new_topics, market, &self.products);
+            lines.take(now, &batch, &self.products);
         }
         lines.batches = batches;
         let early = if is_planted(Fault::ShowsEarly) { EARLY_NANOS } else { 0 };
         for at in 0..lines.all.len() {
             let Lines { all, topics, released, .. } = lines;
             while let Some(mut slot) = all[at].take_due(Nanos(now.0.saturating_add(early)), topics) {
-                *released += self.release(&mut slot, topics, &mut out);
+                *released += self.release(&mut slot, topics, market, &mut out);
             }
         }
         lines.all.iter().filter_map(DelayLine::due).min()
     }
 
     /// Shows a slot that is due, some topics at a time.
-    fn release(&self, slot: &mut DueSlot, held: &[HeldTopic], out: &mut impl FnMut(Batch)) -> u64 {
+    fn release(
+        &self,
+        slot: &mut DueSlot,
+        held: &[HeldTopic],
+        market: &impl CurrentMarket,
+        out: &mut impl FnMut(Batch),
+    ) -> u64 {
         let mut released = 0;
+        let told_ids: Vec<_> = slot.told().iter().map(|(symbol, _)| market.id_of(symbol)).collect();
         loop {
             // A batch is given out under the lock, so that whoever reads a record first has no batch after it that is older.
             let mut shown = self.lock_shown();
@@ -152,6 +163,16 @@ impl DelayedMarket {
                     }
                     batch.states.push((topic, State::Closed));
                 }
+                for ((symbol, told), id) in slot.told().iter().zip(&told_ids) {
+                    if let Some(id) = id {
+                        let index = id.0 as usize;
+                        if index >= shown.len() {
+                            shown.resize_with(index + 1, ShownTopic::default);
+                        }
+                        shown[index].told = Some(told.clone());
+                    }
+                    batch.told.push((symbol.clone(), told.clone()));
+                }
             }
             batch.taken = batch.touched.len();
             released += batch.touched.len() as u64;
@@ -167,10 +188,10 @@ impl DelayedMarket {
     /// A topic as it may be shown now; an empty record before it is due.
     pub fn image(&self, topic: TopicId) -> Image {
         let shown = self.lock_shown();
-        shown.get(topic.0 as usize).map_or_else(Image::default, |ShownTopic { record, closed }| Image {
+        shown.get(topic.0 as usize).map_or_else(Image::default, |ShownTopic { record, closed, told }| Image {
             record: record.clone(),
             closed: *closed,
-            told: None,
+            told: told.clone(),
         })
     }
 
@@ -194,13 +215,25 @@ impl DelayedMarket {
 
 impl Lines {
     /// New topics, each with the line of its product. Some may be missing before them, or known already.
-    fn list(&mut self, new_topics: &[NewTopic], market: &impl CurrentMarket, products: &Products) {
+    fn list(
+        &mut self,
+        now: Nanos,
+        new_topics: &[NewTopic],
+        market: &impl CurrentMarket,
+        products: &Products,
+    ) {
         for new in new_topics {
             if new.topic.0 as usize > self.topics.len() {
                 self.list_all(market, products);
             }
             if new.topic.0 as usize == self.topics.len() {
                 self.add(&new.symbol, products);
+                // It may have been told before its first tick.
+                if self.has_told
+                    && let Some(told) = market.image(new.topic).told
+                {
+                    self.tell(now, &new.symbol, &told, products);
+                }
             }
         }
     }
@@ -229,15 +262,20 @@ impl Lines {
         self.list_all(market, products);
         for index in 0..self.topics.len() {
             let id = TopicId(u32::try_from(index).unwrap_or(u32::MAX));
-            let Image { record, closed, .. } = market.image(id);
+            let Image { record, closed, told } = market.image(id);
             self.note(id, record.seq, record.rx, |held| held.clone_from(&record));
             if closed {
                 self.end_topic(now, id);
             }
+            if let (Some(told), Some(symbol)) =
+                (told, market.new_topics(id, 1).first().map(|new| &new.symbol))
+            {
+                self.tell(now, symbol, &told, products);
+            }
         }
     }
 
-    fn take(&mut self, now: Nanos, batch: &Batch) {
+    fn take(&mut self, now: Nanos, batch: &Batch, products: &Products) {
         if batch.has_ticks() {
             for tick in &batch.ticks {
                 self.note(tick.topic, tick.seq, tick.rx, |held| Stamped::advance(tick, held));
@@ -252,6 +290,18 @@ impl Lines {
                 self.end_topic(now, topic);
             }
         }
+        for (symbol, told) in &batch.told {
+            self.tell(now, symbol, told, products);
+        }
+    }
+
+    /// A feed has told a symbol's state before this is told, also of one without a tick.
+    fn tell(&mut self, now: Nanos, symbol: &Symbol, told: &ToldState, products: &Products) {
+        self.has_told = true;
+        let delay = products.of(symbol).delay;
+        let line = self.all.iter().position(|line| line.delay == delay).unwrap_or_default();
+        self.all[line].open(now, &mut self.topics);
+        self.all[line].tell(symbol, told);
     }
 
     fn note(&mut self, id: TopicId, seq: u64, rx: Nanos, take: impl FnOnce(&mut Record)) {

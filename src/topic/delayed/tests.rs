@@ -1,6 +1,8 @@
 //! The laws of the delayed market: never early, nothing kept back, exact as of the tick that is shown; whatever the delays and
 //! the grid are, and however many batches were lost.
 
+mod told;
+
 use std::{cell::RefCell, collections::BTreeMap};
 
 use proptest::prelude::*;
@@ -22,6 +24,10 @@ impl CurrentMarket for Of {
 
     fn image(&self, topic: TopicId) -> Image {
         self.0.borrow().image(topic)
+    }
+
+    fn id_of(&self, symbol: &Symbol) -> Option<TopicId> {
+        self.0.borrow().find(symbol)
     }
 }
 
