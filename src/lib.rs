@@ -22,6 +22,7 @@ pub mod limits;
 pub mod wakeup;
 pub mod shutdown;
 pub mod throttle;
+pub mod spans;
 pub mod files;
 pub mod memory;
 pub mod planted;

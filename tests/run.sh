@@ -108,6 +108,11 @@ check lints-of-features cargo clippy --locked --workspace --all-targets --featur
 # with each other. libFuzzer itself, C++ that only linking needs, is left out.
 check fuzz-targets env CUSTOM_LIBFUZZER_PATH=/nowhere/libfuzzer.a \
   cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir target
+# What sends spans, which the standard build leaves out, with a small collector; and the program with it.
+cargo_test spans-to-a-collector --manifest-path otel/Cargo.toml --target-dir target
+check program-with-spans cargo check --locked --features otel,dbn,parquet --bin tickcast
+# Who needs the library alone builds it without the program and TLS.
+check library-alone cargo check --locked --package tickcast --lib --no-default-features
 check recordings-benchmark cargo check --locked --manifest-path benches/recordings/Cargo.toml --target-dir target
 # With the features that the plain build leaves out; the lints have compiled it without them. The suites below run the program
 # that this builds. The examples use the same libraries: other features would build all of them again.

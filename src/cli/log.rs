@@ -3,6 +3,8 @@
 //! Times are UTC with microseconds (RFC 3339). Standard output is never written to: it belongs to what a command prints.
 //! No thread waits for the reader of the log: see [`writer`].
 
+#[cfg(feature = "otel")]
+mod spans;
 mod writer;
 
 use std::{
@@ -19,6 +21,7 @@ use tracing_subscriber::{
     Layer, Registry,
     fmt::{self, MakeWriter, time::SystemTime},
     layer::SubscriberExt,
+    registry::LookupSpan,
     reload,
 };
 
@@ -30,10 +33,15 @@ use writer::LogLines;
 pub struct Log {
     level: reload::Handle<LevelFilter, Registry>,
     lines: LogLines,
+    #[cfg(feature = "otel")]
+    spans: Option<Arc<tickcast_otel::Exporter>>,
 }
 
 /// The longest that the end of the process waits for the last lines to be read.
 const LAST_LINES: Duration = Duration::from_secs(1);
+/// The longest that it waits for the collector of spans.
+#[cfg(feature = "otel")]
+const LAST_SPANS: Duration = Duration::from_secs(5);
 
 impl Log {
     pub fn set_level(&self, level: Level) {
@@ -48,6 +56,10 @@ impl Log {
 
     /// At the end of the process: waits a moment for the last lines to go out.
     pub fn finish(&self) {
+        #[cfg(feature = "otel")]
+        if let Some(spans) = &self.spans {
+            spans.finish(LAST_SPANS);
+        }
         self.lines.flush(LAST_LINES);
     }
 }
@@ -61,11 +73,23 @@ pub fn start(config: &Config) -> io::Result<Log> {
     let wants_no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colour = if io::stderr().is_terminal() && !wants_no_colour { Colour::On } else { Colour::Off };
     let lines = LogLines::to_stderr()?;
-    let (subscriber, level) = subscriber(config.log_format, config.log_level, colour, lines.clone());
+    #[cfg(feature = "otel")]
+    let exported = spans::exported().map_err(io::Error::other)?;
+    #[cfg(feature = "otel")]
+    let (exported, spans) = exported.unzip();
+    #[cfg(not(feature = "otel"))]
+    let exported = None;
+    let (subscriber, level) =
+        subscriber(config.log_format, config.log_level, colour, lines.clone(), exported);
     // It fails only when there is a log already.
     let _ = tracing::subscriber::set_global_default(subscriber);
     panic::set_hook(Box::new(log_panic));
-    Ok(Log { level, lines })
+    Ok(Log {
+        level,
+        lines,
+        #[cfg(feature = "otel")]
+        spans,
+    })
 }
 
 /// The standard library's own hook writes to standard error, and would wait for its reader.
@@ -80,6 +104,9 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     tracing::error!(thread = thread.name(), place, backtrace, "panicked: {why}");
 }
 
+/// What takes spans.
+type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
 /// Whether the text log may use colours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Colour {
@@ -92,23 +119,39 @@ fn subscriber<W>(
     level: Level,
     colour: Colour,
     writer: W,
+    exported: Option<BoxedLayer>,
 ) -> (Box<dyn Subscriber + Send + Sync>, reload::Handle<LevelFilter, Registry>)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let (filter, level) = reload::Layer::new(LevelFilter::from_level(level));
+    // Spans are of a level that the log rarely has, so that its level must not decide about them.
+    let subscriber: Box<dyn Subscriber + Send + Sync> = match exported {
+        Some(exported) => {
+            let lines = lines(format, colour, writer).with_filter(filter).boxed();
+            Box::new(Registry::default().with(vec![lines, exported]))
+        }
+        None => Box::new(Registry::default().with(filter).with(lines(format, colour, writer))),
+    };
+    (subscriber, level)
+}
+
+fn lines<S, W>(format: LogFormat, colour: Colour, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let common = fmt::layer()
         .with_timer(SystemTime)
         // Otherwise a line that cannot be written, because the reader of the log is gone, is reported to standard error by
         // `eprintln!`, which panics for the same reason: the service would die of its log.
         .log_internal_errors(false)
         .with_writer(writer);
-    let lines = match format {
+    match format {
         LogFormat::Text => common.with_ansi(colour == Colour::On).boxed(),
         // Flat, so that a query finds a field without knowing how this crate nests.
         LogFormat::Json => common.json().flatten_event(true).boxed(),
-    };
-    (Box::new(Registry::default().with(filter).with(lines)), level)
+    }
 }
 
 #[cfg(test)]
@@ -120,7 +163,7 @@ mod tests {
     /// What is logged by `events` under a log of its own.
     fn logged(format: LogFormat, level: Level, events: impl FnOnce()) -> Vec<String> {
         let bytes = Arc::new(Mutex::new(Vec::new()));
-        let (subscriber, _) = subscriber(format, level, Colour::Off, Bytes(bytes.clone()));
+        let (subscriber, _) = subscriber(format, level, Colour::Off, Bytes(bytes.clone()), None);
         tracing::subscriber::with_default(subscriber, events);
         let text = String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
         text.lines().map(str::to_owned).collect()

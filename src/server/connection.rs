@@ -42,6 +42,7 @@ use crate::{
     planted::{Fault, is_planted},
     proxies::{AddressSource, ClientAddress, ProxyHead},
     session::{dialect::spoken::Spoken, peer::Peer, socket::SessionSocket},
+    spans,
     wire::dialects::DialectSet,
 };
 
@@ -192,12 +193,13 @@ impl<S: SessionSocket> HeadReader<S> {
             if stream.is_encrypted() {
                 request.extensions_mut().insert(Encrypted);
             }
+            let span = spans::upgrade();
             let admission = sessions::admit(&shard.server, &request, client);
             let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
             let is_local = sessions::is_local(&shard.server, &request, client);
             let peer = Peer { address: client.address, agent, is_local };
             let (encoding, read_ahead) = (accepted.encoding, &read[head_bytes..]);
-            let new = NewSession { stream, encoding, spoken, peer, read_ahead, counted: Some(counted) };
+            let new = NewSession { stream, encoding, spoken, peer, read_ahead, counted: Some(counted), span };
             return ConnectionState::Session(new.begin(shard, admission, accepted.head()));
         }
         let mut read = read.to_vec();

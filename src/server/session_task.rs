@@ -28,6 +28,7 @@ use crate::{
         socket::SessionSocket,
         state::{Session, Transport},
     },
+    spans::OpenSpan,
     wire::Encoding,
 };
 
@@ -53,17 +54,20 @@ pub struct NewSession<'a, S = ClientSocket> {
     /// Bytes that came after the request.
     pub read_ahead: &'a [u8],
     pub counted: Option<Connection>,
+    /// Of its upgrade.
+    pub span: OpenSpan,
 }
 
 impl<S: SessionSocket> NewSession<'_, S> {
     /// Begins the session, or ends one that is refused. `head` is sent before its first frame.
     pub fn begin(self, shard: Rc<Shard<S>>, admission: Admission, head: Vec<u8>) -> SessionTask<S> {
-        let NewSession { stream, encoding, spoken, peer, read_ahead, counted } = self;
+        let NewSession { stream, encoding, spoken, peer, read_ahead, counted, mut span } = self;
         let node = &shard.node;
         let stream = Rc::new(stream);
         let inbound = Inbound::new(read_ahead, encoding, &node.limits);
         let now = node.clock.now();
         let number = node.session_numbers.fetch_add(1, Ordering::Relaxed);
+        span.note_session(number);
         let transport = Transport { stream: Rc::clone(&stream), encoding, waker: None };
         let takes_keys = spoken.as_deref().is_none_or(|spoken| spoken.dialect.rules().takes_keys);
         let admission = admission.and_then(|admitted| admitted.with_token(takes_keys, node));
@@ -74,6 +78,7 @@ impl<S: SessionSocket> NewSession<'_, S> {
         let key = core.open(session, head);
         let permit = match admission.and_then(|admitted| admitted.again(node)) {
             Ok(Admitted { permit, access, command }) => {
+                span.end();
                 access.give(&mut core, key);
                 core.log_opened(key);
                 if is_spoken {
@@ -85,6 +90,7 @@ impl<S: SessionSocket> NewSession<'_, S> {
             }
             Err((reason, close)) => {
                 shard.server.rejected.count(reason);
+                span.fail(reason.label());
                 core.refuse(key, close, head_bytes);
                 None
             }

@@ -22,6 +22,7 @@ use crate::{
     limits::Limits,
     planted::{Fault, is_planted},
     publish::TickDecoder,
+    spans::OpenSpan,
     tick::Nanos,
     topic::{Batch, Interest},
     wire::{Framer, Inflater, assembled::Welcome, command::CommandReader, message_bytes_max},
@@ -49,6 +50,8 @@ pub struct Core<S> {
     pub lag: ReadLag,
     pub reader: CommandReader,
     pub(super) audit_state: AuditState,
+    /// Of the command that is carried out now.
+    pub(super) command_span: OpenSpan,
     /// For dialects, which name symbols in any case of their letters.
     pub(super) spellings: Spellings,
     /// Of published ticks; `None` until there are some.
@@ -117,10 +120,10 @@ impl<S: SessionSocket> Core<S> {
         if node.audit.is_some() {
             fanout.keep_firsts();
         }
+        fanout.count_by(Arc::clone(&node.products));
         if let Some(delayed) = node.ingest.delayed() {
             fanout.show_delayed(Arc::clone(&delayed.products), Arc::clone(&node.fields));
         }
-        fanout.count_by(Arc::clone(&node.products));
         Core {
             number,
             taken: 0,
@@ -135,6 +138,7 @@ impl<S: SessionSocket> Core<S> {
             lag: ReadLag::default(),
             reader: CommandReader::with_fields(Arc::clone(&node.fields)),
             audit_state: AuditState::default(),
+            command_span: OpenSpan::default(),
             spellings: Spellings::default(),
             decoder: None,
             agents: Agents::default(),

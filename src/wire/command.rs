@@ -64,6 +64,32 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// As `op` has it.
+    pub const fn op(&self) -> &'static str {
+        match self {
+            Command::Subscribe { .. } => "subscribe",
+            Command::Unsubscribe { .. } => "unsubscribe",
+            Command::Set { .. } => "set",
+            Command::List { .. } => "list",
+            Command::Ping { .. } => "ping",
+            Command::Auth { .. } => "auth",
+            Command::Publish(_) => "publish",
+            Command::Ack { .. } => "ack",
+        }
+    }
+
+    /// How many symbols and globs it names.
+    pub fn symbols(&self) -> usize {
+        match self {
+            Command::Subscribe { symbols, .. }
+            | Command::Unsubscribe { symbols, .. }
+            | Command::Set { symbols, .. } => symbols.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// One entry of `symbols`.
 #[derive(Clone, Debug)]
 pub enum Target {

@@ -41,6 +41,7 @@ mod runtime;
 mod scenes;
 mod shrink;
 mod stage;
+mod spans;
 mod tape;
 mod views;
 mod websocket;

@@ -49,6 +49,7 @@ use tickcast::{
     },
     tick::{Nanos, Tick},
     topic::{BatchQueue, DelayedMarket, Detail, FeedId, Ingest, Interest, Market, Outlet},
+    spans,
     web::AllowedOrigins,
     wire::{CloseReason, Encoding},
 };
@@ -561,7 +562,8 @@ async fn serve_http(routes: Routes, shard: Rc<Shard<SimSocket>>, mut connection:
     let is_local = sessions::is_local(&shard.server, &request, peer);
     let peer = Peer { address: peer.address, agent, is_local };
     let (encoding, counted) = (accepted.encoding, Some(counted));
-    let new = NewSession { stream, encoding, spoken: None, peer, read_ahead: &read[head_bytes..], counted };
+    let new =
+        NewSession { stream, encoding, spoken: None, peer, read_ahead: &read[head_bytes..], counted, span };
     let session = new.begin(shard, admission, accepted.head());
     session.await;
 }
@@ -588,6 +590,7 @@ fn events(
         SessionAccess::Granted { rights, .. } => Arc::clone(rights),
         SessionAccess::Awaited => Rights::nothing(),
     };
+    let span = spans::upgrade();
     if let Some(position) = left_at.and_then(Position::parse)
         && let Some(resume) = position.resume(&shard.node, &command, &rights)
     {

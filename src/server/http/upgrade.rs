@@ -14,6 +14,7 @@ use crate::{
         shard::Shard,
     },
     session::{dialect::spoken::Spoken, peer::Peer},
+    spans,
     wire::Encoding,
 };
 
@@ -26,6 +27,7 @@ pub async fn upgrade(
     peer: ClientAddress,
     counted: Option<Connection>,
 ) {
+    let span = spans::upgrade();
     let admission = sessions::admit(&shard.server, &request, peer);
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
     let is_local = sessions::is_local(&shard.server, &request, peer);
@@ -34,6 +36,6 @@ pub async fn upgrade(
     let Ok(parts) = upgraded.downcast::<ErrorBodySocket>() else { return };
     let Some((unread, stream)) = parts.io.socket.into_parts() else { return };
     let read_ahead = &[&parts.read_buf, &unread[..]].concat();
-    let new = NewSession { stream, encoding, spoken, peer, read_ahead, counted };
+    let new = NewSession { stream, encoding, spoken, peer, read_ahead, counted, span };
     tokio::task::spawn_local(new.begin(shard, admission, Vec::new()));
 }

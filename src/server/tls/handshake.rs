@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use rustls::server::UnbufferedServerConnection;
+use rustls::{HandshakeKind, server::UnbufferedServerConnection};
 use socket2::SockRef;
 use tokio::{
     net::TcpStream,
@@ -29,6 +29,7 @@ use super::{
 use crate::{
     proxies::ProxyHead,
     server::admission::balancer::{Connection, Idleness},
+    spans,
 };
 
 /// How far a handshake has come, to say what was late.
@@ -47,6 +48,16 @@ pub enum HandshakeEnd {
     Evicted,
     /// It is a trusted proxy's, and has not begun by a header of the PROXY protocol.
     NoProxyHead,
+}
+
+impl HandshakeEnd {
+    fn label(&self) -> &'static str {
+        match self {
+            HandshakeEnd::Rejected(reason) => reason.label(),
+            HandshakeEnd::Evicted => "evicted",
+            HandshakeEnd::NoProxyHead => "proxy_header",
+        }
+    }
 }
 
 /// Bytes of one read before the handshake.
@@ -74,10 +85,19 @@ impl<'a> Handshake<'a> {
     /// With the reason why there is no connection. The client is told, where that is possible.
     pub async fn run(self, opening: Vec<u8>, deadline: Instant) -> Result<Box<TlsLayer>, HandshakeEnd> {
         let ended = match timeout_at(deadline.into(), self.shake(opening)).await {
-            Ok(Ok(layer)) => return Ok(layer),
+            Ok(Ok(layer)) => {
+                let is_resumed = layer.tls().handshake_kind() == Some(HandshakeKind::Resumed);
+                span.note_tls(
+                    layer.tls().protocol_version().and_then(|version| version.as_str()),
+                    is_resumed,
+                );
+                span.end();
+                return Ok(layer);
+            }
             Ok(Err(ended)) => ended,
             Err(_) => HandshakeEnd::Rejected(match self.stage.get() {
                 Stage::Waiting => TlsRejected::Busy,
+        let mut span = spans::tls_handshake();
                 Stage::Opening | Stage::Shaking => TlsRejected::Timeout,
             }),
         };
@@ -86,6 +106,8 @@ impl<'a> Handshake<'a> {
         }
         if !matches!(ended, HandshakeEnd::Evicted | HandshakeEnd::Rejected(TlsRejected::Timeout)) {
             self.linger().await;
+        span.fail(ended.label());
+        drop(span);
         }
         Err(ended)
     }

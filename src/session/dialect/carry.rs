@@ -10,6 +10,7 @@ use crate::{
         inbound::job::{CurrentWish, DialectJob, Job, SymbolsCommand, SymbolsJob},
         socket::SessionSocket,
     },
+    spans,
     tick::{Nanos, Symbol},
     wire::{
         ErrorCode, Target,
@@ -67,6 +68,7 @@ impl<S: SessionSocket> Core<S> {
             Said::Binary(message) => message.len(),
         };
         units.spend(1 + bytes / BYTES_A_UNIT);
+        self.command_span = spans::command("venue", self.number_of(key), 0);
         let at = self.moment(now);
         let spoken: &mut Spoken = self.session(key)?.spoken.as_deref_mut()?;
         let wishes = spoken.hear(said, at);

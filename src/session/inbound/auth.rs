@@ -32,7 +32,7 @@ impl<S: SessionSocket> Core<S> {
             let message =
                 "this server has no authentication configured: every symbol may be read without".to_owned();
             let error = CommandError { id, code: ErrorCode::AuthNotConfigured, message };
-            self.control(key, &Control::error(&error));
+            self.refuse_command(key, &error);
             return None;
         }
         match self.admit_token(key, id, token, now) {
@@ -82,7 +82,7 @@ impl<S: SessionSocket> Core<S> {
             return;
         }
         let error = CommandError { id, code: ErrorCode::BadToken, message: refused.to_string() };
-        self.control(key, &Control::error(&error));
+        self.refuse_command(key, &error);
         if self.session(key).is_some_and(|session| session.awaits_token) {
             self.close(key, CloseReason::of_refused(refused));
         }

@@ -122,6 +122,10 @@ impl<S: SessionSocket> Core<S> {
                         *written += 1;
                         units.spend(ENTRY_UNITS);
                     }
+                    if self.command_span.is_collected() {
+                        let refused = job.results.iter().filter(|entry| entry.status == Status::Error);
+                        self.command_span.note_refused(refused.count());
+                    }
                     // All targets are done.
                     (job.targets, job.results) = (Vec::new(), Vec::new());
                     if let AnswerProgress::Growing { message, .. } =

@@ -14,6 +14,7 @@ use crate::{
     planted::{Fault, is_planted},
     publish::TickMessage,
     session::users::UserPermit,
+    spans::OpenSpan,
     tick::{State, Symbol},
     wire::{
         Id, Target,
@@ -34,6 +35,8 @@ pub struct Jobs {
     pub is_listed: bool,
     /// The running command waits until everything that is written is out. It is in no list.
     pub is_parked: bool,
+    /// Of the running command.
+    pub span: OpenSpan,
 }
 
 /// A message that has not been read.

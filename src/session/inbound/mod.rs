@@ -13,6 +13,7 @@ mod list;
 mod publish;
 pub mod query;
 pub mod read;
+mod refusals;
 mod results;
 pub mod schedule;
 mod small;

@@ -140,7 +140,7 @@ impl<S: SessionSocket> Core<S> {
     }
 
     fn refuse_published(&mut self, key: SessionKey, id: Option<Id>, code: ErrorCode, message: String) {
-        self.control(key, &Control::error(&CommandError { id, code, message }));
+        self.refuse_command(key, &CommandError { id, code, message });
     }
 }
 

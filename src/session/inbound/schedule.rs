@@ -8,7 +8,7 @@
 //! Invariants: a session's commands are answered in their order, and its data waits for the answer to the current
 //! command.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use super::{
     backlog::{ALLOWANCE_UNITS, Backlog},
@@ -23,6 +23,7 @@ use crate::{
         core::Core, dialect::spoken::Said, outbound::window::BadAck, socket::SessionSocket,
         stats::thread_nanos,
     },
+    spans,
     tick::Nanos,
     wire::{Command, CommandError, Control, ErrorCode},
 };
@@ -113,9 +114,11 @@ impl<S: SessionSocket> Core<S> {
             if self.step(key, &mut job, now, &mut units) {
                 self.finish(key);
             } else {
-                self.wait(key, |jobs| jobs.running = Some(job));
+                let span = mem::take(&mut self.command_span);
+                self.wait(key, |jobs| (jobs.running, jobs.span) = (Some(job), span));
             }
         }
+        mem::take(&mut self.command_span).end();
         self.backlog.allowance.spend(units.spent());
         self.note_slice(units.spent(), begun);
     }
@@ -194,6 +197,8 @@ impl<S: SessionSocket> Core<S> {
         while !units.is_spent() {
             let Some(jobs) = self.jobs(key) else { return };
             let job = if let Some(job) = jobs.running.take() {
+                let span = mem::take(&mut jobs.span);
+                self.command_span = span;
                 Some(job)
             } else {
                 match jobs.take_next() {
@@ -209,12 +214,18 @@ impl<S: SessionSocket> Core<S> {
                     None => break,
                 }
             };
-            let Some(mut job) = job else { continue };
-            if self.step(key, &mut job, now, units) {
+            let Some(mut job) = job else {
+                mem::take(&mut self.command_span).end();
+                continue;
+            };
+            let is_answered = self.step(key, &mut job, now, units);
+            let span = mem::take(&mut self.command_span);
+            if is_answered {
                 self.finish(key);
+                span.end();
             } else if let Some(jobs) = self.jobs(key) {
                 jobs.is_parked = job.waits_for_writing();
-                jobs.running = Some(job);
+                (jobs.running, jobs.span) = (Some(job), span);
                 is_long = true;
                 if jobs.is_parked {
                     break;
@@ -238,7 +249,7 @@ impl<S: SessionSocket> Core<S> {
         // The session is read again.
         if let Some(session) = self.session(key)
             && !is_full
-            && std::mem::take(&mut session.reading_held)
+            && mem::take(&mut session.reading_held)
         {
             session.wake();
         }
@@ -267,23 +278,9 @@ impl<S: SessionSocket> Core<S> {
         if jobs.is_parked {
             return;
         }
-        if !std::mem::replace(&mut jobs.is_listed, true) {
+        if !mem::replace(&mut jobs.is_listed, true) {
             self.backlog.short.push_back(key);
         }
-    }
-
-    fn answer_rate_limited(&mut self, key: SessionKey) {
-        let limits = &Arc::clone(&self.node).limits;
-        let of_user = match limits.user_commands_per_second {
-            0 => String::new(),
-            rate => format!(", or than {rate} in all sessions of a user"),
-        };
-        let message = format!(
-            "more than {} commands a second (burst {}){of_user}: this one was not carried out, slow down",
-            limits.commands_per_second, limits.commands_burst
-        );
-        let error = CommandError { id: None, code: ErrorCode::RateLimited, message };
-        self.control(key, &Control::error(&error));
     }
 
     /// Reads a message. A command that can be answered at once is; an error is reported, and the session goes on.
@@ -293,10 +290,10 @@ impl<S: SessionSocket> Core<S> {
         }
         let node = Arc::clone(&self.node);
         match self.begin_publish(key, text, now, units) {
-            Some(Ok(job)) => return Some(Box::new(Job::Publish(Box::new(job)))),
-            Some(Err(error)) => {
-                self.control(key, &Control::error(&error));
-                return None;
+            Some(begun) => {
+                self.command_span = spans::command("publish", self.number_of(key), 0);
+                let job = begun.inspect_err(|error| self.refuse_command(key, error)).ok()?;
+                return Some(Box::new(Job::Publish(Box::new(job))));
             }
             // It has the word, and publishes nothing.
             None if self.may_be_free(key, text) => {
@@ -311,13 +308,10 @@ impl<S: SessionSocket> Core<S> {
         }
         units.spend(1 + text.len() / BYTES_A_UNIT);
         let mut bytes = text.as_bytes().to_vec();
-        let command = match self.reader.read(&mut bytes, &node.limits) {
-            Ok(command) => command,
-            Err(error) => {
-                self.control(key, &Control::error(&error));
-                return None;
-            }
-        };
+        let read = self.reader.read(&mut bytes, &node.limits);
+        let (op, symbols) = read.as_ref().map_or(("unread", 0), |command| (command.op(), command.symbols()));
+        self.command_span = spans::command(op, self.number_of(key), symbols);
+        let command = read.inspect_err(|error| self.refuse_command(key, error)).ok()?;
         let job = match command {
             Command::Subscribe { id, symbols, spec, resume } => {
                 let name = spec.view.name.clone();
@@ -351,7 +345,7 @@ impl<S: SessionSocket> Core<S> {
                         "seen must be from {least} to {most}, the frames of data that were sent, this is {seen}"
                     );
                     let error = CommandError { id, code: ErrorCode::BadValue, message };
-                    self.control(key, &Control::error(&error));
+                    self.refuse_command(key, &error);
                 }
                 return None;
             }
