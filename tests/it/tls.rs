@@ -288,6 +288,26 @@ async fn a_hello_byte_by_byte_is_a_hello() {
 }
 
 #[tokio::test]
+async fn handshakes_that_stall_give_way_when_every_place_is_taken() {
+    in_tls(async {
+        let server = Server::with().limit("tls_handshakes", 2).limit("handshake_ms", 600_000).start().await;
+        let mut stuck = Vec::new();
+        for _ in 0..2 {
+            let mut stream = TcpStream::connect(server.address).await.expect("a listening server");
+            stream.write_all(&hello()).await.expect("an open connection");
+            within("an answer", stream.read_exact(&mut [0; 1])).await.expect("a record");
+            stuck.push(stream);
+        }
+        let mut client = Client::open(&server).await;
+        client.ping().await;
+        // One place was enough for it.
+        assert!(rejected(&server, "timeout").await >= 1);
+        drop(stuck);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn handshakes_are_bounded_and_those_beyond_wait() {
     in_tls(async {
         let server = Server::with().limit("tls_handshakes", 1).start().await;

@@ -62,6 +62,11 @@ impl HandshakeEnd {
 
 /// Bytes of one read before the handshake.
 const READ_BYTES: usize = 2 * 1024;
+/// A handshake that has a place goes on so long before it must give way, when every place is taken. A client far away, some
+/// of whose packets are lost, needs a second.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// After that it is asked so often whether it must.
+const LOOK: Duration = Duration::from_millis(250);
 /// How long, and how much, is read of a client that was told something, so that it is not lost to a reset.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 64 * 1024;
@@ -84,6 +89,7 @@ impl<'a> Handshake<'a> {
     /// # Errors
     /// With the reason why there is no connection. The client is told, where that is possible.
     pub async fn run(self, opening: Vec<u8>, deadline: Instant) -> Result<Box<TlsLayer>, HandshakeEnd> {
+        let mut span = spans::tls_handshake();
         let ended = match timeout_at(deadline.into(), self.shake(opening)).await {
             Ok(Ok(layer)) => {
                 let is_resumed = layer.tls().handshake_kind() == Some(HandshakeKind::Resumed);
@@ -97,17 +103,16 @@ impl<'a> Handshake<'a> {
             Ok(Err(ended)) => ended,
             Err(_) => HandshakeEnd::Rejected(match self.stage.get() {
                 Stage::Waiting => TlsRejected::Busy,
-        let mut span = spans::tls_handshake();
                 Stage::Opening | Stage::Shaking => TlsRejected::Timeout,
             }),
         };
+        span.fail(ended.label());
+        drop(span);
         if let HandshakeEnd::Rejected(reason) = ended {
             self.tls.stats.reject(reason);
         }
         if !matches!(ended, HandshakeEnd::Evicted | HandshakeEnd::Rejected(TlsRejected::Timeout)) {
             self.linger().await;
-        span.fail(ended.label());
-        drop(span);
         }
         Err(ended)
     }
@@ -136,7 +141,7 @@ impl<'a> Handshake<'a> {
             if !layer.tls().is_handshaking() {
                 break;
             }
-            self.until_readable().await?;
+            self.until_heard(begun + PATIENCE).await?;
             if let Err(error) = layer.read_wire(self.stream)
                 && error.kind() != ErrorKind::WouldBlock
             {
@@ -205,6 +210,20 @@ impl<'a> Handshake<'a> {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Ok(0) | Err(_) => return Err(HandshakeEnd::Rejected(TlsRejected::Gone)),
+            }
+        }
+    }
+
+    /// Waits for a client that has a place: until `patience`, and longer while there are others.
+    async fn until_heard(&self, patience: Instant) -> Result<(), HandshakeEnd> {
+        loop {
+            let now = Instant::now();
+            if now >= patience && self.tls.places.available_permits() == 0 {
+                return Err(HandshakeEnd::Rejected(TlsRejected::Timeout));
+            }
+            let look = patience.max(now + LOOK);
+            if let Ok(heard) = timeout_at(look.into(), self.until_readable()).await {
+                return heard;
             }
         }
     }
