@@ -79,6 +79,12 @@ impl OutboundFrames {
         }
     }
 
+    /// Whether a data frame is partly out.
+    pub fn is_within_frame(&mut self) -> bool {
+        self.advance_boundary();
+        self.at < self.boundary
+    }
+
     /// Closes behind the frame under way: what else it was given is dropped.
     pub fn cut(&mut self, code: u16, reason: &str) {
         self.advance_boundary();
@@ -202,6 +208,24 @@ mod tests {
             1 => any::<u8>().prop_map(Step::Pong),
             1 => Just(Step::Ping),
         ]
+    }
+
+    #[test]
+    fn a_frame_that_is_partly_out_is_known() {
+        let mut frames = Vec::new();
+        for payload in [[1; 10], [2; 10]] {
+            websocket::write_frame(OpCode::Data(Data::Text), &payload, &mut frames);
+        }
+        let mut out = OutboundFrames::default();
+        assert!(!out.is_within_frame());
+        out.data(frames);
+        // A frame has 12 bytes.
+        for written in 0..24 {
+            assert_eq!(out.is_within_frame(), !matches!(written, 0 | 12), "{written}");
+            assert!(!out.due().is_empty());
+            out.advance(1);
+        }
+        assert!(!out.is_within_frame());
     }
 
     proptest! {

@@ -21,6 +21,7 @@ mod commands;
 mod compressed;
 mod conflate;
 mod cost;
+mod cut_answers;
 mod deadlines;
 mod decimals;
 mod deflate;

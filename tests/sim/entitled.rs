@@ -44,7 +44,9 @@ const REVOKED_WITHIN: Duration = Duration::from_millis(250);
 /// Of a message, beside the fields of the record.
 const NO_FIELDS: [&str; 12] =
     ["delay_ms", "type", "symbol", "as", "seq", "ts", "rx", "n", "from", "to", "reason", "state"];
-const SEEDS: u64 = 240;
+const SEEDS: u64 = 300;
+/// From this one on users have limits, over all of their sessions.
+const LIMITED_FROM: u64 = 240;
 /// How much later symbols are shown: those of A, of B, and the others.
 const DELAYS_MS: [u64; 3] = [40, 300, 120];
 
@@ -149,7 +151,13 @@ impl Run {
         let authority = Arc::new(Authority::new(Policy { is_open: false, ..Policy::default() }));
         let key = Key::secret(SECRET).expect("a secret");
         authority.set_keys(KeyRing::new(vec![key], false).expect("a key"));
+        let mut user_random = Pcg64Mcg::seed_from_u64(seed.rotate_left(32));
+        let mut of_user =
+            |limits: &[u32]| if seed < LIMITED_FROM { 0 } else { pick(&mut user_random, limits) };
         let limits = Limits {
+            user_subscriptions: of_user(&[0, 3, 8]) as usize,
+            user_commands_per_second: of_user(&[0, 2]),
+            user_bytes_per_second: of_user(&[0, 4_000]),
             ring_ticks: pick(&mut random, &[16, 1_024]),
             frame_bytes: pick(&mut random, &[2_048, 16_384]),
             auth: ms(3_000),
@@ -377,6 +385,7 @@ fn run(seed: u64) -> Result<Checked, String> {
     let mut run = Run::new(seed);
     run.go();
     let mut checked = Checked::default();
+    run.stage.node.check_shares().map_err(|what| format!("seed {seed}: {what}"))?;
     for (number, visit) in run.visits.iter().enumerate() {
         let writes = run.stage.writes(visit.who);
         let told = check(visit, &run.grants, &writes, &mut checked);

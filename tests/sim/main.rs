@@ -38,10 +38,11 @@ mod plan;
 #[expect(dead_code, reason = "the integration suite asks for more of it")]
 mod protocols;
 mod runtime;
+mod revoked;
 mod scenes;
 mod shrink;
-mod stage;
 mod spans;
+mod stage;
 mod tape;
 mod views;
 mod websocket;

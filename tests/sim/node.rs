@@ -4,7 +4,7 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     future::poll_fn,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::pin,
@@ -17,9 +17,10 @@ use std::{
 use hyper::Request;
 use rand::{Rng, RngExt};
 use tickcast::{
-    access::{Authority, Rights},
+    access::{Authority, Rights, user_share::UserShare},
     audit::AuditLog,
     clock::{Anchor, Clock, MarketClock},
+    fanout::SessionKey,
     feed::Sink,
     server::{
         admission::{
@@ -40,6 +41,7 @@ use tickcast::{
     },
     session::{
         inbound::query::subscribe_command,
+        maintenance::admin::CloseTarget,
         node::NodeState,
         outbound::window::{DataHold, ReadProof},
         peer::Peer,
@@ -47,15 +49,16 @@ use tickcast::{
         socket::SessionSocket,
         stats::{LimitHit, ShardReport},
     },
+    spans,
     tick::{Nanos, Tick},
     topic::{BatchQueue, DelayedMarket, Detail, FeedId, Ingest, Interest, Market, Outlet},
-    spans,
     web::AllowedOrigins,
     wire::{CloseReason, Encoding},
 };
 use tokio::sync::{
     Notify,
     mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    oneshot,
 };
 
 use super::{
@@ -260,6 +263,35 @@ impl Node {
         let (world, market) = (self.state.clock.now(), self.state.market.now());
         let market = market.plus(Duration::from_millis(jump_ms));
         self.state.market.drive(Anchor { world, market, rate });
+    }
+
+    /// That what the sessions of a user have together is what its share counts, over all shards.
+    ///
+    /// # Errors
+    /// With a user whose count is another.
+    pub fn check_shares(&self) -> Result<(), String> {
+        let mut counts: HashMap<*const UserShare, (usize, usize)> = HashMap::new();
+        for member in &self.shards {
+            let core = member.shard.core.borrow();
+            for (index, session) in (0..).zip(&core.sessions) {
+                let Some(share) = session.as_ref().and_then(|session| session.share.as_ref()) else {
+                    continue;
+                };
+                let counted = counts.entry(Arc::as_ptr(share)).or_insert((share.subscriptions(), 0));
+                counted.1 += core.fanout.session_subscriptions(SessionKey(index));
+            }
+        }
+        match counts.into_values().find(|(counted, are)| counted != are) {
+            Some((counted, are)) => {
+                Err(format!("{counted} subscriptions of a user are counted, its sessions have {are}"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Closes sessions, as an operator asks for it.
+    pub fn close(&self, target: &CloseTarget) {
+        self.tell_all(|| ToShard::Close(target.clone(), oneshot::channel().0));
     }
 
     fn tell_all(&self, message: impl Fn() -> ToShard) {
@@ -557,6 +589,7 @@ async fn serve_http(routes: Routes, shard: Rc<Shard<SimSocket>>, mut connection:
     }
     let Ok(accepted) = handshake::check(&request, &shard.node.limits) else { return };
     let HttpConnection { stream, read, peer, counted, .. } = connection;
+    let span = spans::upgrade();
     let admission = sessions::admit(&shard.server, &request, peer);
     let agent = shard.core.borrow_mut().agents.of(user_agent(request.headers()));
     let is_local = sessions::is_local(&shard.server, &request, peer);
@@ -590,7 +623,6 @@ fn events(
         SessionAccess::Granted { rights, .. } => Arc::clone(rights),
         SessionAccess::Awaited => Rights::nothing(),
     };
-    let span = spans::upgrade();
     if let Some(position) = left_at.and_then(Position::parse)
         && let Some(resume) = position.resume(&shard.node, &command, &rights)
     {

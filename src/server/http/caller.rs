@@ -1,16 +1,21 @@
 //! The other end of an HTTP connection, and what becomes of its socket.
 
-use std::{cell::Cell, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+};
 
 use tokio::sync::Notify;
 
 use super::activity::HttpActivity;
 use crate::{
+    access::SharedRights,
     proxies::ClientAddress,
     server::{
         admission::balancer::{Connection, Role},
         sse::AdmittedEvents,
     },
+    session::node::NodeState,
 };
 
 pub struct Caller {
@@ -25,6 +30,51 @@ pub struct Caller {
     /// The role of the listener that accepted it.
     pub role: Role,
     pub activity: Arc<HttpActivity>,
+    /// Of the requests whose answers may not be out yet.
+    rights: RefCell<Vec<SharedRights>>,
     /// Moves with the socket, when a session takes it over.
     pub connection: Cell<Option<Connection>>,
+}
+
+impl Caller {
+    /// Of a connection whose socket HTTP has.
+    pub fn new(
+        peer: ClientAddress,
+        role: Role,
+        activity: Arc<HttpActivity>,
+        connection: Option<Connection>,
+    ) -> Self {
+        Caller {
+            peer,
+            client: Cell::new(peer),
+            taken_over: Notify::new(),
+            stream: Cell::new(None),
+            role,
+            activity,
+            rights: RefCell::default(),
+            connection: Cell::new(connection),
+        }
+    }
+
+    /// It is answered under these rights, from now until all of the answer is out.
+    pub fn answers_under(&self, rights: &SharedRights) {
+        let mut under = self.rights.borrow_mut();
+        if self.activity.is_flushed() {
+            under.clear();
+        }
+        if !under.iter().any(|known| Arc::ptr_eq(known, rights)) {
+            under.push(SharedRights::clone(rights));
+        }
+    }
+
+    /// Whether an answer may wait whose rights could end.
+    pub fn has_rights(&self) -> bool {
+        !self.rights.borrow().is_empty()
+    }
+
+    /// Whether rights have ended under which something may still wait.
+    pub fn have_rights_ended(&self, node: &NodeState) -> bool {
+        let now = node.clock.now();
+        self.rights.borrow().iter().any(|rights| rights.is_expired(now) || node.authority.is_revoked(rights))
+    }
 }

@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -28,7 +29,12 @@ pub struct ConnectionDeadlines<'a> {
     /// HTTP's socket, which a session may take over.
     stream: WeakSocket,
     timer: Pin<Box<Sleep>>,
+    /// While an answer waits for its client: when its rights are looked at next.
+    look: Option<Pin<Box<Sleep>>>,
 }
+
+/// Rights are taken back within 250 ms, of which the list takes 50.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How the connection ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,7 +47,14 @@ pub enum ConnectionEnd {
 impl<'a> ConnectionDeadlines<'a> {
     pub fn new(shard: &'a Shard, caller: &'a Caller, stream: WeakSocket, until: Instant) -> Self {
         let activity = Arc::clone(&caller.activity);
-        ConnectionDeadlines { shard, caller, activity, stream, timer: Box::pin(sleep_until(until)) }
+        ConnectionDeadlines {
+            shard,
+            caller,
+            activity,
+            stream,
+            timer: Box::pin(sleep_until(until)),
+            look: None,
+        }
     }
 
     /// Drives `connection`, as far as it may go on.
@@ -51,6 +64,9 @@ impl<'a> ConnectionDeadlines<'a> {
         connection: Pin<&mut impl Future<Output = T>>,
     ) -> Poll<ConnectionEnd> {
         if !self.may_continue() || connection.poll(context).is_ready() {
+            return Poll::Ready(ConnectionEnd::Over);
+        }
+        if self.poll_rights(context) {
             return Poll::Ready(ConnectionEnd::Over);
         }
         while let Some((until, overdue)) = self.activity.due(&self.shard.node.limits) {
@@ -76,6 +92,24 @@ impl<'a> ConnectionDeadlines<'a> {
             self.mark_idle(context);
         }
         Poll::Pending
+    }
+
+    /// Whether an answer waits for its client whose rights have ended: the rest of it is not sent.
+    fn poll_rights(&mut self, context: &mut Context<'_>) -> bool {
+        if !self.caller.has_rights() || self.activity.stalled_for(Instant::now()).is_none() {
+            self.look = None;
+            return false;
+        }
+        loop {
+            if self.caller.have_rights_ended(&self.shard.node) {
+                return true;
+            }
+            let look = self.look.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + LOOK)));
+            if look.as_mut().poll(context).is_pending() {
+                return false;
+            }
+            self.look = None;
+        }
     }
 
     /// Whether it may go on: not when it has been evicted.

@@ -116,6 +116,9 @@ async fn route(
     }
     let needed = venue.map_or_else(|| Needed::of(path), |(row, _)| Needed::of_venue(row));
     let access = RouteAccess::of(app, shard, &request, caller, may_control, needed)?;
+    if needed == Needed::Read && !shard.node.authority.is_open() {
+        caller.answers_under(&access.rights);
+    }
     let query = request.uri().query().unwrap_or_default();
     if let Some((row, symbol)) = venue {
         let named = symbol.map_or_else(|| NamedSymbols::of(query, row.symbols), NamedSymbols::in_path);

@@ -1,7 +1,6 @@
 //! One HTTP connection: its requests, until it ends, becomes a session, or is taken over by an event stream.
 
 use std::{
-    cell::Cell,
     future::poll_fn,
     pin::Pin,
     rc::Rc,
@@ -17,7 +16,7 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     activity::{HttpActivity, Overdue},
@@ -63,9 +62,7 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, connection: HttpConnection) 
     let stream = SharedSocket::new(stream);
     let held = stream.downgrade();
     let socket = PrereadSocket::new(read, stream, Arc::clone(&activity), shard.slices.clone());
-    let (taken_over, events, connection) = (Notify::new(), Cell::new(None), Cell::new(Some(counted)));
-    let client = Cell::new(peer);
-    let caller = Rc::new(Caller { peer, client, taken_over, stream: events, role, activity, connection });
+    let caller = Rc::new(Caller::new(peer, role, activity, Some(counted)));
     let service = service_fn(|mut request: Request<Incoming>| {
         if is_encrypted {
             request.extensions_mut().insert(Encrypted);

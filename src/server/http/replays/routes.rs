@@ -46,6 +46,7 @@ pub async fn answer(
         return Ok(response::json(lines::health(app.clock.now(), app.began, resident_bytes())));
     }
     let recipient = Recipient::admit(shard, request, caller.client.get(), Via::Rest)?;
+    caller.answers_under(&recipient.rights);
     let query = request.uri().query().unwrap_or_default();
     Ok(match lines::replay(shard, query, recipient, caller.client.get()).await {
         Ok(body) => response::lines(LINES, body),

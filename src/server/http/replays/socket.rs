@@ -36,7 +36,7 @@ use crate::{
             driver::{LOST, ReplayPart},
             stats::ReplayEnd,
         },
-        shard::{SWEEP, Shard},
+        shard::Shard,
         slices::Priority,
         socket::ClientSocket,
     },
@@ -84,6 +84,8 @@ const FAILED: u16 = 1011;
 const BUSY: u16 = 1013;
 /// As tardis-machine pings.
 const PING_PERIOD: Duration = Duration::from_secs(30);
+/// Rights are taken back within 250 ms, of which the list takes 50.
+const LOOK: Duration = Duration::from_millis(100);
 /// Reads of one turn of the task.
 const READS_A_TURN: usize = 4;
 
@@ -112,7 +114,7 @@ impl ReplaySocket {
             inbound: InboundFrames::default(),
             budget,
             out: OutboundFrames::default(),
-            look: Box::pin(sleep(SWEEP)),
+            look: Box::pin(sleep(LOOK)),
             ping_at: now + PING_PERIOD,
             stalled: None,
             closed_at: None,
@@ -276,10 +278,15 @@ impl ReplaySocket {
                 return false;
             }
         }
-        if !matches!(self.source, ReplaySource::Over)
-            && let Some(reason) = self.recipient.ended()
-        {
-            self.cut(ReplayEnd::Ended, reason.code(), reason.phrase());
+        if let Some(reason) = self.recipient.ended() {
+            if reason != CloseReason::Drain && self.out.is_within_frame() {
+                // The rest of it may not be read any more, and a close cannot go before it.
+                self.over(ReplayEnd::Ended);
+                return false;
+            }
+            if !matches!(self.source, ReplaySource::Over) {
+                self.cut(ReplayEnd::Ended, reason.code(), reason.phrase());
+            }
         }
         if now >= self.ping_at {
             self.ping_at = now + PING_PERIOD;
@@ -295,7 +302,7 @@ impl Future for ReplaySocket {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let socket = self.get_mut();
         while socket.look.as_mut().poll(context).is_ready() {
-            socket.look.as_mut().reset(Instant::now() + SWEEP);
+            socket.look.as_mut().reset(Instant::now() + LOOK);
             if !socket.look() {
                 return Poll::Ready(());
             }
