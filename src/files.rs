@@ -190,4 +190,6 @@ impl FileStamp {
 }
 
 #[cfg(test)]
+pub(crate) mod scratch;
+#[cfg(test)]
 mod tests;

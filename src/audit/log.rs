@@ -1,4 +1,4 @@
-//! The thread that writes accounts, and the bounded queue before it.
+//! The bounded queue before the thread that writes accounts.
 //!
 //! Loss first: [`QUEUE_EVENTS`] events wait. One more is lost and counted; so are those that the disk does not take for as
 //! long as it takes none. Then the accounts have failed, until everything that waits has been written again, with a record of how many
@@ -8,16 +8,14 @@
 
 use std::{
     collections::BTreeMap,
-    io,
     net::IpAddr,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+        atomic::Ordering,
+        mpsc::{SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use compact_str::CompactString;
@@ -27,6 +25,7 @@ use super::{
     file::{AuditFile, AuditFileError},
     month::Month,
     seen::Seen,
+    writer::{AuditCounts, AuditWriter},
 };
 use crate::tick::{Nanos, Symbol};
 
@@ -74,26 +73,12 @@ struct Refusals {
     untold: u64,
 }
 
-#[derive(Default)]
-struct AuditCounts {
-    /// Events that were lost and are not recorded as lost yet.
-    unrecorded: AtomicU64,
-    lost: AtomicU64,
-    written: AtomicU64,
-    has_failed: AtomicBool,
-}
-
 /// Events that wait to be written.
 const QUEUE_EVENTS: usize = 16 * 1024;
 /// Refusals that are recorded one by one.
 const REFUSALS_A_SECOND: u32 = 100;
 /// Symbols of one record.
 const SYMBOLS_A_RECORD: usize = 256;
-/// Events that are written at once.
-const BATCH_EVENTS: usize = 1_024;
-/// The pause before the disk is asked again, and the time after which what was written is on it.
-const PAUSE: Duration = Duration::from_secs(1);
-
 impl AuditLog {
     /// Opens the file, and starts the thread.
     ///
@@ -103,14 +88,7 @@ impl AuditLog {
         let file = AuditFile::open(&setup.path, setup.bytes_max, now)?;
         let (queue, events) = sync_channel(QUEUE_EVENTS);
         let shared = Arc::new(AuditCounts::default());
-        let writer = AuditWriter {
-            file,
-            events,
-            shared: Arc::clone(&shared),
-            batch: Vec::new(),
-            last: now,
-            is_over: false,
-        };
+        let writer = AuditWriter::new(file, events, Arc::clone(&shared), now);
         let thread = thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run());
         let thread = thread
             .map_err(|source| AuditFileError::Open { path: setup.path.display().to_string(), source })?;
@@ -227,102 +205,6 @@ impl AuditLog {
             // It has nothing to return, and may have ended by a panic, which is in the log.
             let _ = self.queue.send(None);
             let _ = thread.join();
-        }
-    }
-}
-
-impl AuditCounts {
-    fn lose(&self, events: u64) {
-        self.lost.fetch_add(events, Ordering::Relaxed);
-        self.unrecorded.fetch_add(events, Ordering::Relaxed);
-        self.has_failed.store(true, Ordering::Relaxed);
-    }
-}
-
-struct AuditWriter {
-    file: AuditFile,
-    events: Receiver<Option<(Nanos, Event)>>,
-    shared: Arc<AuditCounts>,
-    /// What the disk has not taken yet.
-    batch: Vec<(Nanos, Event)>,
-    /// The time of the newest event.
-    last: Nanos,
-    is_over: bool,
-}
-
-impl AuditWriter {
-    fn run(mut self) {
-        let mut is_synced = true;
-        while !self.is_over {
-            self.gather();
-            let is_idle = self.batch.is_empty() && self.shared.unrecorded.load(Ordering::Relaxed) == 0;
-            let result = match is_idle {
-                true if is_synced => Ok(()),
-                true => self.file.sync(),
-                false => self.write(),
-            };
-            is_synced = is_idle && result.is_ok();
-            self.note(&result);
-        }
-        let result = self.write().and_then(|()| self.file.sync());
-        self.note(&result);
-    }
-
-    /// Waits for events, and takes those that there are.
-    fn gather(&mut self) {
-        if self.batch.len() >= BATCH_EVENTS {
-            // The disk takes nothing. What comes meanwhile waits in the queue.
-            return thread::sleep(PAUSE);
-        }
-        match self.events.recv_timeout(PAUSE) {
-            Ok(message) => self.take(message),
-            Err(RecvTimeoutError::Timeout) => return,
-            Err(RecvTimeoutError::Disconnected) => self.is_over = true,
-        }
-        while self.batch.len() < BATCH_EVENTS && !self.is_over {
-            let Ok(message) = self.events.try_recv() else { break };
-            self.take(message);
-        }
-    }
-
-    fn take(&mut self, message: Option<(Nanos, Event)>) {
-        match message {
-            Some((at, event)) => {
-                self.last = self.last.max(at);
-                self.batch.push((at, event));
-            }
-            None => self.is_over = true,
-        }
-    }
-
-    /// Writes the batch, and how many events are missing behind it.
-    fn write(&mut self) -> io::Result<()> {
-        let missing = self.shared.unrecorded.load(Ordering::Relaxed);
-        while !self.batch.is_empty() {
-            let count = self.file.append(&self.batch)?;
-            self.batch.drain(..count);
-            self.shared.written.fetch_add(count as u64, Ordering::Relaxed);
-        }
-        if missing > 0 {
-            self.file.append(&[(self.last, Event::Lost { events: missing })])?;
-            self.shared.unrecorded.fetch_sub(missing, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    fn note(&self, result: &io::Result<()>) {
-        match result {
-            Ok(()) if self.shared.unrecorded.load(Ordering::Relaxed) == 0 => {
-                if self.shared.has_failed.swap(false, Ordering::Relaxed) {
-                    tracing::info!("the audit is written again");
-                }
-            }
-            Ok(()) => {}
-            Err(error) => {
-                if !self.shared.has_failed.swap(true, Ordering::Relaxed) {
-                    tracing::error!(%error, "the audit cannot be written");
-                }
-            }
         }
     }
 }

@@ -22,6 +22,7 @@ mod month;
 mod read;
 mod seen;
 pub mod usage;
+mod writer;
 
 #[cfg(test)]
 mod tests;

@@ -1,41 +1,10 @@
 //! Files that are rewritten, replaced, swapped by links, broken and mended.
 
-use std::{
-    env, fs,
-    os::unix::fs::symlink,
-    path::PathBuf,
-    process,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::{fs, os::unix::fs::symlink, process};
 
 use proptest::prelude::*;
 
-use super::*;
-
-/// A directory of one test, removed with it.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("tickcast-files-{}-{number}", process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Directory(path)
-    }
-
-    fn file(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.0.join(name);
-        fs::write(&path, content).unwrap();
-        path
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use super::{scratch::Directory, *};
 
 /// Polls until the content at hand has been compared often enough.
 fn settle(file: &mut WatchedFile) {

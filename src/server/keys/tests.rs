@@ -3,15 +3,7 @@
 mod files;
 mod servers;
 
-use std::{
-    env, fs,
-    path::PathBuf,
-    process,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::sync::Arc;
 
 use jsonwebtoken::{EncodingKey, Header};
 use rcgen::{KeyPair, PKCS_ED25519, PublicKeyData};
@@ -19,11 +11,9 @@ use serde_json::{Value, json};
 
 use crate::{
     access::{Authority, Refused, Rights},
+    files::scratch::Directory,
     tick::Nanos,
 };
-
-/// A directory of one test, removed with it.
-struct Directory(PathBuf);
 
 /// Who signs tokens with Ed25519.
 struct Signer(KeyPair);
@@ -31,28 +21,6 @@ struct Signer(KeyPair);
 const SECRET: &str = "a secret of thirty-two bytes, or more";
 /// Half of the time that tokens of these tests have.
 const NOW: Nanos = Nanos(1_796_000_000_000_000_000);
-
-impl Directory {
-    fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("tickcast-keys-{}-{number}", process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Directory(path)
-    }
-
-    fn file(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.0.join(name);
-        fs::write(&path, content).unwrap();
-        path
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 impl Signer {
     fn new() -> Self {

@@ -8,15 +8,17 @@
 //! Invariants: after `WouldBlock` the caller sends the same bytes again, perhaps with more behind them. Bytes are
 //! encrypted once, and in the order in which they were given. A connection at rest holds no buffer.
 
+mod outbound;
+
 use std::{cell::RefCell, io};
 
 use rustls::{
     Error,
     server::UnbufferedServerConnection,
-    unbuffered::{ConnectionState, EncryptError, UnbufferedStatus},
+    unbuffered::{ConnectionState, UnbufferedStatus},
 };
 
-use super::records::{RECORD_BYTES_MAX, Wire, append, record_bytes, write_at};
+use super::records::{RECORD_BYTES_MAX, Wire, append, record_bytes};
 
 pub struct TlsLayer {
     tls: UnbufferedServerConnection,
@@ -42,8 +44,6 @@ pub struct TlsLayer {
 
 /// Bytes that one write encrypts at most: a full record.
 pub const FLIGHT_BYTES: usize = 16 * 1024;
-/// Two runs of together no more than this go into one record, which costs a copy; longer ones into a record each.
-const JOINED_BYTES_MAX: usize = 4 * 1024;
 /// Room for a flight, its overhead, and an answer to a key update.
 const SCRATCH_BYTES: usize = 20 * 1024;
 /// Records without data that a peer may send in a connection's life. Clients change keys once in many gigabytes, if ever,
@@ -248,106 +248,6 @@ impl TlsLayer {
             && let Ok(ConnectionState::EncodeTlsData(encoded)) = self.tls.process_tls_records(bytes).state
         {
             append(&mut self.output, encoded);
-        }
-    }
-
-    /// Sends what the wire takes of two runs of bytes.
-    ///
-    /// # Errors
-    /// `WouldBlock` when the wire is full. The same bytes are then given again. Any other when the connection is over.
-    pub fn send(&mut self, wire: &impl Wire, first: &[u8], then: &[u8]) -> io::Result<usize> {
-        if self.waiting_bytes() > 0 {
-            self.flush(wire)?;
-        }
-        if self.promised > 0 {
-            let taken = self.promised.min(first.len() + then.len());
-            self.promised -= taken;
-            return Ok(taken);
-        }
-        if self.is_ended || self.is_broken {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        SCRATCH.with_borrow_mut(|CipherScratch { cipher, joined }| {
-            let (taken, end) = self.encrypt_flight(first, then, joined, cipher)?;
-            let sent = match wire.send(&cipher[..end]) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-                sent => sent?,
-            };
-            if sent == end {
-                return Ok(taken);
-            }
-            self.output.extend_from_slice(&cipher[sent..end]);
-            self.promised = taken;
-            Err(io::ErrorKind::WouldBlock.into())
-        })
-    }
-
-    /// Encrypts one flight; returns how many bytes of the two runs are in it, and its own length.
-    fn encrypt_flight(
-        &mut self,
-        first: &[u8],
-        then: &[u8],
-        joined: &mut Vec<u8>,
-        out: &mut Vec<u8>,
-    ) -> io::Result<(usize, usize)> {
-        let first = &first[..first.len().min(FLIGHT_BYTES)];
-        let then = &then[..then.len().min(FLIGHT_BYTES - first.len())];
-        let taken = first.len() + then.len();
-        if !first.is_empty() && !then.is_empty() && taken <= JOINED_BYTES_MAX {
-            joined.clear();
-            joined.extend_from_slice(first);
-            joined.extend_from_slice(then);
-            return Ok((taken, self.encrypt(joined, out, 0)?));
-        }
-        let mut end = 0;
-        for run in [first, then].into_iter().filter(|run| !run.is_empty()) {
-            end = self.encrypt(run, out, end)?;
-        }
-        Ok((taken, end))
-    }
-
-    /// Encrypts one record into `out` at `at`; returns where it ends.
-    fn encrypt(&mut self, bytes: &[u8], out: &mut Vec<u8>, at: usize) -> io::Result<usize> {
-        let state = self.tls.process_tls_records(&mut []).state;
-        let Ok(ConnectionState::WriteTraffic(mut traffic)) = state else {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        };
-        let end = write_at(out, at, |out| match traffic.encrypt(bytes, out) {
-            Err(EncryptError::InsufficientSize(size)) => Err(Some(size)),
-            // TLS 1.2 has no new keys without a new connection.
-            Err(EncryptError::EncryptExhausted) => Err(None),
-            Ok(bytes) => Ok(bytes),
-        });
-        end.ok_or_else(|| io::ErrorKind::BrokenPipe.into())
-    }
-
-    /// Gives the wire what waits for it.
-    ///
-    /// # Errors
-    /// `WouldBlock` while some of it waits; any other when the peer is gone.
-    pub fn flush(&mut self, wire: &impl Wire) -> io::Result<()> {
-        while self.waiting_bytes() > 0 {
-            self.output_at += wire.send(&self.output[self.output_at..])?;
-        }
-        (self.output, self.output_at) = (Vec::new(), 0);
-        Ok(())
-    }
-
-    /// Puts the notice that nothing more will be sent behind what was sent.
-    pub fn end(&mut self) {
-        if std::mem::replace(&mut self.is_ended, true) || self.is_broken {
-            return;
-        }
-        let state = self.tls.process_tls_records(&mut []).state;
-        if let Ok(ConnectionState::WriteTraffic(mut traffic)) = state {
-            let end = self.output.len();
-            let end = write_at(&mut self.output, end, |out| {
-                traffic.queue_close_notify(out).map_err(|error| match error {
-                    EncryptError::InsufficientSize(size) => Some(size),
-                    EncryptError::EncryptExhausted => None,
-                })
-            });
-            self.output.truncate(end.unwrap_or(usize::MAX));
         }
     }
 }
