@@ -17,6 +17,9 @@ export interface Row {
   seq: number;
   /** When the service took in what is shown, in ms; 0 before the first tick. */
   rxMs: number;
+  /** How much later than in real time it is shown, in ms, and what must be shown beside it. */
+  delayMs: number;
+  legend: string;
   fields: Fields;
   /** The fields of the server's configuration, in the order in which they came; null where one is withdrawn. */
   configured: Map<string, string | null>;
@@ -74,18 +77,27 @@ export class Book {
     let row = this.rows.get(symbol);
     if (!row) {
       row = {
-        symbol, epoch: this.epoch, seq: 0, rxMs: 0, fields: {}, configured: new Map(), state: '', known: true, moved: {}, changed: {}, n: 1, merged: 0, gaps: 0, lost: 0, why: '',
+        symbol, epoch: this.epoch, seq: 0, rxMs: 0, delayMs: 0, legend: '', fields: {}, configured: new Map(), state: '', known: true, moved: {}, changed: {}, n: 1, merged: 0, gaps: 0, lost: 0, why: '',
         pricePlaces: 0, sizePlaces: 0, isBacklog: false, version: 1, trend: new SecondRing(), awaiting: undefined, knownTo: 0,
       };
       this.rows.set(symbol, row);
       this.listener.born?.(row);
     }
-    if (row.epoch !== this.epoch) {
-      // Another epoch counts from 0 again; the trend is the market's, and goes on.
-      Object.assign(row, { epoch: this.epoch, seq: 0, rxMs: 0, fields: {}, configured: new Map(), state: '', knownTo: 0 });
-      row.version++;
-    }
+    // Another epoch counts from 0 again; the trend is the market's, and goes on.
+    if (row.epoch !== this.epoch) this.#anew(row);
     return row;
+  }
+
+  #anew(row: Row): void {
+    Object.assign(row, { epoch: this.epoch, seq: 0, rxMs: 0, fields: {}, configured: new Map(), state: '', knownTo: 0 });
+    row.version++;
+  }
+
+  /** A symbol is shown so much later than in real time, or no longer: then what is held is of another market. */
+  late(symbol: string, delayMs: number, legend: string): void {
+    const row = this.row(symbol);
+    if (row.delayMs !== delayMs) this.#anew(row);
+    Object.assign(row, { delayMs, legend });
   }
 
   /** A row of another book, which goes on here by itself. */

@@ -17,7 +17,7 @@ export function lookOf(row: Row, online: boolean, serverMs: number | undefined, 
   if (!row.rxMs) return !row.known ? 'unknown' : row.state === '' || row.state === 'live' ? 'pending' : row.state;
   if (row.state === 'halted' || row.state === 'closed') return row.state;
   if (serverMs === undefined) return row.state === 'stale' ? 'stale' : 'checking';
-  if (serverMs - row.rxMs <= staleMs) return 'live';
+  if (serverMs - row.rxMs - row.delayMs <= staleMs) return 'live';
   return row.state === 'stale' ? 'stale' : 'old';
 }
 
@@ -29,7 +29,7 @@ export function freshness(rows: Iterable<Row>, online: boolean, serverMs: number
   for (const row of rows) {
     if (!row.rxMs) continue;
     found.prices++;
-    const ageMs = serverMs === undefined ? Infinity : Math.max(0, serverMs - row.rxMs);
+    const ageMs = serverMs === undefined ? Infinity : Math.max(0, serverMs - row.rxMs - row.delayMs);
     if (!online || ageMs > staleMs) found.old++;
     if (ageMs < (found.youngestMs ?? Infinity)) found.youngestMs = ageMs;
   }

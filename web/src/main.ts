@@ -253,7 +253,7 @@ function order(): void {
   grid.setRows(rows);
   grid.setSort(view.sort);
   const all = book.rows.size, some = rows.length;
-  labels.count.put(`${some < all ? `${grouped(String(some))} of ` : ''}${grouped(String(all))} ${all === 1 ? 'symbol' : 'symbols'}`);
+  labels.count.put(`${some < all ? `${grouped(String(some))} of ` : ''}${grouped(String(all))} ${all === 1 ? 'symbol' : 'symbols'}${[...new Set(Array.from(session.book.rows.values(), row => row.legend))].filter(Boolean).map(legend => ` · ${legible(legend)}`).join('')}`);
   const empty = byId('empty');
   empty.hidden = some > 0;
   empty.textContent = all ? `No row matches “${filterText}”` : list.entries.length ? 'No symbol yet' : 'The watchlist is empty: press / and add a symbol, or * for all';
@@ -353,7 +353,7 @@ function paintChart(row: Row): void {
 function paintPickedLook(row: Row): void {
   const look = lookOf(row, session.online, grid.serverNowMs, grid.staleMs), detail = byId('detail');
   if (detail.dataset.state !== look) detail.dataset.state = look;
-  put('pick-age', row.rxMs ? `${ageText(row, grid.serverNowMs)} old` : look === 'unknown' ? "neither a feed's list nor a past tick has this name" : '');
+  put('pick-age', row.rxMs ? `${ageText(row, grid.serverNowMs)} old${row.delayMs ? `, ${duration(row.delayMs)} delayed. ${legible(row.legend)}` : ''}` : look === 'unknown' ? "neither a feed's list nor a past tick has this name" : '');
 }
 
 function soon(): void {

@@ -61,7 +61,7 @@ function* besideOwn(message: Data): Generator<[string, string | null]> {
 
 export interface Gap { type: 'gap'; as?: string | undefined; symbol: string; from: number; to: number; reason: string }
 
-export interface Result { symbol: string; as?: string; status: 'ok' | 'pending' | 'resumed' | 'gap' | 'error'; known?: boolean; matched?: number; code?: string; message?: string }
+export interface Result { symbol: string; as?: string; status: 'ok' | 'pending' | 'resumed' | 'gap' | 'error'; known?: boolean; matched?: number; delay_ms?: number; notice?: string; code?: string; message?: string }
 
 /** `target_delay_ms`: the server takes acknowledgements. */
 export interface Limits { subscriptions: number; message_bytes: number; interval_ms: number; ring_ticks: number; commands_burst: number; stale_ms?: number; target_delay_ms?: number }

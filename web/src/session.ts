@@ -539,7 +539,11 @@ export class Session {
       this.#answered(id, results[0]?.status);
       return;
     }
-    for (const { symbol, status, known, matched } of results) if (status === 'pending' && matched === undefined && this.list.names.has(symbol)) this.book.pending(symbol, known !== false);
+    for (const { symbol, status, known, matched, delay_ms = 0, notice = '' } of results) {
+      if (status === 'error' || matched !== undefined) continue;
+      if (delay_ms || this.book.rows.has(symbol)) this.book.late(symbol, delay_ms, notice);
+      if (status === 'pending' && this.list.names.has(symbol)) this.book.pending(symbol, known !== false);
+    }
     const ours = this.list.targets().globs;
     const globs = results.filter(({ symbol, code }) => code === 'too_many_subscriptions' && ours.includes(symbol)).map(({ symbol }) => symbol);
     if (globs.length) void this.#fallBack(globs);

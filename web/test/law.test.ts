@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Book, priceOf, type Row } from '../src/book';
 import type { Encoding, Link, LinkEvents } from '../src/link';
+import { lookOf } from '../src/look';
 import { Picked } from '../src/picked';
 import { Session } from '../src/session';
 import { Watchlist } from '../src/watchlist';
@@ -567,4 +568,24 @@ test('a token is asked for where one would help, and a new one is used on the co
   const before = links.length;
   session.renew('t3');
   assert.deepEqual([links.length, session.state], [before + 1, 'reconnecting'], 'on a new connection');
+});
+
+test('what is shown delayed is live by that later, and goes to the other market and back with a snapshot', () => {
+  const { book, say, welcome } = play(['A']);
+  welcome();
+  const told = (more: object) => ({ type: 'subscribed', results: [{ symbol: 'A', status: 'ok', ...more }] });
+  say(told({}), base('A', 900));
+  // Another token: the symbol goes back by a quarter of an hour.
+  say(told({ delay_ms: 900_000, notice: 'by 15 minutes' }));
+  assert.equal(book.row('A').rxMs, 0, 'what was shown is of real time');
+  say(base('A', 3, { delay_ms: 900_000 }), tick('A', 5, { n: 2, delay_ms: 900_000 }));
+  const row = book.row('A');
+  assert.equal(book.errors, 0);
+  assert.deepEqual([row.delayMs, row.legend], [900_000, 'by 15 minutes']);
+  const look = (serverMs: number) => lookOf(row, true, serverMs, 5_000);
+  assert.deepEqual([look(905_000), look(911_000)], ['live', 'old']);
+  // Its answer comes again, and changes nothing.
+  say(told({ delay_ms: 900_000, notice: 'by 15 minutes', status: 'resumed' }), tick('A', 6));
+  say(told({}), base('A', 901));
+  assert.deepEqual([book.row('A').delayMs, book.row('A').legend, book.errors], [0, '', 0]);
 });

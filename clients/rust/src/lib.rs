@@ -125,7 +125,7 @@ pub use seq::{Breach, Cursor};
 pub use server_time::ServerTime;
 #[cfg(feature = "net")]
 pub use token::{Secret, TOKEN_BYTES_MAX, Token, TokenError};
-pub use topic::{Standing, Topic};
+pub use topic::{Late, Standing, Topic};
 pub use words::{GapReason, Mode, Outcome, Pace, State};
 
 /// The program of the page is compiled with the examples of this documentation.

@@ -18,6 +18,8 @@ pub struct Topic {
     pub record: Record,
     /// The state that the server reported, or why there is none. [`standing_at`](Self::standing_at) also regards the age.
     pub standing: Standing,
+    /// That it is shown later than in real time; `None` in real time.
+    pub late: Option<Late>,
     /// Ticks that were merged into later ones.
     pub merged: u64,
     pub gaps: u64,
@@ -30,6 +32,15 @@ pub struct Topic {
     pub(crate) is_named: bool,
     /// The age from which a price is not live, in microseconds.
     pub(crate) stale_us: i64,
+}
+
+/// How a symbol is shown that may be read delayed alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Late {
+    /// How much later than in real time.
+    pub delay_ms: u64,
+    /// What must be shown beside it.
+    pub notice: Option<Box<str>>,
 }
 
 /// The state of a symbol.
@@ -73,6 +84,7 @@ impl Topic {
             name: None,
             record: Record::default(),
             standing: Standing::Asked,
+            late: None,
             merged: 0,
             gaps: 0,
             lost: 0,
@@ -89,9 +101,12 @@ impl Topic {
     }
 
     /// Its state when the server's time is `server_us`, in microseconds since 1970. A price is live by its age, because the
-    /// server's report of the state takes the same path and may be as late.
+    /// server's report of the state takes the same path and may be as late. What is shown delayed is older by that.
     pub fn standing_at(&self, server_us: i64) -> &Standing {
-        let is_old = self.record.rx_us > 0 && server_us.saturating_sub(self.record.rx_us) > self.stale_us;
+        let delay_us =
+            self.late.as_ref().map_or(0, |late| i64::try_from(late.delay_ms * 1_000).unwrap_or(i64::MAX));
+        let shown_us = self.record.rx_us.saturating_add(delay_us);
+        let is_old = self.record.rx_us > 0 && server_us.saturating_sub(shown_us) > self.stale_us;
         if is_old && self.standing == Standing::Live { &Standing::Old } else { &self.standing }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Pure: the caller passes the time in. Invariant: no text has a control character in it.
 
-use tickcast_client::{Field, Standing, Topic, printable};
+use tickcast_client::{Field, Late, Standing, Topic, printable};
 
 use crate::cli::figures::grouped;
 
@@ -78,6 +78,33 @@ pub fn seconds(us: i64) -> String {
         3_600..86_400 => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
         _ => format!("{}d{:02}h", seconds / 86_400, seconds / 3_600 % 24),
     }
+}
+
+/// The state, and how much later than in real time it is shown.
+pub fn state(row: &Topic, now_us: i64) -> String {
+    let state = printable(row.standing_at(now_us).as_str());
+    match &row.late {
+        None => state,
+        Some(late) if state == "live" => delayed(late),
+        Some(late) => format!("{state}, {}", delayed(late)),
+    }
+}
+
+/// How much later something is shown.
+pub fn delayed(late: &Late) -> String {
+    format!("delayed {}", seconds(i64::try_from(late.delay_ms).unwrap_or(i64::MAX).saturating_mul(1_000)))
+}
+
+/// What must be shown beside delayed data, each notice once.
+pub fn notices(rows: &[Topic]) -> Vec<String> {
+    let mut notices: Vec<String> = Vec::new();
+    for notice in rows.iter().filter_map(|row| row.late.as_ref()?.notice.as_deref()) {
+        let notice = printable(notice);
+        if !notices.contains(&notice) {
+            notices.push(notice);
+        }
+    }
+    notices
 }
 
 /// A count; nothing when there is nothing to count.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tickcast::tick::Nanos;
-use tickcast_client::{Event, Field, Mirror, Outcome, SymbolResult, Topic, printable};
+use tickcast_client::{Event, Field, Late, Mirror, Outcome, SymbolResult, Topic, printable};
 
 use super::{
     cell,
@@ -73,7 +73,7 @@ fn line(event: &Event<'_>, now_us: i64) -> Option<String> {
         }
         Event::Pace(pace) => format!("pace {}", printable(pace.as_str())),
         Event::Subscribed(answer) => {
-            let lines: Vec<String> = answer.results.iter().filter_map(pending).collect();
+            let lines: Vec<String> = answer.results.iter().filter_map(told).collect();
             return (!lines.is_empty()).then(|| lines.join("\n"));
         }
         _ => return None,
@@ -81,11 +81,15 @@ fn line(event: &Event<'_>, now_us: i64) -> Option<String> {
     Some(text)
 }
 
-/// That a name has no tick yet; a glob's are shown when they come.
-fn pending(result: &SymbolResult<'_>) -> Option<String> {
+/// That a name has no tick yet, or is shown delayed; a glob's are shown when they come.
+fn told(result: &SymbolResult<'_>) -> Option<String> {
     let is_pending = result.status == Outcome::Pending && result.matched.is_none();
     let word = if result.known == Some(false) { "unknown" } else { "pending" };
-    is_pending.then(|| format!("{}  {word}", printable(&result.symbol)))
+    let pending = is_pending.then(|| word.to_owned());
+    let late = result.delay_ms.map(|delay_ms| cell::delayed(&Late { delay_ms, notice: None }));
+    let notice = result.notice.as_deref().map(printable);
+    let words: Vec<String> = pending.into_iter().chain(late).chain(notice).collect();
+    (!words.is_empty()).then(|| format!("{}  {}", printable(&result.symbol), words.join(": ")))
 }
 
 fn record(row: &Topic, now_us: i64) -> String {
@@ -147,7 +151,9 @@ mod tests {
         let payload = r#"[{"type":"update","symbol":"A","seq":9,"rx":500000,"bid":3,"bid_size":1,"n":3},
             {"type":"gap","symbol":"A","from":10,"to":11},{"type":"status","symbol":"A","state":"stale"},{"type":"drain","retry_ms":1},
             {"type":"subscribed","results":[{"symbol":"B","status":"pending"},{"symbol":"C*","status":"pending","matched":0},
-            {"symbol":"D","status":"pending","known":false}]}]"#;
+            {"symbol":"D","status":"pending","known":false}]},
+            {"type":"subscribed","results":[{"symbol":"E","status":"ok","delay_ms":900000,"notice":"delayed\u001b by HKEX"},
+            {"symbol":"F","status":"pending","delay_ms":60000}]}]"#;
         assert_eq!(
             lines(payload, 600_000),
             [
@@ -155,7 +161,9 @@ mod tests {
                 "A  gap: ticks 10 to 11 are lost",
                 "A  stale",
                 "B  pending",
-                "D  unknown"
+                "D  unknown",
+                &format!("E  delayed 15m00s: {}", printable("delayed\u{1b} by HKEX")),
+                "F  pending: delayed 1m00s",
             ]
         );
     }

@@ -11,7 +11,7 @@ use crate::{
     message::{Answer, Gap, Id, Message, Status, SymbolResult, Tick, Welcome},
     report::{ReportKind, TradeReport},
     seq::{Breach, Cursor},
-    topic::{Standing, Topic},
+    topic::{Late, Standing, Topic},
     words::{GapReason, Outcome},
 };
 
@@ -200,6 +200,11 @@ impl Mirror {
 impl Topic {
     /// Its subscription was answered.
     fn answered(&mut self, result: &SymbolResult<'_>, begins_anywhere: bool) {
+        if result.status != Outcome::Error {
+            self.late = result
+                .delay_ms
+                .map(|delay_ms| Late { delay_ms, notice: result.notice.as_deref().map(Into::into) });
+        }
         let anew = if begins_anywhere { Cursor::ANYWHERE } else { Cursor::NEW };
         match &result.status {
             Outcome::Error => {

@@ -197,7 +197,7 @@ impl Column {
             Column::Merged => cell::count(row.merged),
             Column::Gaps => cell::gaps(row),
             Column::Age => cell::age(row, now_us),
-            Column::State => printable(row.standing_at(now_us).as_str()),
+            Column::State => cell::state(row, now_us),
             Column::Last => cell::main_price(row),
             Column::Trend => String::new(),
             Column::Other(at) => others.value(at, row).map(printable).unwrap_or_default(),

@@ -102,8 +102,10 @@ impl Screen {
 
 fn detail_lines(row: &Topic, server_us: i64) -> Vec<String> {
     let known = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+    let notice = row.late.as_ref().and_then(|late| late.notice.as_deref());
     let mut lines: Vec<(&str, String)> = vec![
-        ("state", printable(row.standing_at(server_us).as_str())),
+        ("state", cell::state(row, server_us)),
+        ("notice", known(notice.map(printable).unwrap_or_default())),
         ("age", known(cell::age(row, server_us))),
         ("seq", grouped(row.record.seq)),
         ("n", grouped(row.record.n)),

@@ -83,6 +83,9 @@ impl Screen {
             };
             let mut text = format!("{} {}", self.theme.trouble_sign(trouble), printable(&self.connection));
             text += &freshness(board, link);
+            for notice in cell::notices(board.topics()) {
+                let _infallible = write!(text, "  {notice}");
+            }
             if let Some(silence) = link.heard.map(|heard| link.now.since(heard))
                 && silence >= SILENCE_NANOS
             {
