@@ -190,6 +190,4 @@ impl FileStamp {
 }
 
 #[cfg(test)]
-pub(crate) mod scratch;
-#[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,10 +1,13 @@
 //! Files that are rewritten, replaced, swapped by links, broken and mended.
 
+pub(crate) mod scratch;
+
 use std::{fs, os::unix::fs::symlink, process};
 
 use proptest::prelude::*;
 
-use super::{scratch::Directory, *};
+use self::scratch::Directory;
+use super::*;
 
 /// Polls until the content at hand has been compared often enough.
 fn settle(file: &mut WatchedFile) {

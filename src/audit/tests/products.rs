@@ -1,7 +1,7 @@
 //! Use is told by product.
 
 use super::{
-    usage::{AtOnce, Licence},
+    usage::{Licence, OpenAtOnce},
     *,
 };
 use crate::tick::Symbol;
@@ -64,7 +64,7 @@ fn access_to_a_product_is_held_by_whoever_could_read_any_of_it() {
         let licence = Licence::of(&product.into(), &who("alice"));
         let totals = totals.licences.get(&licence).cloned().unwrap_or_default();
         let held: Vec<_> = totals.held.iter().filter_map(|who| who.user.clone()).collect();
-        let AtOnce { devices, users } = totals.at_once;
+        let OpenAtOnce { devices, users } = totals.at_once;
         (held.join(" "), devices, users)
     };
     let row = |held: &str, devices, users| (held.to_owned(), devices, users);

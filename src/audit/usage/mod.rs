@@ -16,7 +16,7 @@ mod open;
 mod report;
 mod tally;
 
-pub use open::{AtOnce, Licence};
+pub use open::{Licence, OpenAtOnce};
 pub use report::ReportFormat;
 pub use running::usage_of;
 pub use tally::{LicenceTotals, MonthTotals, Usage, UsageKey, UsageRow};

@@ -17,7 +17,7 @@ pub struct Licence {
 
 /// How many were open at once.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct AtOnce {
+pub struct OpenAtOnce {
     pub devices: u64,
     pub users: u64,
 }
@@ -25,19 +25,19 @@ pub struct AtOnce {
 /// Sessions that are open.
 #[derive(Default, Debug)]
 pub struct OpenSessions {
-    sessions: HashMap<u64, OpenSession>,
-    all: Counted,
-    licences: BTreeMap<Licence, Counted>,
+    sessions: HashMap<u64, AccountedSession>,
+    all: OpenCounts,
+    licences: BTreeMap<Licence, OpenCounts>,
 }
 
 #[derive(Debug)]
-pub struct OpenSession {
+pub struct AccountedSession {
     pub who: Who,
     pub products: Vec<CompactString>,
 }
 
 #[derive(Default, Debug)]
-struct Counted {
+struct OpenCounts {
     devices: u64,
     /// How many of them each user has.
     users: HashMap<Who, u64>,
@@ -51,11 +51,11 @@ impl Licence {
     }
 }
 
-// === impl AtOnce ===
+// === impl OpenAtOnce ===
 
-impl AtOnce {
+impl OpenAtOnce {
     /// The most of either.
-    pub fn raise(&mut self, other: AtOnce) {
+    pub fn raise(&mut self, other: OpenAtOnce) {
         self.devices = self.devices.max(other.devices);
         self.users = self.users.max(other.users);
     }
@@ -69,11 +69,11 @@ impl OpenSessions {
         for product in &products {
             self.licences.entry(Licence::of(product, &who)).or_default().begin(&who);
         }
-        self.sessions.insert(number, OpenSession { who, products });
+        self.sessions.insert(number, AccountedSession { who, products });
     }
 
     pub fn end(&mut self, number: u64) {
-        let Some(OpenSession { who, products }) = self.sessions.remove(&number) else { return };
+        let Some(AccountedSession { who, products }) = self.sessions.remove(&number) else { return };
         self.all.end(&who);
         for product in &products {
             let licence = Licence::of(product, &who);
@@ -90,26 +90,26 @@ impl OpenSessions {
         *self = OpenSessions::default();
     }
 
-    pub fn sessions(&self) -> impl Iterator<Item = &OpenSession> {
+    pub fn sessions(&self) -> impl Iterator<Item = &AccountedSession> {
         self.sessions.values()
     }
 
-    pub fn at_once(&self) -> AtOnce {
+    pub fn at_once(&self) -> OpenAtOnce {
         self.all.at_once()
     }
 
-    pub fn of(&self, licence: &Licence) -> AtOnce {
-        self.licences.get(licence).map(Counted::at_once).unwrap_or_default()
+    pub fn of(&self, licence: &Licence) -> OpenAtOnce {
+        self.licences.get(licence).map(OpenCounts::at_once).unwrap_or_default()
     }
 
-    pub fn licences(&self) -> impl Iterator<Item = (&Licence, AtOnce)> {
+    pub fn licences(&self) -> impl Iterator<Item = (&Licence, OpenAtOnce)> {
         self.licences.iter().map(|(licence, counted)| (licence, counted.at_once()))
     }
 }
 
-// === impl Counted ===
+// === impl OpenCounts ===
 
-impl Counted {
+impl OpenCounts {
     fn begin(&mut self, who: &Who) {
         self.devices += 1;
         *self.users.entry(who.clone()).or_default() += 1;
@@ -125,7 +125,7 @@ impl Counted {
         }
     }
 
-    fn at_once(&self) -> AtOnce {
-        AtOnce { devices: self.devices, users: self.users.len() as u64 }
+    fn at_once(&self) -> OpenAtOnce {
+        OpenAtOnce { devices: self.devices, users: self.users.len() as u64 }
     }
 }

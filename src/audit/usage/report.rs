@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{
-    open::{AtOnce, Licence},
+    open::{Licence, OpenAtOnce},
     tally::{LicenceTotals, Usage, UsageKey, UsageRow},
 };
 use crate::{
@@ -50,7 +50,7 @@ const ROW_NAMES: [&str; 9] =
 
 impl Summary<'_> {
     /// Who held access, and the most at once.
-    fn held(&self) -> (u64, AtOnce) {
+    fn held(&self) -> (u64, OpenAtOnce) {
         self.totals.map(|totals| (totals.held.len() as u64, totals.at_once)).unwrap_or_default()
     }
 }
@@ -98,7 +98,7 @@ impl Usage {
             })
         });
         let products = self.summaries().into_iter().map(|row| {
-            let (held, AtOnce { devices, users }) = row.held();
+            let (held, OpenAtOnce { devices, users }) = row.held();
             json!({
                 "month": row.month.to_string(), "product": row.licence.product, "class": row.licence.class,
                 "access_held": held, "unique_users": row.used, "devices_max": devices, "users_max": users,
@@ -136,7 +136,7 @@ impl Usage {
             self.rows.iter().map(|(key, row)| cells(key, row).map(|cell| escaped(&cell).to_string()).into());
         write_table(&mut text, "Users", &ROW_NAMES, users.collect());
         let products = self.summaries().into_iter().map(|row| {
-            let (held, AtOnce { devices, users }) = row.held();
+            let (held, OpenAtOnce { devices, users }) = row.held();
             let counts = [held, row.used as u64, devices, users, row.messages, row.events, row.requests];
             let class = escaped(shown(row.licence.class.as_deref())).to_string();
             let names = [row.month.to_string(), escaped(&row.licence.product).to_string(), class];

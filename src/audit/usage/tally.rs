@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use compact_str::CompactString;
 
-use super::open::{AtOnce, Licence, OpenSessions};
+use super::open::{Licence, OpenAtOnce, OpenSessions};
 use crate::audit::{
     event::{Event, Via, Who},
     month::Month,
@@ -49,7 +49,7 @@ pub struct MonthTotals {
     /// Who could read at its first moment.
     pub held: BTreeSet<Who>,
     /// The most that were open at once.
-    pub at_once: AtOnce,
+    pub at_once: OpenAtOnce,
     /// The same of each product and class.
     pub licences: BTreeMap<Licence, LicenceTotals>,
     pub refused: u64,
@@ -60,7 +60,7 @@ pub struct MonthTotals {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct LicenceTotals {
     pub held: BTreeSet<Who>,
-    pub at_once: AtOnce,
+    pub at_once: OpenAtOnce,
 }
 
 /// A token that ends later than this many months after it was seen holds no access beyond them.

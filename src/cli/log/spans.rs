@@ -4,15 +4,16 @@ use std::{error::Error, sync::Arc};
 
 use tickcast::spans::TARGET;
 use tickcast_otel::{Destination, Exporter, OtelError, export};
-use tracing_subscriber::{Layer, filter::filter_fn};
+use tracing_subscriber::{Layer, Registry, filter::filter_fn};
 
-use super::BoxedLayer;
+/// What takes spans.
+type SpanLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// A layer that takes spans, and what sends them; `None` where no endpoint is configured.
 ///
 /// # Errors
 /// When they cannot be sent there.
-pub fn exported() -> Result<Option<(BoxedLayer, Arc<Exporter>)>, Box<dyn Error + Send + Sync>> {
+pub fn exported() -> Result<Option<(SpanLayer, Arc<Exporter>)>, Box<dyn Error + Send + Sync>> {
     let Some(destination) = Destination::from_environment()? else { return Ok(None) };
     let (layer, exporter) = export(&destination).map_err(|error| told(&error))?;
     let only_ours = filter_fn(|metadata| metadata.is_span() && metadata.target() == TARGET);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     access::{Authority, Refused, Rights},
-    files::scratch::Directory,
+    files::tests::scratch::Directory,
     tick::Nanos,
 };
 
