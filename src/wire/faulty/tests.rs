@@ -87,6 +87,7 @@ fn put(writer: &mut FaultyWriter<'_>, symbol: &Symbol, seq: u64, at: Nanos, is_t
         local: LocalId(0),
         number: TopicId(0),
         symbol,
+        product: crate::access::ProductId::REST,
         record: &record,
         is_first: false,
         delay_ms: None,
