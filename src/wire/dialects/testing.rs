@@ -72,7 +72,15 @@ fn view_of(stream: &DialectStream, spelled: Option<&str>) -> View {
 fn topic_of<'a>(symbol: &'a Symbol, record: &'a Record) -> TopicRef<'a> {
     // A topic's own: what is cached of a topic is found by it.
     let local = LocalId(u32::from(symbol.as_str().as_bytes()[0]));
-    TopicRef { local, number: TopicId(0), symbol, record, is_first: false, delay_ms: None }
+    TopicRef {
+        local,
+        number: TopicId(0),
+        symbol,
+        product: crate::access::ProductId::REST,
+        record,
+        is_first: false,
+        delay_ms: None,
+    }
 }
 
 fn framed<E: Encoder>(sequence: &mut u64, write: impl FnOnce(&mut FrameWriter<'_, E>)) -> Vec<Vec<u8>> {
