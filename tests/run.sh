@@ -109,7 +109,7 @@ check lints-of-features cargo clippy --locked --workspace --all-targets --featur
 check fuzz-targets env CUSTOM_LIBFUZZER_PATH=/nowhere/libfuzzer.a \
   cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir target
 # What sends spans, which the standard build leaves out, with a small collector; and the program with it.
-cargo_test spans-to-a-collector --manifest-path otel/Cargo.toml --target-dir target
+cargo_test spans-to-a-collector --manifest-path src/cli/otel/Cargo.toml --target-dir target
 check program-with-spans cargo check --locked --features otel,dbn,parquet --bin tickcast
 # Who needs the library alone builds it without the program and TLS.
 check library-alone cargo check --locked --package tickcast --lib --no-default-features
