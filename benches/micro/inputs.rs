@@ -2,6 +2,8 @@
 //!
 //! Its own, and not the simulator's: a baseline must not move because the simulator does.
 
+use std::path::PathBuf;
+
 use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use tickcast::tick::{Decimal, Field, Fields, Nanos, Side, Symbol, Tick};
@@ -10,6 +12,18 @@ use tickcast::tick::{Decimal, Field, Fields, Nanos, Side, Symbol, Tick};
 pub const START: Nanos = Nanos(1_750_000_000_000_000_000);
 /// What the ring of a topic holds; less than the service's default, so that rings are full after little.
 pub const RING_TICKS: usize = 64;
+
+/// Where this process keeps files that a case must have; removed when it ends.
+pub fn files() -> PathBuf {
+    std::env::temp_dir().join(format!("tickcast-micro-{}", std::process::id()))
+}
+
+/// [`files`], which is there.
+pub fn files_made() -> PathBuf {
+    let files = files();
+    std::fs::create_dir_all(&files).expect("a directory for files");
+    files
+}
 
 /// What the ticks are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

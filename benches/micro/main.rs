@@ -42,6 +42,13 @@ const GROUPS: [(&str, &[Case]); 9] = [
 ];
 
 fn main() -> ExitCode {
+    let exit = run();
+    // Most runs make none.
+    let _ = std::fs::remove_dir_all(inputs::files());
+    exit
+}
+
+fn run() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if matches!(arguments.first().map(String::as_str), Some("--cases" | "--count")) {
         return count::main(&arguments);

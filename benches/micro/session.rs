@@ -8,7 +8,10 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     rc::Rc,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -35,7 +38,7 @@ use tickcast::{
 };
 
 use crate::{
-    inputs::{Kind, START, Ticks, random, symbol},
+    inputs::{Kind, START, Ticks, files_made, random, symbol},
     tongue::Tongue,
     work::{Case, Done, Scale, Stock, Work},
 };
@@ -213,13 +216,13 @@ fn rights(number: usize, now: Nanos) -> SharedRights {
     Arc::new(Rights { user, read, expires, ..Rights::default() })
 }
 
-/// Accounts of use in a file of this process, which is removed at once: what is written goes to the disk all the same.
+/// Accounts of use in a file of this process.
 pub fn accounts() -> Arc<AuditLog> {
-    let path = std::env::temp_dir().join(format!("tickcast-micro-{}.jsonl", std::process::id()));
-    let setup = AuditSetup { path: path.clone(), bytes_max: u64::MAX, on_failure: OnFailure::GoOn };
-    let log = AuditLog::start(&setup, START).expect("accounts can be kept");
-    std::fs::remove_file(path).expect("the file is there");
-    Arc::new(log)
+    // Each log has its own: a second one would go on with the first one's chain.
+    static LOGS: AtomicUsize = AtomicUsize::new(0);
+    let path = files_made().join(format!("audit-{}.jsonl", LOGS.fetch_add(1, Ordering::Relaxed)));
+    let setup = AuditSetup { path, bytes_max: u64::MAX, on_failure: OnFailure::GoOn };
+    Arc::new(AuditLog::start(&setup, START).expect("accounts can be kept"))
 }
 
 impl Shard {

@@ -15,7 +15,10 @@ use tickcast::{
     tick::{CustomFields, Nanos},
 };
 
-use crate::work::{Case, Done, Scale, Work, fed};
+use crate::{
+    inputs::files_made,
+    work::{Case, Done, Scale, Work, fed},
+};
 
 pub const CASES: [Case; 20] = [
     Case::new("1000_messages_of_binance", |scale| BINANCE.decode(scale)),
@@ -230,7 +233,7 @@ fn iso(number: u64) -> String {
 
 /// A file with a key that nobody asks for.
 fn key_file() -> PathBuf {
-    let path = std::env::temp_dir().join(format!("tickcast-micro-{}-key", std::process::id()));
+    let path = files_made().join("key");
     std::fs::write(&path, "KEY\n").expect("a file of a key");
     path
 }
