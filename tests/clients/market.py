@@ -49,12 +49,15 @@ class Recording:
     def __init__(self, path=BUNDLED, most=None):
         self.trades, self.quotes = defaultdict(list), defaultdict(list)
         self.records = 0
+        # When each record was received, in microseconds.
+        self.received = []
         with open(path, "rb") as file:
             for line in io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(file), encoding="utf-8"):
                 row = json.loads(line, parse_float=Decimal, parse_int=Decimal)
                 if "symbol" not in row or self.records == most:
                     continue
                 self.records += 1
+                self.received.append(int(row["rx"]))
                 if "last" in row:
                     trade = Trade(row["last"], row["last_size"], row["side"], int(row["ts"]))
                     self.trades[row["symbol"]].append(trade)

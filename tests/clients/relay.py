@@ -1,4 +1,5 @@
 """A relay of TCP between a client and the service, which can be cut as a network is: without a word of the protocol above.
+While it is shut, who connects waits.
 
 For clients that take no address without TLS it ends TLS, with a certificate of its own.
 """
@@ -35,6 +36,9 @@ class Relay:
         self.target, self.port, self.writers = port, None, set()
         self.loop = asyncio.new_event_loop()
         self.listening = threading.Event()
+        # Of the relay's own loop; and how many wait for it.
+        self.is_open, self.waiting = asyncio.Event(), 0
+        self.is_open.set()
         self.thread = threading.Thread(target=self.run, daemon=True)
 
     def __enter__(self):
@@ -53,7 +57,23 @@ class Relay:
         self.listening.set()
         self.loop.run_forever()
 
+    def shut(self):
+        """From now on who connects waits. Returns when that holds."""
+        self.call(self.is_open.clear)
+
+    def open(self):
+        self.call(self.is_open.set)
+
+    def call(self, function):
+        async def called():
+            function()
+
+        asyncio.run_coroutine_threadsafe(called(), self.loop).result()
+
     async def serve(self, reader, writer):
+        self.waiting += 1
+        await self.is_open.wait()
+        self.waiting -= 1
         try:
             upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Released clients of the venues, unchanged, against the dialects: each plays the bundled recording from a replay, and every
-# trade and quote that it gives is compared with the recording. Prints `N passed, M failed`; exits with 1 when any failed.
+# trade and quote that it gives is compared with the recording; `faults_…` are about a market that fails. Prints
+# `N passed, M failed`; exits with 1 when any failed.
 #
 # Usage: tests/clients/run.sh [WORD…]     with words, only the cases whose file has one of them
 # CLIENTS_BIN names the binary (default: target/debug/tickcast).
@@ -31,6 +32,9 @@ cases=(
   "massive polygon_client.py"
   "main   javascript_clients.py"
   "main   nautilus_tardis.py"
+  "main   faults_bytes.py"
+  "main   faults_ccxt.py"
+  "main   faults_nautilus.py"
 )
 
 # python_of SET: the Python that has the packages of a set, installed when they have changed.
