@@ -89,6 +89,21 @@ impl Decimal {
         Self::parse_as(text, Reading::Double)
     }
 
+    /// Parses a number exactly where there is room for it, and rounds it at the 18th significant digit or place otherwise;
+    /// halves away from 0. A plus before it is none of its digits.
+    ///
+    /// # Errors
+    /// When the text is no decimal number, is out of range, or is so small that it rounds to nothing.
+    #[cold]
+    pub fn parse_nearest(text: &str) -> Result<Self, DecimalError> {
+        let text = text.strip_prefix('+').filter(|rest| !rest.starts_with('-')).unwrap_or(text);
+        let exact = Self::parse(text);
+        match exact {
+            Err(DecimalError::Digits | DecimalError::Places) => Self::parse_as(text, Reading::Nearest),
+            _ => exact,
+        }
+    }
+
     #[inline]
     fn parse_as(text: &str, reading: Reading) -> Result<Self, DecimalError> {
         let (negative, digits) = without_sign(text);

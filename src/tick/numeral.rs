@@ -25,6 +25,8 @@ pub(super) enum Reading {
     Exact,
     /// The same, but a number of more than 15 significant digits and 9 places is rounded: it is a double, printed.
     Double,
+    /// Rounded where there is no room for a digit.
+    Nearest,
 }
 
 /// Why a text is no [`Decimal`](super::Decimal).
@@ -130,7 +132,12 @@ impl Span {
             let place = i64::from(place);
             return Ok((place.min(last_place), place < last_place));
         }
-        if last_place > i64::from(PLACES_MAX) { Err(DecimalError::Places) } else { Ok((last_place, false)) }
+        let places_max = i64::from(PLACES_MAX);
+        match reading {
+            Reading::Nearest => Ok((last_place.min(places_max), true)),
+            _ if last_place > places_max => Err(DecimalError::Places),
+            _ => Ok((last_place, false)),
+        }
     }
 }
 

@@ -140,6 +140,24 @@ fn a_volume_is_full_and_never_wrong() {
 }
 
 #[test]
+fn a_number_without_room_is_rounded_where_that_is_asked_for() {
+    let read = |text: &str| Decimal::parse_nearest(text).map(|decimal| decimal.to_string());
+    let check = |text: &str, expected: &str| assert_eq!(read(text).as_deref(), Ok(expected), "{text}");
+    check("+1", "1");
+    check("-1.5e3", "-1500");
+    check("100000000000.12345678", "100000000000.123457");
+    check("-100000000000.1234565", "-100000000000.123457");
+    check("999999999999999999.4", "999999999999999999");
+    check("1234567890.123456789", "1234567890.123456789");
+    check("1.0000000000000000004", "1");
+    check("0.1234567890123456785", "0.123456789012345679");
+    check("6e-19", "0.000000000000000001");
+    for text in ["+-1", "++1", "+", "1+", "4e-19", "1000000000000000000"] {
+        assert!(read(text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn a_double_in_print_loses_its_noise_alone() {
     let read = |text: &str| Decimal::parse_double(text).map(|decimal| decimal.to_string());
     let check = |text: &str, expected: &str| assert_eq!(read(text).as_deref(), Ok(expected), "{text}");
@@ -374,6 +392,33 @@ proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "-?[0-9.eE+-]{0,60}") {
         let _ = (Decimal::parse(&text), Decimal::parse_double(&text), Volume::parse(&text), Volume::parse_double(&text));
+        let _ = Decimal::parse_nearest(&text);
+    }
+
+    /// What there is room for is exact; of the rest 18 digits or places are.
+    #[test]
+    fn the_nearest_is_not_further_than_half_of_the_last_digit(
+        whole in prop_oneof![Just(String::new()), "[1-9][0-9]{0,17}"],
+        places in "[0-9]{0,18}",
+        sign in "[+-]?",
+    ) {
+        let one = if whole.is_empty() { "0" } else { &whole };
+        let places_text = if places.is_empty() { String::new() } else { format!(".{places}") };
+        let text = format!("{sign}{one}{places_text}");
+        let nearest = Decimal::parse_nearest(&text);
+        let text = text.trim_start_matches('+');
+        if let Ok(exact) = Decimal::parse(text) {
+            prop_assert_eq!(nearest, Ok(exact));
+        } else {
+            // Volumes have room for all of it.
+            let smallest = |text: &str| {
+                let (units, rest) = Volume::parse(text.trim_start_matches('-')).unwrap().parts();
+                units * 10i128.pow(9) + i128::from(rest)
+            };
+            let (given, nearest) = (smallest(text), smallest(&nearest.unwrap().to_string()));
+            let digit = 10i128.pow(whole.len() as u32);
+            prop_assert!((given - nearest).abs() * 2 <= digit, "{} is {}", text, nearest);
+        }
     }
 
     #[test]

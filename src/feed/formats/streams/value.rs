@@ -143,8 +143,10 @@ impl WrittenDecimal for DecimalNumber<'_> {
     }
 }
 
+/// One that has more digits than there is room for is rounded: no trade is lost for it.
 fn decimal(value: &impl WrittenDecimal, field: Field) -> Result<Decimal, FormatFault> {
-    checked(value.read(), field).map_err(|fault| FormatFault::value(field.name(), fault))
+    let read = value.read().or_else(|_| Decimal::parse_nearest(value.written()));
+    checked(read, field).map_err(|fault| FormatFault::value(field.name(), fault))
 }
 
 /// Sets a field to a decimal; an empty one, and `null`, is absent.
