@@ -47,7 +47,7 @@ impl MessageWriter {
         let id = fields.name_of_trade();
         if !id.is_empty() {
             out.extend_from_slice(b",\"id\":\"");
-            out.extend_from_slice(id.as_bytes());
+            out.extend_from_slice(id.text().as_bytes());
             out.push(b'"');
         }
         write_decimal("price", Some(price), out);

@@ -37,7 +37,7 @@ pub use self::{
     side::Side,
     symbol::{SYMBOL_BYTES_MAX, Symbol, SymbolError, check_characters, check_symbol},
     time::Nanos,
-    trade_id::{TRADE_ID_BYTES_MAX, TradeId, TradeIdError},
+    trade_id::{TradeId, TradeIdError, TradeIdText},
     volume::{VOLUME_ONES_MAX, Volume},
 };
 

@@ -165,7 +165,7 @@ impl TradeReport {
     pub fn write_id(&self, name: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(name);
         out.push(b'"');
-        out.extend_from_slice(self.id.as_bytes());
+        out.extend_from_slice(self.id.text().as_bytes());
         out.push(b'"');
     }
 }

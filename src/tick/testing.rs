@@ -31,8 +31,10 @@ pub fn any_volume() -> impl Strategy<Value = Volume> {
     (units, rest).prop_map(|(units, rest)| Volume::from_parts(units, rest))
 }
 
-/// Numbers, and texts of every length.
+/// Numbers, UUIDs, and texts of every length.
 pub fn any_trade_id() -> impl Strategy<Value = TradeId> {
     let text = "[ -~&&[^\"\\\\]]{1,32}|币[ -~币&&[^\"\\\\]]{0,9}";
-    prop_oneof![any::<u64>().prop_map(TradeId::of_number), text.prop_map(|text| TradeId::new(&text).unwrap())]
+    let uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9A-F]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+    let named = |text: String| TradeId::new(&text).unwrap();
+    prop_oneof![any::<u64>().prop_map(TradeId::of_number), text.prop_map(named), uuid.prop_map(named)]
 }

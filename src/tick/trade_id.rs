@@ -1,26 +1,39 @@
 //! [`TradeId`]: a trade's name at its venue, by which it can be cancelled or corrected. Not unique beyond its symbol.
 //!
-//! Invariants: 0 to 32 bytes of UTF-8 without control characters, `"` and `\`, so no encoding needs an escape for it;
-//! bytes after its end are 0; only the absent one is empty.
+//! Invariants: 0 to 32 bytes of UTF-8, or 36 with dashes where a UUID has them, without control characters, `"` and `\`, so
+//! no encoding needs an escape for it; bytes after its end are 0; only the absent one is empty.
 
-use std::{fmt, str};
+use std::{fmt, ops::Deref, str};
 
 /// A trade's name. The default, without a byte, stands for none.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct TradeId {
+    /// Of its text.
     len: u8,
-    bytes: [u8; TRADE_ID_BYTES_MAX],
+    /// The text, of a UUID without its dashes: so every tick has room for one.
+    bytes: [u8; KEPT_BYTES_MAX],
 }
 
-/// The most bytes of a trade's name.
-pub const TRADE_ID_BYTES_MAX: usize = 32;
+/// The text of a trade's name.
+pub enum TradeIdText<'a> {
+    Kept(&'a str),
+    /// With its dashes put back.
+    Uuid([u8; UUID_BYTES]),
+}
+
+/// The most bytes of a trade's name that is no UUID.
+const KEPT_BYTES_MAX: usize = 32;
+/// The bytes of a UUID with its dashes.
+const UUID_BYTES: usize = 36;
+/// Where a UUID has its dashes.
+const DASHES: [usize; 4] = [8, 13, 18, 23];
 
 /// The fault of a text that names no trade. Positions count bytes from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TradeIdError {
     #[error("at least one character")]
     Empty,
-    #[error("at most 32 bytes, this has {0}")]
+    #[error("at most 32 bytes, or the 36 of a UUID, this has {0}")]
     TooLong(usize),
     #[error("no control character, quote or backslash, byte {at} is {char:?}")]
     Char { at: usize, char: char },
@@ -35,14 +48,15 @@ impl TradeId {
         if text.is_empty() {
             return Err(TradeIdError::Empty);
         }
-        if text.len() > TRADE_ID_BYTES_MAX {
+        let is_uuid = is_uuid(text);
+        if text.len() > KEPT_BYTES_MAX && !is_uuid {
             return Err(TradeIdError::TooLong(text.len()));
         }
         let is_wrong = |char: char| char.is_control() || matches!(char, '"' | '\\');
         if let Some((at, char)) = text.char_indices().find(|&(_, char)| is_wrong(char)) {
             return Err(TradeIdError::Char { at, char });
         }
-        Ok(TradeId::checked(text.as_bytes()))
+        Ok(if is_uuid { TradeId::of_uuid(text.as_bytes()) } else { TradeId::checked(text.as_bytes()) })
     }
 
     /// Of a venue's number.
@@ -50,22 +64,26 @@ impl TradeId {
         TradeId::checked(itoa::Buffer::new().format(number).as_bytes())
     }
 
-    /// As a foreign recording has it: without blanks around it, and a UUID without its dashes, so that it fits. `None`
-    /// when it is none that a tick can carry; its trade is one all the same.
+    /// As a venue or a foreign recording has it, without blanks around it. `None` when it is none that a tick can carry; its
+    /// trade is one all the same.
     pub fn of_venue(text: &str) -> Option<Self> {
-        /// Where a UUID of 36 bytes has its dashes.
-        const DASHES: [usize; 4] = [8, 13, 18, 23];
-        let text = text.trim_ascii();
-        let is_uuid = text.len() == 36 && DASHES.iter().all(|&at| text.as_bytes()[at] == b'-');
-        if is_uuid { TradeId::new(&text.replace('-', "")) } else { TradeId::new(text) }.ok()
+        TradeId::new(text.trim_ascii()).ok()
     }
 
     /// Of bytes that were checked, at most as many as there is room for.
     fn checked(text: &[u8]) -> Self {
-        let mut bytes = [0; TRADE_ID_BYTES_MAX];
-        let len = text.len().min(TRADE_ID_BYTES_MAX);
+        let mut bytes = [0; KEPT_BYTES_MAX];
+        let len = text.len().min(KEPT_BYTES_MAX);
         bytes[..len].copy_from_slice(&text[..len]);
         TradeId { len: len as u8, bytes }
+    }
+
+    /// Of text with the dashes of a UUID.
+    fn of_uuid(text: &[u8]) -> Self {
+        let mut bytes = [0; KEPT_BYTES_MAX];
+        let others = text.iter().enumerate().filter(|(at, _)| !DASHES.contains(at));
+        bytes.iter_mut().zip(others).for_each(|(byte, (_, other))| *byte = *other);
+        TradeId { len: UUID_BYTES as u8, bytes }
     }
 
     #[inline]
@@ -73,31 +91,58 @@ impl TradeId {
         self.len == 0
     }
 
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    #[inline]
+    pub fn text(&self) -> TradeIdText<'_> {
+        match self.bytes.get(..usize::from(self.len)) {
+            Some(kept) => TradeIdText::Kept(str::from_utf8(kept).unwrap_or_default()),
+            None => TradeIdText::Uuid(self.with_dashes()),
+        }
     }
 
-    pub fn as_str(&self) -> &str {
-        str::from_utf8(self.as_bytes()).unwrap_or_default()
+    #[cold]
+    fn with_dashes(&self) -> [u8; UUID_BYTES] {
+        let mut text = [b'-'; UUID_BYTES];
+        let places = text.iter_mut().enumerate().filter(|(at, _)| !DASHES.contains(at));
+        places.zip(self.bytes).for_each(|((_, place), byte)| *place = byte);
+        text
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == UUID_BYTES && DASHES.iter().all(|&at| text.as_bytes()[at] == b'-')
+}
+
+// === impl TradeIdText ===
+
+impl Deref for TradeIdText<'_> {
+    type Target = str;
+
+    #[inline]
+    fn deref(&self) -> &str {
+        match self {
+            TradeIdText::Kept(text) => text,
+            TradeIdText::Uuid(text) => str::from_utf8(text).unwrap_or_default(),
+        }
     }
 }
 
 /// In words, for the packed ring: its length stands in the first byte.
 impl TradeId {
     /// How many words the longest takes.
-    pub(crate) const WORDS_MAX: usize = Self::words(TRADE_ID_BYTES_MAX);
+    pub(crate) const WORDS_MAX: usize = Self::words(UUID_BYTES as u8);
 
-    const fn words(len: usize) -> usize {
-        (1 + len).div_ceil(8)
+    const fn words(len: u8) -> usize {
+        let kept = if len as usize > KEPT_BYTES_MAX { KEPT_BYTES_MAX } else { len as usize };
+        (1 + kept).div_ceil(8)
     }
 
     /// Calls `put` with each of its words.
     pub(crate) fn pack(&self, mut put: impl FnMut(u64)) {
         let mut packed = [0; Self::WORDS_MAX * 8];
         packed[0] = self.len;
-        packed[1..=TRADE_ID_BYTES_MAX].copy_from_slice(&self.bytes);
+        packed[1..=KEPT_BYTES_MAX].copy_from_slice(&self.bytes);
         let (words, _) = packed.as_chunks::<8>();
-        words[..Self::words(usize::from(self.len))].iter().for_each(|word| put(u64::from_le_bytes(*word)));
+        words[..Self::words(self.len)].iter().for_each(|word| put(u64::from_le_bytes(*word)));
     }
 
     /// From the words that [`Self::pack`] gave.
@@ -105,21 +150,22 @@ impl TradeId {
         let mut packed = [0; Self::WORDS_MAX * 8];
         let (words, _) = packed.as_chunks_mut::<8>();
         words[0] = next().to_le_bytes();
-        let count = Self::words(usize::from(words[0][0])).min(Self::WORDS_MAX);
+        let count = Self::words(words[0][0]);
         words[1..count].iter_mut().for_each(|word| *word = next().to_le_bytes());
-        TradeId::checked(&packed[1..=usize::from(packed[0]).min(TRADE_ID_BYTES_MAX)])
+        let len = packed[0];
+        TradeId { len, ..TradeId::checked(&packed[1..=usize::from(len).min(KEPT_BYTES_MAX)]) }
     }
 }
 
 impl fmt::Display for TradeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        f.pad(&self.text())
     }
 }
 
 impl fmt::Debug for TradeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
+        fmt::Debug::fmt(&*self.text(), f)
     }
 }
 
@@ -129,16 +175,29 @@ mod tests {
 
     #[test]
     fn names_of_trades_are_what_venues_give() {
-        for name in ["4744868157", "a,b c", "12-3/4", "币", &"x".repeat(32), "null"] {
+        const UUID: &str = "ccc3c1fa-212c-e8b0-1706-9b9c4f3d5ecf";
+        let (long, bare) = ("x".repeat(32), UUID.replace('-', ""));
+        for (name, words_max) in [
+            ("4744868157", 2),
+            ("a,b c", 1),
+            ("12-3/4", 1),
+            ("币", 1),
+            (&*long, 5),
+            ("null", 1),
+            (UUID, 5),
+            (&*bare, 5),
+            ("币12345-币1-币1-币1-币123456789", 5),
+        ] {
             let id = TradeId::new(name).unwrap();
-            assert_eq!((id.as_str(), id.is_empty()), (name, false));
+            assert_eq!((&*id.text(), &*id.to_string(), id.is_empty()), (name, name, false));
             let mut words = Vec::new();
             id.pack(|word| words.push(word));
-            assert_eq!(words.len(), name.len() / 8 + 1);
+            assert_eq!(words.len(), words_max);
             let mut words = words.into_iter();
             assert_eq!((TradeId::unpack(|| words.next().unwrap()), words.next()), (id, None));
         }
-        assert_eq!(TradeId::of_number(u64::MAX).as_str(), "18446744073709551615");
+        assert_ne!(TradeId::new(UUID), TradeId::new(&bare));
+        assert_eq!(TradeId::of_number(u64::MAX).to_string(), "18446744073709551615");
         assert!(TradeId::default().is_empty());
     }
 
@@ -153,10 +212,10 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_fits_without_its_dashes() {
+    fn what_venues_have_is_taken_where_a_tick_can_carry_it() {
         let of = |text: &str| TradeId::of_venue(text).map(|id| id.to_string());
         let uuid = "ccc3c1fa-212c-e8b0-1706-9b9c4f3d5ecf";
-        assert_eq!(of(uuid).as_deref(), Some("ccc3c1fa212ce8b017069b9c4f3d5ecf"));
+        assert_eq!(of(&format!(" {uuid} ")).as_deref(), Some(uuid));
         assert_eq!(of(" 12 ").as_deref(), Some("12"));
         assert_eq!(of(&uuid.replace('-', "_")), None);
         assert_eq!(of(" "), None);

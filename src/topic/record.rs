@@ -374,7 +374,7 @@ mod tests {
         let mut named = trade(10, 1);
         named.set_trade_id(TradeId::of_number(7));
         let fields = merged(&[named.clone(), trade(11, 1)]);
-        assert_eq!((fields.trade_id().as_str(), fields.withdrawn()), ("", Field::TradeId.bit()));
+        assert_eq!((&*fields.trade_id().text(), fields.withdrawn()), ("", Field::TradeId.bit()));
         assert_eq!((fields.trades, fields.volume()), (2, Volume::from_units(2)));
         let mut record = Record::default();
         for trade in [named.clone(), trade(11, 1), trade(12, 1)] {
@@ -382,12 +382,12 @@ mod tests {
         }
         assert!(!record.changed.contains(Field::TradeId), "there was none any more");
         let fields = merged(&[named.clone(), trade(11, 1), named.clone()]);
-        assert_eq!((fields.trade_id().as_str(), fields.withdrawn()), ("7", FieldSet::NONE));
+        assert_eq!((&*fields.trade_id().text(), fields.withdrawn()), ("7", FieldSet::NONE));
         assert!(!merged(&[trade(11, 1)]).named().contains(Field::TradeId));
         // A quote is no trade: the name stays.
         let mut quote = Fields::default();
         quote.set_decimal(Field::Bid, Decimal::from_units(5));
-        assert_eq!(merged(&[named, quote]).trade_id().as_str(), "7");
+        assert_eq!(&*merged(&[named, quote]).trade_id().text(), "7");
     }
 
     #[test]

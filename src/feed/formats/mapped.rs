@@ -28,7 +28,7 @@ use crate::{
         conditions::of_massive,
         ndjson::{ValueFault, report::LineReport},
     },
-    tick::{Affects, CustomFields, CustomId, Field, Fields, ReportKind, Symbol, Tick, TradeId, TradeReport},
+    tick::{Affects, CustomFields, CustomId, Field, Fields, ReportKind, Symbol, Tick, TradeReport},
 };
 
 /// Decodes the rows of one table.
@@ -280,12 +280,7 @@ impl Plan {
                     column.read(cell, &mut tick.line)?;
                 }
                 _ if is_absent(cell) => {}
-                ColumnTarget::Report(column @ ReportColumn::Affects) => column.read(cell, &mut tick.line)?,
-                // A name is taken as in the column of `trade_id`.
-                ColumnTarget::Report(column) => {
-                    let id = TradeId::of_venue(cell);
-                    column.read(id.as_ref().map_or(cell, TradeId::as_str), &mut tick.line)?;
-                }
+                ColumnTarget::Report(column) => column.read(cell, &mut tick.line)?,
                 ColumnTarget::Ts => {
                     tick.ts = Some(unit.read(cell).ok_or(FormatFault::value("ts", ValueFault::Moment))?);
                 }

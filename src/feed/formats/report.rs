@@ -70,7 +70,7 @@ impl ReportColumn {
                 Some(if words.is_empty() { NONE.to_owned() } else { words })
             }
             (ReportColumn::Cancel, ReportKind::Cancel) | (ReportColumn::Correct, ReportKind::Correct) => {
-                Some(report.id.as_str().to_owned())
+                Some(report.id.to_string())
             }
             _ => None,
         }

@@ -126,7 +126,7 @@ fn tables_of_tardis() {
         1,
         &[
             &format!(
-                r#"{{"symbol":"XBTUSD",{times},"last":8531.5,"last_size":2152,"side":"sell","trade_id":"ccc3c1fa212ce8b017069b9c4f3d5ecf"}}"#
+                r#"{{"symbol":"XBTUSD",{times},"last":8531.5,"last_size":2152,"side":"sell","trade_id":"ccc3c1fa-212c-e8b0-1706-9b9c4f3d5ecf"}}"#
             ),
             &format!(
                 r#"{{"symbol":"XBTUSD",{times},"last":8531.5,"last_size":0.0000001,"side":"buy","trade_id":"a"}}"#

@@ -268,9 +268,10 @@ fn values(of: &Fields, fields: &[Field], nulls: Nulls, out: &mut Vec<u8>) {
 
 /// A cell that may have a comma, and no quote.
 fn write_id(id: &TradeId, out: &mut Vec<u8>) {
-    let quote: &[u8] = if id.as_bytes().contains(&b',') { b"\"" } else { b"" };
+    let text = id.text();
+    let quote: &[u8] = if text.contains(',') { b"\"" } else { b"" };
     out.extend_from_slice(quote);
-    out.extend_from_slice(id.as_bytes());
+    out.extend_from_slice(text.as_bytes());
     out.extend_from_slice(quote);
 }
 

@@ -36,7 +36,7 @@ pub fn write_line(tick: &Tick, rx: Option<Nanos>, out: &mut Vec<u8>) {
             }
             Field::TradeId => {
                 out.push(b'"');
-                out.extend_from_slice(fields.trade_id().as_bytes());
+                out.extend_from_slice(fields.trade_id().text().as_bytes());
                 out.push(b'"');
             }
             Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(fields.trades).as_bytes()),

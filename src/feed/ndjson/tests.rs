@@ -446,8 +446,8 @@ fn a_trade_id_is_text_or_the_digits_of_a_whole_number() {
     refused("true", "neither text nor a whole number but a boolean");
     refused("[1]", "neither text nor a whole number but an array");
     refused(r#""""#, "at least one character");
-    refused(&format!("{:?}", "x".repeat(33)), "at most 32 bytes, this has 33");
-    refused(&"9".repeat(33), "at most 32 bytes, this has 33");
+    refused(&format!("{:?}", "x".repeat(33)), "at most 32 bytes, or the 36 of a UUID, this has 33");
+    refused(&"9".repeat(33), "at most 32 bytes, or the 36 of a UUID, this has 33");
     refused(r#""a\"b""#, "no control character, quote or backslash, byte 1 is '\"'");
     refused(r#""a\nb""#, "no control character, quote or backslash, byte 1 is '\\n'");
 }

@@ -98,7 +98,7 @@ pub fn named(tick: &Tick) -> Number {
     if name.is_empty() {
         return Number::None;
     }
-    Number::Named(FixedState::default().hash_one(name.as_bytes()))
+    Number::Named(FixedState::default().hash_one(name.text().as_bytes()))
 }
 
 /// By the name, time, price and size of its trade: names are unique for each exchange and day.
@@ -108,7 +108,7 @@ pub fn named_at(tick: &Tick) -> Number {
         return Number::None;
     }
     let mut hasher = FixedState::default().build_hasher();
-    hasher.write(name.as_bytes());
+    hasher.write(name.text().as_bytes());
     hasher.write_i64(tick.ts.map_or(0, |ts| ts.0));
     let report = tick.fields.report();
     for field in [Field::Last, Field::LastSize] {

@@ -100,7 +100,7 @@ fn take(tick: &Tick, numbers: &mut TradeNumbers) {
 
 /// The number of a tick's trade, by which the venue names it.
 pub fn number(tick: &Tick) -> Option<u64> {
-    tick.fields.name_of_trade().as_str().parse().ok()
+    tick.fields.name_of_trade().text().parse().ok()
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl Fields {
                 }
                 Field::TradeId => {
                     out.push(b'"');
-                    out.extend_from_slice(self.trade_id.as_bytes());
+                    out.extend_from_slice(self.trade_id.text().as_bytes());
                     out.push(b'"');
                 }
                 Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(self.trades).as_bytes()),

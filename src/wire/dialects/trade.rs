@@ -48,7 +48,7 @@ impl<'a> Trade<'a> {
 
 /// The number that a trade's name is.
 pub fn number(id: &TradeId) -> Option<u64> {
-    let text = id.as_str();
+    let text = id.text();
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_number)
 }

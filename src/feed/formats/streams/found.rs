@@ -60,7 +60,7 @@ fn oldest_first(ticks: &mut [Tick], order: MessageOrder) {
 
 /// Whether the numbers of trades fall: the first two of a symbol decide for all.
 fn falls(ticks: &[Tick]) -> bool {
-    let number = |tick: &Tick| tick.fields.name_of_trade().as_str().parse::<u64>().ok();
+    let number = |tick: &Tick| tick.fields.name_of_trade().text().parse::<u64>().ok();
     let next_of_symbol = |at: usize| ticks[at + 1..].iter().find(|next| next.symbol == ticks[at].symbol);
     let pair = (0..ticks.len()).find_map(|at| next_of_symbol(at).map(|next| (&ticks[at], next)));
     pair.is_some_and(|(one, next)| number(one) > number(next))

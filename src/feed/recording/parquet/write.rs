@@ -136,7 +136,7 @@ impl<W: Write + Send> ParquetWriter<W> {
                 Field::TradeId => {
                     let ids = rows
                         .iter()
-                        .map(|(_, tick)| set(tick).then(|| ByteArray::from(tick.fields.trade_id().as_str())));
+                        .map(|(_, tick)| set(tick).then(|| ByteArray::from(&*tick.fields.trade_id().text())));
                     write_column::<ByteArrayType, W>(&mut group, ids, Presence::AtTimes)?;
                 }
                 Field::Volume => {

@@ -368,7 +368,7 @@ impl OkxConversation {
 fn spanned(tick: &Tick, counts: &[OkxCount<'_>]) -> Number {
     let Some(number) = number(tick) else { return decode::named(tick) };
     let name = tick.fields.name_of_trade();
-    let trade = counts.iter().find(|one| one.trade_id.text() == name.as_str());
+    let trade = counts.iter().find(|one| one.trade_id.text() == &*name.text());
     let count = trade.and_then(|one| one.count?.text().parse::<u64>().ok()).unwrap_or(1);
     Number::Spanned { first: number.saturating_sub(count.max(1) - 1), number }
 }

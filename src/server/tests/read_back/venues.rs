@@ -97,7 +97,7 @@ fn numbered(name: &TradeId, seq: u64) -> TradeId {
 
 /// A trade has the name that it has, without blanks around it; one without a name has its seq.
 fn named(name: &TradeId, seq: u64) -> Option<TradeId> {
-    if name.is_empty() { Some(TradeId::of_number(seq)) } else { TradeId::of_venue(name.as_str()) }
+    if name.is_empty() { Some(TradeId::of_number(seq)) } else { TradeId::of_venue(&name.text()) }
 }
 
 fn everything(_: Affects, _: &str) -> Affects {

@@ -282,7 +282,7 @@ fn write_ticker(symbol: &Symbol, shown: &Shown<'_>, time: impl Fn(Nanos, &mut Ve
     out.extend_from_slice(br#","C":"#);
     time(shown.rx, out);
     let trades = shown.fields.trades;
-    let last_id = shown.fields.trade_id().as_str().parse::<u64>().unwrap_or(trades);
+    let last_id = shown.fields.trade_id().text().parse::<u64>().unwrap_or(trades);
     put_int("F", last_id.saturating_sub(trades.saturating_sub(1)), out);
     put_int("L", last_id, out);
     put_int("n", trades, out);

@@ -132,7 +132,7 @@ fn write_day(symbol: &Symbol, record: &Record, at: Moment, out: &mut Vec<u8>) {
     put_text("volume", out, |out| write_padded_volume(record.fields.volume(), 8, out));
     put_text("quoteVolume", out, |out| write_padded(Decimal::ZERO, 8, out));
     let (close, trades) = (millis(at), record.fields.trades);
-    let last_id = record.fields.trade_id().as_str().parse::<u64>().unwrap_or(trades);
+    let last_id = record.fields.trade_id().text().parse::<u64>().unwrap_or(trades);
     let first_id = last_id.saturating_sub(trades.saturating_sub(1));
     let rest = format!(
         r#","openTime":{},"closeTime":{close},"firstId":{first_id},"lastId":{last_id},"count":{trades}}}"#,

@@ -98,7 +98,7 @@ fn write_advanced_product(symbol: &Symbol, out: &mut Vec<u8>) {
 
 fn write_ticker(_: &Symbol, record: &Record, at: Moment, out: &mut Vec<u8>) {
     let fields = &record.fields;
-    let id = fields.trade_id().as_str().parse::<u64>().unwrap_or(record.seq);
+    let id = fields.trade_id().text().parse::<u64>().unwrap_or(record.seq);
     out.extend_from_slice(format!(r#"{{"trade_id":{id}"#).as_bytes());
     for (name, field) in
         [("price", Field::Last), ("size", Field::LastSize), ("bid", Field::Bid), ("ask", Field::Ask)]

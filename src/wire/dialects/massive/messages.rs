@@ -231,7 +231,7 @@ fn write_id(trade: &Trade<'_>, shown: &Shown<'_>, out: &mut Vec<u8>) {
     if trade.id.is_empty() {
         write_int(shown.seq, out);
     } else {
-        out.extend_from_slice(trade.id.as_str().as_bytes());
+        out.extend_from_slice(trade.id.text().as_bytes());
     }
     out.push(b'"');
 }

@@ -30,7 +30,7 @@ fn write_content(report: &TradeReport, out: &mut Vec<u8>) {
         ReportKind::Trade => out.push(TRADE | affects),
     }
     if report.is_correction() {
-        write_text(report.id.as_str(), out);
+        write_text(&report.id.text(), out);
     }
     if report.kind != ReportKind::Cancel {
         let fields = values(report);

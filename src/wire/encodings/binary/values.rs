@@ -218,7 +218,7 @@ pub fn write_fixed(fields: &Fields, mask: u128, decimals: &Decimals, out: &mut V
                 Side::Sell => 2,
             }),
             Field::Trades => varint::write(fields.trades, out),
-            Field::TradeId => varint::write_text(fields.trade_id().as_str(), out),
+            Field::TradeId => varint::write_text(&fields.trade_id().text(), out),
             decimal => decimals.write(fields, decimal, out),
         }
     }

@@ -155,7 +155,7 @@ impl PlayedFeed {
     }
 
     fn numbers(&self) -> Vec<u64> {
-        self.delivered.iter().map(|tick| tick.fields.name_of_trade().as_str().parse().unwrap()).collect()
+        self.delivered.iter().map(|tick| tick.fields.name_of_trade().text().parse().unwrap()).collect()
     }
 }
 

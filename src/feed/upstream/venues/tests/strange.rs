@@ -14,8 +14,8 @@ fn list_of<'m>(venue: &str, message: &'m mut Value) -> &'m mut Vec<Value> {
     message.pointer_mut(place).and_then(Value::as_array_mut).expect("a list of trades")
 }
 
-fn ids(out: &Reaction) -> Vec<&str> {
-    out.ticks.iter().map(|tick| tick.tick.fields.name_of_trade().as_str()).collect()
+fn ids(out: &Reaction) -> Vec<String> {
+    out.ticks.iter().map(|tick| tick.tick.fields.name_of_trade().to_string()).collect()
 }
 
 #[test]
