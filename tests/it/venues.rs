@@ -198,6 +198,46 @@ async fn hyperliquid_is_played_and_cut() {
     .await;
 }
 
+/// What happened while the connection was down is in what the venue sends on subscribing, beside what came before.
+#[tokio::test]
+async fn what_hyperliquid_missed_comes_with_its_history() {
+    let trades = |numbers: &[u64]| {
+        let trade = |number: &u64| {
+            // Two trades a block, whose names do not rise.
+            let (time, name) = (1_708_622_398_623 + number / 2, 9_000 - number);
+            format!(
+                r#"{{"coin":"SOL","side":"B","px":"{number}.5","sz":"2","hash":"0x00","time":{time},"tid":{name},"users":["0x1","0x2"]}}"#
+            )
+        };
+        let trades: Vec<String> = numbers.iter().map(trade).collect();
+        format!(r#"{{"channel":"trades","data":[{}]}}"#, trades.join(","))
+    };
+    let venue = Venue::start().await;
+    let source = format!("hyperliquid?symbols=SOL&url={}", venue.url());
+    let server = Server::with().feed(&source).start().await;
+    let mut end = venue.accept().await;
+    end.asked().await;
+    let mut client = Client::open(&server).await;
+    client.subscribe(Subscription::to(["SOL"]).every()).await;
+    end.say(&trades(&[99, 98, 97, 96])).await;
+    end.say(&trades(&[100, 101])).await;
+    // The link breaks within a block.
+    end.say(&trades(&[102])).await;
+    until_trade(&mut client, 9_000 - 102).await;
+    drop(end);
+    let mut end = venue.accept().await;
+    end.asked().await;
+    end.say(&trades(&[105, 104, 103, 102, 101, 100, 99, 98])).await;
+    end.say(&trades(&[104, 105])).await;
+    end.say(&trades(&[106, 107])).await;
+    until_trade(&mut client, 9_000 - 107).await;
+    let history = client.store.get("SOL").history.iter().filter(|message| message.has("trade_id"));
+    let got: Vec<String> =
+        history.map(|message| message.raw("last").unwrap_or_default().to_owned()).collect();
+    let expected: Vec<String> = (100..=107).map(|number: u64| format!("{number}.5")).collect();
+    assert_eq!(got, expected);
+}
+
 #[tokio::test]
 async fn alpaca_is_played_and_cut() {
     Played {

@@ -2,7 +2,10 @@
 //!
 //! - The first message of trades of a coin has those of the last blocks: a history. Nothing marks it, so it is told by its
 //!   times: it spans several blocks, or is of one long before the newest that the connection has shown. What is live is of
-//!   one block. Trades that happened while the connection was down are not made up for, since their names have no order.
+//!   one block. Trades that happened while the connection was down are in it, as far as it goes back: those of a later block
+//!   than the last known one, and those of that block whose names are not known. When it does not go back so far, more may
+//!   be missing, and that is told, but not of coins that were added to an open connection: what came of them over another
+//!   one meanwhile is not known there.
 //! - Each stream is a message of its own, and is acknowledged by itself.
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration};
@@ -20,6 +23,7 @@ use crate::{
             asked::Asked,
             decode,
             keepalive::{Keepalive, KeepaliveDue, PingWhen},
+            last_trades::{ConnectionTrades, LastTrades, TradeBlock},
             symbols,
             venue::{
                 Conversation, Dialer, Facts, ListedPage, Listing, ListingRequest, Note, Rate, Reaction,
@@ -33,15 +37,21 @@ use crate::{
 /// `hyperliquid`.
 pub struct Hyperliquid;
 
-struct HyperliquidDialer;
+#[derive(Default)]
+struct HyperliquidDialer {
+    trades: Arc<LastTrades<TradeBlock>>,
+}
 
 struct HyperliquidConversation {
     asked: Asked,
     /// To be asked for when the connection is open.
     streams: Vec<Stream>,
     found: FoundTicks,
+    trades: ConnectionTrades<TradeBlock>,
     /// The coins of which a message of trades has come.
     begun: HashSet<CompactString>,
+    /// The coins that were added since the connection is open.
+    added: HashSet<CompactString>,
     /// The newest time of the venue's on this connection, in milliseconds.
     newest: u64,
     pings: Keepalive,
@@ -117,9 +127,13 @@ impl Venue for Hyperliquid {
         _options: &mut Options<'_>,
         symbols: &[CompactString],
     ) -> Result<Arc<dyn Dialer>, SourceError> {
-        let is_coin = |symbol: &str| symbols::is_plain(symbol, "@/:#-_.");
+        // A coin has capitals (kPEPE), and spot's have numbers. Before a colon is who has listed it.
+        let is_name = |name: &str| name.contains(|char: char| char.is_uppercase() || char.is_numeric());
+        let is_coin = |symbol: &str| {
+            symbols::is_plain(symbol, "@/:#-_.") && is_name(symbol.rsplit(':').next().unwrap_or_default())
+        };
         symbols::check(self.name(), symbols, "a coin such as BTC, PURR/USDC or @107", is_coin)?;
-        Ok(Arc::new(HyperliquidDialer))
+        Ok(Arc::new(HyperliquidDialer::default()))
     }
 }
 
@@ -158,7 +172,9 @@ impl Dialer for HyperliquidDialer {
             asked: Asked::default(),
             streams: group.streams.clone(),
             found: FoundTicks::new(Arc::clone(fields)),
+            trades: self.trades.begin(),
             begun: HashSet::new(),
+            added: HashSet::new(),
             newest: 0,
             pings: Keepalive::new(Duration::from_secs(50), PingWhen::Quiet),
         })
@@ -205,9 +221,8 @@ impl Conversation for HyperliquidConversation {
             "trades" => {
                 let told = self.told(message.is_snapshot, data);
                 let made = hyperliquid::event(channel, told, data, &mut self.found);
-                decode::history(self.found.history.len(), out);
-                self.found.history.clear();
-                decode::hand_out(made, &mut self.found, decode::named, out);
+                self.look_for_a_gap(out);
+                self.trades.hand_out(made, &mut self.found, out);
             }
             "bbo" => {
                 if let Ok(quote) = serde_json::from_str::<TimedCoin<'_>>(data.get()) {
@@ -241,6 +256,7 @@ impl Conversation for HyperliquidConversation {
             }
             out.send(request("unsubscribe", &stream));
         }
+        self.added.extend(add.iter().map(|stream| stream.symbol.clone()));
         self.subscribe(add, out);
     }
 }
@@ -264,6 +280,21 @@ impl HyperliquidConversation {
         let is_old = oldest < newest || newest.saturating_add(HISTORY_MS) < self.newest;
         self.newest = self.newest.max(newest);
         if is_snapshot || (is_first && is_old) { TradesOf::History } else { TradesOf::Now }
+    }
+
+    /// A history of which every trade was missed may have begun after others.
+    fn look_for_a_gap(&self, out: &mut Reaction) {
+        let history = &self.found.history;
+        if let Some(first) = history.first()
+            && !self.added.contains(first.symbol.as_str())
+            && history.iter().all(|tick| self.trades.is_missed(tick))
+        {
+            let why = format!(
+                "trades of {} may be missing: what is sent again does not reach back to the last one known",
+                first.symbol
+            );
+            out.note(Note::Gap { why });
+        }
     }
 
     fn answered(&mut self, data: &RawValue, out: &mut Reaction) {

@@ -1,7 +1,12 @@
 //! Messages as the venue documents them.
 
+use proptest::prelude::*;
+
 use super::*;
-use crate::feed::upstream::testing::{Talk, dialer};
+use crate::feed::upstream::{
+    sequence::{Sequence, SequenceCounts},
+    testing::{Talk, dialer},
+};
 
 /// A message of trades of a coin, each with its time and name.
 fn trades(coin: &str, trades: &[(u64, u64)]) -> String {
@@ -66,7 +71,7 @@ fn the_first_trades_are_a_history_by_their_times() {
     // Of one block, long before the newest.
     assert_eq!(talk.notes(&trades("BTC", &[(3_000, 5)])), [Note::History { ticks: 1 }]);
     assert_eq!(talk.ticks(&trades("ETH", &[(8_500, 6), (8_500, 7)])).len(), 2);
-    let marked = trades("ETH", &[(9_500, 8)]).replace("\"data\"", "\"isSnapshot\":true,\"data\"");
+    let marked = trades("ETH", &[(8_500, 6)]).replace("\"data\"", "\"isSnapshot\":true,\"data\"");
     assert_eq!(talk.notes(&marked), [Note::History { ticks: 1 }]);
 }
 
@@ -81,10 +86,78 @@ fn the_list_has_the_perpetuals() {
 }
 
 #[test]
+fn what_was_missed_meanwhile_comes_with_the_history() {
+    let dialer = dialer(&Hyperliquid, "", &["SOL"]);
+    let names = |talk: &mut Talk, message: &str| -> Vec<String> {
+        let out = talk.hear(message);
+        out.ticks.drain(..).map(|one| one.tick.fields.trade_id().to_string()).collect()
+    };
+    let (mut talk, _) = Talk::open(&*dialer, &["SOL"]);
+    assert_eq!(talk.notes(&trades("SOL", &[(1_700, 11), (1_600, 12)])), [Note::History { ticks: 2 }]);
+    talk.ticks(&trades("SOL", &[(1_800, 13)]));
+    drop(talk);
+    let (mut talk, _) = Talk::open(&*dialer, &["SOL"]);
+    // The newest first: two later blocks, one trade of the last block known that was not seen, and what is known.
+    let history = trades("SOL", &[(2_000, 3), (1_900, 9), (1_800, 4), (1_800, 13), (1_700, 11)]);
+    assert_eq!(names(&mut talk, &history), ["4", "9", "3"]);
+    assert_eq!(talk.told(), [Note::History { ticks: 2 }]);
+    drop(talk);
+    // All of it is later than what is known.
+    let (mut talk, _) = Talk::open(&*dialer, &["SOL"]);
+    assert_eq!(names(&mut talk, &trades("SOL", &[(9_000, 6), (8_000, 5)])), ["5", "6"]);
+    assert!(matches!(&talk.told()[..], [Note::Gap { why }] if why.contains("trades of SOL may be missing")));
+    drop(talk);
+    // So it is when the coin is moved here from a connection that is still open.
+    let (mut talk, _) = Talk::open(&*dialer, &["BTC"]);
+    talk.change(&[Stream::new("SOL", StreamKind::Trades)], &[]);
+    assert_eq!(names(&mut talk, &trades("SOL", &[(11_000, 8), (10_000, 7)])), ["7", "8"]);
+    assert_eq!(talk.told(), []);
+}
+
+#[test]
 fn a_quiet_connection_is_pinged() {
     let (mut talk, _) = Talk::open(&*dialer(&Hyperliquid, "", &["SOL"]), &["SOL"]);
     let opened = talk.now;
     assert_eq!(talk.wake(), (vec![r#"{"method":"ping"}"#.to_owned()], vec![]));
     assert_eq!(talk.now.since(opened), 50_000_000_000);
     assert!(matches!(talk.wake().1[..], [Note::Reconnect { .. }]));
+}
+
+proptest! {
+    /// Each connection is cut at any trade, also within a block; some trades happen while it is down; and the history of the
+    /// next one goes back to the last trade known, or further.
+    #[test]
+    fn each_trade_comes_once_and_in_order_over_cuts(
+        connections in prop::collection::vec((0u64..12, 1u64..12, 1u64..25), 1..7),
+    ) {
+        // Two trades a block, whose names have no order.
+        let of = |number: u64| (1_700_000_000_000 + number / 2, 1_000_000_007 - number * 7_919 % 1_000_003);
+        let dialer = dialer(&Hyperliquid, "", &["SOL"]);
+        let (mut sequence, mut counts) = (Sequence::default(), SequenceCounts::default());
+        let (mut delivered, mut last) = (Vec::new(), 999_u64);
+        for (at, (down, back, live)) in connections.iter().enumerate() {
+            let (mut talk, _) = Talk::open(&*dialer, &["SOL"]);
+            sequence.renewed();
+            // The first one begins with a block.
+            let first = last + 1 + if at == 0 { 2 * down } else { *down };
+            let mut messages: Vec<Vec<u64>> = Vec::new();
+            if at > 0 {
+                messages.push((last + 1 - back..first).collect());
+            }
+            let live: Vec<u64> = (first..first + live).collect();
+            messages.extend(live.chunk_by(|one, other| one / 2 == other / 2).map(<[u64]>::to_vec));
+            for numbers in messages {
+                let points: Vec<(u64, u64)> = numbers.into_iter().map(of).collect();
+                for tick in talk.hear(&trades("SOL", &points)).ticks.drain(..) {
+                    sequence.offer(Nanos(0), tick, &mut delivered, &mut counts);
+                }
+            }
+            let gaps = talk.told().iter().filter(|note| matches!(note, Note::Gap { .. })).count();
+            prop_assert_eq!(gaps, 0);
+            last = *live.last().unwrap();
+        }
+        let names = delivered.iter().map(|tick| tick.fields.trade_id().text().parse().unwrap());
+        let expected = (1_000 + 2 * connections[0].0..=last).map(|number| of(number).1);
+        prop_assert_eq!(names.collect::<Vec<u64>>(), expected.collect::<Vec<_>>());
+    }
 }
