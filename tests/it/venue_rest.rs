@@ -4,7 +4,11 @@ use serde_json::{Value, json};
 
 use super::{
     entitled::Guarded,
-    harness::{Server, VenueClient, recorded::Recorded, tokens::reads},
+    harness::{
+        Server, VenueClient,
+        recorded::Recorded,
+        tokens::{reads, token},
+    },
 };
 
 async fn waiting(name: &str) -> (Recorded, Server) {
@@ -142,5 +146,36 @@ async fn crypto_of_alpaca_has_its_older_path_and_its_places() {
     ] {
         let mut client = VenueClient::open(&server, path).await;
         assert_eq!(client.next().await, json!([{"T": "success", "msg": "connected"}]), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_with_a_field_that_may_not_be_read_is_not_there() {
+    let guarded = Guarded::start(&[]).await;
+    guarded.publish("{\"symbol\":\"BTCUSDT\",\"bid\":1,\"ask\":2,\"last\":1.5,\"last_size\":3}\n").await;
+    let of = |fields: &[&str]| token(&json!({"read": ["*"], "fields": fields}), &json!({}));
+    let (whole, quotes) = (reads(&["*"]), of(&["bid", "bid_size", "ask", "ask_size"]));
+    let (bids, prices) = (of(&["bid"]), of(&["last"]));
+    for (path, allowed) in [
+        ("/api/v3/ticker/price", &[&whole, &prices] as &[&String]),
+        ("/api/v3/ticker/bookTicker", &[&whole, &quotes]),
+        ("/api/v3/ticker/24hr", &[&whole]),
+        ("/0/public/Ticker", &[&whole]),
+    ] {
+        for one in [&whole, &quotes, &bids, &prices] {
+            let (all, named) = (
+                guarded.get(path, Some(one)).await.json(),
+                if path.starts_with("/0") { "pair" } else { "symbol" },
+            );
+            let named = guarded.get(&format!("{path}?{named}=BTCUSDT"), Some(one)).await.json();
+            let is_allowed = allowed.contains(&one);
+            assert_eq!(all.to_string().contains("BTCUSDT"), is_allowed, "{path}: {all}");
+            assert_eq!(named.to_string().contains("BTCUSDT"), is_allowed, "{path}: {named}");
+        }
+    }
+    let path = "/products/BTC-USDT/ticker";
+    assert_eq!(guarded.get(path, Some(&whole)).await.json()["price"], json!("1.5"));
+    for one in [&quotes, &bids, &prices] {
+        assert_eq!(guarded.get(path, Some(one)).await.status.as_u16(), 404);
     }
 }

@@ -50,10 +50,11 @@ pub fn answer(
         RestAnswer::Fixed(write) => return Ok(response::json(write(at))),
         RestAnswer::Listing { list, .. } | RestAnswer::Records { list, .. } => list,
     };
+    let may_show = may_show(node, row.answer, &rights);
     let (named, is_alone) = match named {
         NamedSymbols::All => {
             let permit = bulk::permit(&app.bulk, shard, &caller.activity)?;
-            let walk = VenueWalk::new(node, row.answer, at, &rights);
+            let walk = VenueWalk::new(node, row.answer, at, &rights, may_show);
             let body = WalkBody::new(shard, Box::new(walk), permit).under(rights);
             return Ok(response::walk(body.between((list.head)(at).into(), list.brackets, list.tail)));
         }
@@ -64,7 +65,8 @@ pub fn answer(
     let is_spelled = row.symbols.is_spelled;
     let named = named.iter().take(NAMED_MAX + 1);
     let found = named.map(|text| find(node, text, is_spelled, &rights)).collect::<Option<Vec<_>>>();
-    let Some(symbols) = found.filter(|found| !found.is_empty() && found.len() <= NAMED_MAX) else {
+    let Some(symbols) = found.filter(|found| may_show && !found.is_empty() && found.len() <= NAMED_MAX)
+    else {
         return Ok(refuse(row.no_symbol));
     };
     let mut rows = Vec::new();
@@ -90,6 +92,14 @@ pub fn refuse(refusal: RestRefusal) -> HttpResponse {
     let mut response = response::json(refusal.body.to_owned());
     *response.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::NOT_FOUND);
     response
+}
+
+/// Whether each field that rows are made of may be read. Where that is not so no symbol is there, as with streams.
+fn may_show(node: &NodeState, answer: RestAnswer, rights: &SharedRights) -> bool {
+    match answer {
+        RestAnswer::Fixed(_) | RestAnswer::Listing { .. } => true,
+        RestAnswer::Records { needs, .. } => rights.readable_fields(&node.fields).fixed.contains_all(needs),
+    }
 }
 
 /// The symbol that a text names in any case of its letters, and in any spelling where that counts, if it may be read.
@@ -153,6 +163,7 @@ struct VenueWalk {
     answer: RestAnswer,
     at: Moment,
     rights: SharedRights,
+    may_show: bool,
     answered: AnsweredSymbols,
     declared: std::vec::IntoIter<Symbol>,
     /// The declared ones, each of which has its row already.
@@ -162,13 +173,20 @@ struct VenueWalk {
 }
 
 impl VenueWalk {
-    fn new(node: &Arc<NodeState>, answer: RestAnswer, at: Moment, rights: &SharedRights) -> Self {
+    fn new(
+        node: &Arc<NodeState>,
+        answer: RestAnswer,
+        at: Moment,
+        rights: &SharedRights,
+        may_show: bool,
+    ) -> Self {
         let declared = node.ingest.declared();
         let seen = declared.iter().cloned().collect();
         VenueWalk {
             answer,
             at,
             rights: SharedRights::clone(rights),
+            may_show,
             answered: AnsweredSymbols::new(node, rights),
             declared: declared.into_iter(),
             seen,
@@ -188,7 +206,7 @@ impl Walk for VenueWalk {
             self.from += count;
             symbols.retain(|symbol| !self.seen.contains(symbol));
         }
-        symbols.retain(|symbol| self.rights.may_read(symbol));
+        symbols.retain(|symbol| self.may_show && self.rights.may_read(symbol));
         write_rows(&self.node, self.answer, self.at, &mut self.answered, &symbols, RowsOf::All, out);
         self.declared.len() > 0 || self.from < self.until
     }

@@ -2,7 +2,10 @@
 //! functions that write; `server/http/venue.rs` finds the symbols, and answers.
 
 use super::dialect::Moment;
-use crate::{tick::Symbol, topic::Record};
+use crate::{
+    tick::{FieldSet, Symbol},
+    topic::Record,
+};
 
 /// A request that a dialect answers.
 #[derive(Clone, Copy)]
@@ -40,8 +43,8 @@ pub enum RestAnswer {
     Fixed(fn(Moment) -> String),
     /// By all symbols, or by those that are named; by a row alone where the path names one.
     Listing { list: RestList, row: fn(&Symbol, &mut Vec<u8>) },
-    /// By the records of all symbols that have ticked, or of those that are named.
-    Records { list: RestList, row: fn(&Symbol, &Record, Moment, &mut Vec<u8>) },
+    /// By the records of all symbols that have ticked, or of those that are named; `needs` is what a row is made of.
+    Records { list: RestList, needs: FieldSet, row: fn(&Symbol, &Record, Moment, &mut Vec<u8>) },
 }
 
 /// What stands around rows.

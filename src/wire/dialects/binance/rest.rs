@@ -4,7 +4,7 @@
 
 use super::messages::{DayPrices, write_percent, write_upper};
 use crate::{
-    tick::{Decimal, Field, Symbol},
+    tick::{Decimal, Field, FieldSet, Symbol},
     topic::Record,
     wire::{
         dialects::{
@@ -35,9 +35,15 @@ pub const REST: &[RestRow] = &[
     row("/api/v3/ping", RestAnswer::Fixed(|_| "{}".to_owned())),
     row("/api/v3/time", RestAnswer::Fixed(|at| format!(r#"{{"serverTime":{}}}"#, millis(at)))),
     row("/api/v3/exchangeInfo", RestAnswer::Listing { list: INFO, row: write_info }),
-    row("/api/v3/ticker/price", RestAnswer::Records { list: ROWS, row: write_price }),
-    row("/api/v3/ticker/bookTicker", RestAnswer::Records { list: ROWS, row: write_book }),
-    row("/api/v3/ticker/24hr", RestAnswer::Records { list: ROWS, row: write_day }),
+    row(
+        "/api/v3/ticker/price",
+        RestAnswer::Records { list: ROWS, needs: Field::Last.bit(), row: write_price },
+    ),
+    row(
+        "/api/v3/ticker/bookTicker",
+        RestAnswer::Records { list: ROWS, needs: FieldSet::QUOTE, row: write_book },
+    ),
+    row("/api/v3/ticker/24hr", RestAnswer::Records { list: ROWS, needs: FieldSet::ALL, row: write_day }),
     row("/sapi/v1/system/status", RestAnswer::Fixed(|_| r#"{"status":0,"msg":"normal"}"#.to_owned())),
     // The market knows no fees. Clients that look for them list no market without an answer.
     row("/sapi/v1/asset/tradeFee", RestAnswer::Fixed(|_| "[]".to_owned())),

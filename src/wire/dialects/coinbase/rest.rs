@@ -5,7 +5,7 @@
 //! is empty.
 
 use crate::{
-    tick::{Field, Symbol},
+    tick::{Field, FieldSet, Symbol},
     topic::Record,
     wire::dialects::{
         assets,
@@ -42,7 +42,7 @@ pub const REST: &[RestRow] = &[
     row("/time", RestAnswer::Fixed(write_time)),
     row("/products", PRODUCTS),
     row("/products/*", PRODUCTS),
-    row("/products/*/ticker", RestAnswer::Records { list: ROWS, row: write_ticker }),
+    row("/products/*/ticker", RestAnswer::Records { list: ROWS, needs: FieldSet::ALL, row: write_ticker }),
     // The market knows no names of assets.
     row("/currencies", RestAnswer::Fixed(|_| "[]".to_owned())),
     advanced("/v2/currencies", RestAnswer::Fixed(|_| r#"{"data":[]}"#.to_owned())),

@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::{
-    tick::{Field, Symbol},
+    tick::{Field, FieldSet, Symbol},
     topic::Record,
     wire::dialects::{
         assets,
@@ -39,7 +39,7 @@ pub const REST: &[RestRow] = &[
     // The market knows no assets beside those of its pairs.
     row("/0/public/Assets", RestAnswer::Fixed(|_| r#"{"error":[],"result":{}}"#.to_owned())),
     row("/0/public/AssetPairs", RestAnswer::Listing { list: RESULT, row: write_pair }),
-    row("/0/public/Ticker", RestAnswer::Records { list: RESULT, row: write_ticker }),
+    row("/0/public/Ticker", RestAnswer::Records { list: RESULT, needs: FieldSet::ALL, row: write_ticker }),
 ];
 
 /// Everything else that its clients ask for.
