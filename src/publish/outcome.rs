@@ -3,7 +3,7 @@
 //! Loss: of the ticks that were not taken in, some are described and all are counted. Of the symbols, [`SEQS_KEPT`] are
 //! listed and all are counted. So an outcome that is kept for a publisher is bounded.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     feed::{RejectCounts, RejectReason},
@@ -74,6 +74,17 @@ impl Outcome {
     /// Rejected ticks that are counted and not described.
     pub fn rejected_hidden(&self) -> u64 {
         self.rejected_total.saturating_sub(self.rejected.len() as u64)
+    }
+
+    /// What a publisher is told whose token may publish these symbols. A retry is answered with the outcome of the first
+    /// time, and another token of the same user, with less, may have sent that: it learns nothing of other symbols.
+    pub fn told(self: Arc<Self>, may_publish: impl Fn(&Symbol) -> bool) -> Arc<Self> {
+        if self.seqs.iter().all(|(symbol, _)| may_publish(symbol)) {
+            return self;
+        }
+        let mut told = Outcome { rejected: Vec::new(), ..Outcome::clone(&self) };
+        told.seqs.retain(|(symbol, _)| may_publish(symbol));
+        Arc::new(told)
     }
 
     /// Takes what a decoder rejected.

@@ -457,3 +457,26 @@ async fn no_token_is_shown_anywhere() {
     assert!(log.contains("session"), "the log is on: {log}");
     assert!(!log.contains(MARKER), "{log}");
 }
+
+#[tokio::test]
+async fn a_retry_is_answered_with_nothing_that_its_token_may_not_publish() {
+    let guarded = Guarded::start(&[]).await;
+    let publisher = |symbols: &[&str]| token(&json!({"publish": symbols}), &json!({}));
+    let (all, some) = (publisher(&["A", "B"]), publisher(&["B"]));
+    let path = "/v1/publish?publisher=gateway&number=1";
+    let publish = async |token: &str| {
+        let request = guarded.server.request("POST", path).header("authorization", &bearer(token));
+        request.body("{\"symbol\":\"A\",\"bid\":1}\n{\"symbol\":\"B\",\"bid\":2}\n{}\n").send().await.json()
+    };
+    let first = publish(&all).await;
+    assert_eq!((&first["seqs"], &first["accepted"]), (&json!({"A": 1, "B": 1}), &json!(2)));
+    assert_eq!(publish(&all).await, first);
+    let told = publish(&some).await;
+    assert_eq!((&told["seqs"], &told["accepted"]), (&json!({"B": 1}), &json!(2)));
+    assert_eq!((&told["rejected"], &told["rejected_not_shown"]), (&json!([]), &json!(1)));
+    let mut client = guarded.stream(&format!("token={some}"), "").await;
+    tell(&mut client, &json!({"op": "publish", "publisher": "gateway", "number": 1, "ticks": []})).await;
+    let told = next(&mut client, "published").await;
+    assert_eq!((&told["seqs"], &told.get("rejected")), (&json!({"B": 1}), &None));
+    assert_eq!(told["rejected_not_shown"], json!(1));
+}

@@ -153,7 +153,7 @@ pub fn take_once(
         return Ok(Arc::new(outcome));
     };
     match node.publishers.begin(numbered, node.clock.now())? {
-        Begun::Repeated(outcome) => Ok(outcome),
+        Begun::Repeated(outcome) => Ok(outcome.told(|symbol| rights.may_publish(symbol))),
         Begun::First(mut turn) => {
             turn.begin_taking();
             take(node, body, rights, &mut turn.outcome);

@@ -112,8 +112,8 @@ impl<S: SessionSocket> Core<S> {
     ) {
         let node = Arc::clone(&self.node);
         let Publishing { id, publisher, number } = publishing;
-        let user = self.session(key).and_then(|session| session.rights.user.clone());
-        let publisher = publisher.map(|name| Publisher { user, name });
+        let rights = self.session(key).map(|session| Arc::clone(&session.rights)).unwrap_or_default();
+        let publisher = publisher.map(|name| Publisher { user: rights.user.clone(), name });
         let Some(push) = node.push.as_deref().filter(|_| self.draining_since.is_none()) else {
             let message = "the server is stopping: publish to another, or come back in a moment".to_owned();
             return self.refuse_published(key, id, ErrorCode::Draining, message);
@@ -132,6 +132,7 @@ impl<S: SessionSocket> Core<S> {
         };
         match message.take(push, &node.publishers, numbered.as_ref(), now, units) {
             Ok(outcome) => {
+                let outcome = outcome.told(|symbol| rights.may_publish(symbol));
                 let published = Published::of(id, numbered.map(|numbered| numbered.number), &outcome);
                 self.control(key, &Control::Published(published));
             }
