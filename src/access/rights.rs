@@ -161,6 +161,11 @@ impl Rights {
         self.replay || self.admin
     }
 
+    /// Whether what the whole market does may be known: of operators, and of those who may read every symbol in real time.
+    pub fn may_know_activity(&self) -> bool {
+        self.admin || self.read.is_all
+    }
+
     /// Whether every symbol may be read with every field, at any pace, for ever: then a session need not ask.
     pub fn is_everything(&self) -> bool {
         let is_whole = self.fields.is_none() && self.min_interval.is_zero();

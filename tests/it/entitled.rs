@@ -348,8 +348,18 @@ async fn requests_are_answered_as_far_as_their_token_goes() {
     }
     let publisher = token(&json!({"publish": ["A"]}), &json!({}));
     assert_eq!(guarded.get("/v1/feeds", Some(&publisher)).await.expect_error(403), "not_entitled");
-    let feeds = guarded.get("/v1/feeds", Some(&reader)).await.json();
-    assert_eq!((&feeds[0]["name"], &feeds[0]["ingested"]), (&json!("push"), &json!(2)), "{feeds}");
+    // How much there was of the whole market is for those who may read it whole, and now.
+    let delayed = token(&json!({"delayed": ["*"]}), &json!({}));
+    for (one, ingested) in
+        [(&reads(&["*"]), json!(2)), (&admin(), json!(2)), (&reader, json!(null)), (&delayed, json!(null))]
+    {
+        let feeds = guarded.get("/v1/feeds", Some(one)).await.json();
+        assert_eq!((&feeds[0]["name"], &feeds[0]["ingested"]), (&json!("push"), &ingested), "{feeds}");
+        assert_eq!(
+            (feeds[0]["last"].is_null(), feeds[0]["lag_ms"].is_null()),
+            (ingested.is_null(), ingested.is_null())
+        );
+    }
     let symbols = guarded.get(&format!("/v1/symbols?token={reader}"), None).await.json();
     assert_eq!(symbols.as_array().map(Vec::len), Some(1), "{symbols}");
     for path in ["/v1/snapshot?symbols=A,B", "/v1/snapshot?symbols=*"] {

@@ -14,8 +14,9 @@ export interface Feed {
   connections: number | null;
   connections_wanted: number | null;
   reconnects: number;
-  ingested: number;
-  lag_ms: number;
+  /** `null` for who may read only some symbols. */
+  ingested: number | null;
+  lag_ms: number | null;
   reason: string | null;
 }
 
@@ -48,13 +49,13 @@ export class Feeds {
 
   #paint(feeds: Feed[]): void {
     // Whoever publishes nothing needs no feed for it.
-    const used = feeds.filter(({ kind, ingested }) => kind !== 'push' || ingested);
+    const used = feeds.filter(({ kind, ingested }) => kind !== 'push' || ingested !== 0);
     const shown = JSON.stringify(used.map(feed => [feedText(feed), lookOf(feed)]));
     if (shown === this.#shown) return;
     this.#shown = shown;
     this.list.replaceChildren(...used.map(feed => {
       const item = make('li', lookOf(feed), feedText(feed));
-      item.title = `${feed.kind}: ${feed.condition}, ${grouped(String(feed.ingested))} ticks, ${feed.reconnects} reconnects, ${feed.lag_ms} ms behind${feed.reason ? `. ${feed.reason}` : ''}`;
+      item.title = `${feed.kind}: ${feed.condition}, ${feed.ingested === null ? '' : `${grouped(String(feed.ingested))} ticks, ${feed.lag_ms} ms behind, `}${feed.reconnects} reconnects${feed.reason ? `. ${feed.reason}` : ''}`;
       return item;
     }));
   }

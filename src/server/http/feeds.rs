@@ -12,6 +12,7 @@ use super::{
     response::{self, HttpResponse},
 };
 use crate::{
+    access::Rights,
     server::{
         failure::Failure,
         intake::{Condition, FeedKind, FeedStatus},
@@ -30,9 +31,10 @@ struct FeedRow<'a> {
     connections: Option<usize>,
     connections_wanted: Option<usize>,
     reconnects: u64,
+    // What the whole market does: `null` for those who may read only some of it, or only later.
     messages: Option<u64>,
-    ingested: u64,
-    lag_ms: f64,
+    ingested: Option<u64>,
+    lag_ms: Option<f64>,
     /// By the market's clock, in microseconds.
     last: Option<i64>,
     reason: Option<String>,
@@ -66,9 +68,12 @@ struct DarkFeed<'a> {
     reason: String,
 }
 
-pub fn feeds(app: &App, shard: &Rc<Shard>) -> Result<HttpResponse, Failure> {
+pub fn feeds(app: &App, shard: &Rc<Shard>, rights: &Rights) -> Result<HttpResponse, Failure> {
     let (now, stale) = (app.market.now(), shard.node.limits.stale);
-    let rows: Vec<FeedRow<'_>> = app.feeds.iter().map(|feed| row(feed, now, stale)).collect();
+    let mut rows: Vec<FeedRow<'_>> = app.feeds.iter().map(|feed| row(feed, now, stale)).collect();
+    if !rights.may_know_activity() {
+        rows.iter_mut().for_each(FeedRow::hide_activity);
+    }
     let internal = |error: serde_json::Error| {
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
     };
@@ -100,10 +105,16 @@ fn row(feed: &FeedStatus, now: Nanos, stale: Duration) -> FeedRow<'_> {
         connections_wanted: of_venue(wanted),
         reconnects: feed.reconnects.load(Ordering::Relaxed),
         messages: is_venue.then(|| links.as_ref().map_or(0, |links| links.messages)),
-        ingested: feed.ingested.load(Ordering::Relaxed),
-        lag_ms: (lag.as_secs_f64() * 1e6).round() / 1e3,
+        ingested: Some(feed.ingested.load(Ordering::Relaxed)),
+        lag_ms: Some((lag.as_secs_f64() * 1e6).round() / 1e3),
         last: last.map(Nanos::micros),
         reason,
+    }
+}
+
+impl FeedRow<'_> {
+    fn hide_activity(&mut self) {
+        (self.messages, self.ingested, self.lag_ms, self.last) = (None, None, None, None);
     }
 }
 

@@ -128,7 +128,7 @@ async fn route(
         "/healthz" => Ok(response::json("{\"status\":\"alive\"}".to_owned())),
         "/readyz" => ops::ready(app, shard).await,
         "/metrics" => ops::metrics(app, shard).await,
-        "/v1/feeds" => feeds::feeds(app, shard),
+        "/v1/feeds" => feeds::feeds(app, shard, &access.rights),
         "/v1/symbols" => market::symbols(app, shard, caller, access.rights),
         "/v1/snapshot" => market::snapshot(app, shard, caller, request, access.rights).await,
         "/v1/sse" => market::events(shard, &request, caller, &access.rights).await,
