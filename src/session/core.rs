@@ -86,6 +86,8 @@ pub struct Core<S> {
     pub(super) rights_seen: (u64, u64),
     /// The `id` line of an event stream, written before a frame. Kept for its capacity.
     pub(super) position_line: Vec<u8>,
+    /// So that no two of them are equal.
+    pub(super) positions_written: u64,
     /// How far the market's time has come with the batches that were applied, where a scenario runs.
     pub(super) fault_time: Nanos,
     /// Frames of the current group that are encoded and not yet sent.
@@ -158,6 +160,7 @@ impl<S: SessionSocket> Core<S> {
             is_expiry_new: false,
             rights_seen: (0, 0),
             position_line: Vec::new(),
+            positions_written: 0,
             fault_time: Nanos(i64::MIN),
             prepared: Vec::new(),
             node: Arc::clone(node),

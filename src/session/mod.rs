@@ -25,6 +25,7 @@ pub mod stats;
 pub mod state;
 mod user_limits;
 pub mod position;
+pub mod position_key;
 pub mod core;
 pub mod turn;
 

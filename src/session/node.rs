@@ -12,7 +12,9 @@ use std::{
     },
 };
 
-use super::{refusals::AccessRefusals, user_shares::UserShares, users::UserSessions};
+use super::{
+    position_key::PositionKey, refusals::AccessRefusals, user_shares::UserShares, users::UserSessions,
+};
 use crate::{
     access::{Authority, Entitlement, ProductCounts, Products, Rights},
     audit::{AuditLog, Via, Who},
@@ -31,6 +33,8 @@ pub struct NodeState {
     /// The present limits. A shard copies those that are on the path of a tick, see `Core::reload`.
     pub limits: Live<Limits>,
     pub epoch: String,
+    /// What the positions of event streams are sealed with.
+    pub position_key: PositionKey,
     /// The machine's clock, for sockets.
     pub clock: Clock,
     /// The market's clock, for ticks and everything that follows from them.
@@ -76,6 +80,7 @@ impl NodeState {
         NodeState {
             limits: Live::new(limits),
             epoch,
+            position_key: PositionKey::random(),
             clock,
             origin: market.now(),
             market,
@@ -103,6 +108,11 @@ impl NodeState {
             Entitlement::Delayed => self.ingest.delayed().map(|_| Plane::Delayed),
             Entitlement::Refused => None,
         }
+    }
+
+    /// With positions that are the same each time, for runs that must be.
+    pub fn with_position_key(self, position_key: PositionKey) -> Self {
+        NodeState { position_key, ..self }
     }
 
     /// With fields beside the fixed ones.

@@ -1,20 +1,23 @@
 //! The position of an event stream, in one short token that its client sends back: the `id` of an event.
 //!
 //! Mode `every` sends ticks in the order in which the market took them in. So the order of the last tick, with the
-//! epoch, says for every symbol at once which ticks were sent: `EPOCH:ORDER`. A client that is far behind is sent each
-//! symbol's ticks separately. Then no order describes it, and the token is `EPOCH:`, for a position that is not
-//! known.
+//! epoch, says for every symbol at once which ticks were sent: `EPOCH:ORDER`, the order sealed (`position_key.rs`), since
+//! it counts what the client may not read. A client that is far behind is sent each symbol's ticks separately. Then no
+//! order describes it, and the token is `EPOCH:`, for a position that is not known.
 //!
 //! In mode `trades` the token is known when nothing waits behind the trades that were sent.
 //!
 //! A client that sends it back resumes like one that sends `resume`: exactly, or with a gap. In the other modes it
 //! begins anew, with snapshots.
 
-use std::{fmt::Write, sync::Arc};
+use std::{io::Write, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
-use super::node::NodeState;
+use super::{
+    node::NodeState,
+    position_key::{PositionKey, PositionNumber},
+};
 use crate::{
     access::Rights,
     tick::Symbol,
@@ -37,23 +40,19 @@ const EPOCH_OF_NOBODY: &str = "";
 
 impl Position {
     /// Reads a `Last-Event-ID`. A token that is not ours is a position that is not known. `None` when it is empty.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub fn parse(key: &PositionKey, text: &str) -> Option<Self> {
         if text.is_empty() {
             return None;
         }
         let (epoch, order) = text.rsplit_once(':').unwrap_or((EPOCH_OF_NOBODY, ""));
-        Some(Position { epoch: epoch.to_owned(), order: order.parse().ok() })
+        Some(Position { epoch: epoch.to_owned(), order: key.open(order) })
     }
 
-    /// Appends the `id` line of an event.
-    pub fn write(epoch: &str, order: Option<u64>, out: &mut Vec<u8>) {
-        let mut line = String::with_capacity(epoch.len() + 32);
-        let written = match order {
-            Some(order) => writeln!(line, "id: {epoch}:{order}"),
-            None => writeln!(line, "id: {epoch}:"),
-        };
-        debug_assert!(written.is_ok(), "a string takes every write");
-        out.extend_from_slice(line.as_bytes());
+    /// Appends the `id` line of an event. `None` for a position that is not known.
+    pub fn write(node: &NodeState, order: Option<(u64, PositionNumber)>, out: &mut Vec<u8>) {
+        let sealed = order.map(|(order, number)| node.position_key.seal(order, number));
+        let written = writeln!(out, "id: {}:{}", node.epoch, sealed.as_deref().unwrap_or_default());
+        debug_assert!(written.is_ok(), "memory takes every write");
     }
 
     /// The `resume` of a `subscribe` command that continues from this position; `None` where it begins anew. Walks all
@@ -115,16 +114,15 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let read = |text: &str| Position::parse(text).map(|position| (position.epoch, position.order));
-        for order in [None, Some(0), Some(u64::MAX)] {
-            let mut line = Vec::new();
-            Position::write("e-1.x", order, &mut line);
-            let text = String::from_utf8(line).unwrap();
-            let id = text.strip_prefix("id: ").unwrap().trim_end();
-            assert_eq!(read(id), Some(("e-1.x".to_owned(), order)));
+        let key = PositionKey::of(1);
+        let read = |text: &str| Position::parse(&key, text).map(|position| (position.epoch, position.order));
+        for order in [0, 4_711, u64::MAX] {
+            let sealed = key.seal(order, PositionNumber { shard: 1, written: 2 });
+            assert_eq!(read(&format!("e-1.x:{sealed}")), Some(("e-1.x".to_owned(), Some(order))));
         }
+        assert_eq!(read("e-1.x:"), Some(("e-1.x".to_owned(), None)));
         assert_eq!(read(""), None);
         assert_eq!(read("42"), Some((String::new(), None)));
-        assert_eq!(read("e:-1"), Some(("e".to_owned(), None)));
+        assert_eq!(read("e:42"), Some(("e".to_owned(), None)));
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::harness::{
-    Client, Reply, Server, Subscription, bids, eventually, raw,
+    Client, Reply, Server, Sse, Subscription, bids, eventually, raw,
     raw::RawClient,
     server::address_in,
     tokens::{SECRET, admin, bearer, now_s, reads, token},
@@ -489,4 +489,41 @@ async fn a_retry_is_answered_with_nothing_that_its_token_may_not_publish() {
     let told = next(&mut client, "published").await;
     assert_eq!((&told["seqs"], &told.get("rejected")), (&json!({"B": 1}), &None));
     assert_eq!(told["rejected_not_shown"], json!(1));
+}
+
+/// Resuming is exact, and the `id` says neither how much the market did nor that it did nothing.
+#[tokio::test]
+async fn the_id_of_an_event_tells_nothing_of_what_may_not_be_read() {
+    let guarded = Guarded::start(&[]).await;
+    let query = format!("symbols=A&mode=every&token={}", reads(&["A"]));
+    let mut ids = Vec::new();
+    let (mut one, mut other) =
+        (Sse::open(&guarded.server, &query, &["A"]).await, Sse::open(&guarded.server, &query, &["A"]).await);
+    for round in 1..=4_u64 {
+        guarded.publish(&format!("{{\"symbol\":\"A\",\"bid\":{round}}}\n")).await;
+        for sse in [&mut one, &mut other] {
+            while !sse.next_or_end().await.expect("an open stream").is_data() {}
+            ids.push(sse.last_id.clone());
+        }
+        let hidden = "{\"symbol\":\"HIDDEN\",\"bid\":1}\n".repeat(500);
+        guarded.publish(&hidden).await;
+    }
+    let sealed = |id: &String| id.rsplit_once(':').expect("epoch and position").1.to_owned();
+    let mut texts: Vec<String> = ids.iter().map(sealed).collect();
+    assert!(texts.iter().all(|text| text.len() == 32), "{ids:?}");
+    let position = |text: &String| u128::from_str_radix(text, 16).expect("hexadecimal digits");
+    let rising = texts.windows(2).filter(|pair| position(&pair[0]) < position(&pair[1])).count();
+    assert!(rising < texts.len() - 1, "the market's order shows: {ids:?}");
+    texts.sort_unstable();
+    texts.dedup();
+    assert_eq!(texts.len(), ids.len(), "two equal positions say that nothing happened: {ids:?}");
+    // The first of one stream's, at seq 1.
+    let mut back = Sse::coming_back(&guarded.server, &query, &["A"], &ids[0]).await;
+    let first = loop {
+        let message = back.next_or_end().await.expect("an open stream");
+        if message.is_data() {
+            break message;
+        }
+    };
+    assert!(first.is("update") && first.seq("seq") == 2, "{first:?}");
 }

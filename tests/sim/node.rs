@@ -46,6 +46,7 @@ use tickcast::{
         outbound::window::{DataHold, ReadProof},
         peer::Peer,
         position::Position,
+        position_key::PositionKey,
         socket::SessionSocket,
         stats::{LimitHit, ShardReport},
     },
@@ -159,6 +160,7 @@ impl Node {
         };
         let state =
             NodeState::new(EPOCH.to_owned(), limits.clone(), clock, market.clone(), Arc::clone(&ingest));
+        let state = state.with_position_key(PositionKey::of(0));
         let state = state.with_authority(authority).with_audit(audit, Arc::default());
         let state = Arc::new(state.with_push(Arc::new(sink("push", FeedId(1)))));
         let allowed_origins = AllowedOrigins::new::<&str>(&[]);
@@ -623,7 +625,7 @@ fn events(
         SessionAccess::Granted { rights, .. } => Arc::clone(rights),
         SessionAccess::Awaited => Rights::nothing(),
     };
-    if let Some(position) = left_at.and_then(Position::parse)
+    if let Some(position) = left_at.and_then(|id| Position::parse(&shard.node.position_key, id))
         && let Some(resume) = position.resume(&shard.node, &command, &rights)
     {
         command = subscribe_command(query, Some(&resume)).unwrap_or(command);

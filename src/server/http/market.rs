@@ -177,7 +177,7 @@ pub async fn events(
         shard.node.tell_refused(rights.who(), client.ip(), no_access.counted().label());
     })?;
     let left_at = request.headers().get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()));
-    if let Some(position) = left_at.and_then(|id| Position::parse(&id))
+    if let Some(position) = left_at.and_then(|id| Position::parse(&shard.node.position_key, &id))
         && let Some(resume) = resume(shard, position, command.clone(), rights.clone()).await?
     {
         command = subscribe_command(query, Some(&resume)).unwrap_or(command);

@@ -3,7 +3,7 @@
 use crate::{
     fanout::{Fanout, SessionKey},
     planted::{Fault, is_planted},
-    session::{core::Core, position::Position, socket::SessionSocket},
+    session::{core::Core, position::Position, position_key::PositionNumber, socket::SessionSocket},
 };
 
 /// The order up to which a session was sent all ticks that it is due, and none beyond; `None` when there is no such
@@ -29,7 +29,9 @@ impl<S: SessionSocket> Core<S> {
         // A long command that has not been begun has been sent nothing.
         let order = position(&self.fanout, key, newest, taken).filter(|_| !begins);
         let order = order.map(|order| order + u64::from(is_planted(Fault::WrongPosition)));
-        Position::write(&self.node.epoch, order, out);
+        self.positions_written += 1;
+        let number = PositionNumber { shard: self.number, written: self.positions_written };
+        Position::write(&self.node, order.map(|order| (order, number)), out);
         if let Some(session) = self.session(key) {
             session.make_part(out);
         }

@@ -1,0 +1,133 @@
+//! What makes the order in an event's `id` unreadable: a secret of the process, and a cipher of one block.
+//!
+//! The order counts the ticks of the whole market. Who may read one symbol, or any only delayed, must not learn from it
+//! how busy all the others are, nor by two `id` that are equal that nothing at all has happened. So no two are equal.
+//!
+//! The block is the order and a number that no other `id` has: two halves of 64 bits, and four rounds of a Feistel
+//! network with SHA-256 under the secret. It is a permutation that nobody can tell from a random one, so a text that was
+//! not written here (also one of an earlier process with the same epoch) has the wrong mark, and is no position.
+//!
+//! Not a signature for what gives rights: a position gives none.
+
+use std::hash::{BuildHasher, RandomState};
+
+use sha2::{Digest, Sha256};
+
+/// Each `id` costs as many hashes of one block.
+const ROUNDS: u8 = 4;
+/// The lowest bits of the second half are 0, which tells our texts from others.
+const MARK_BITS: u32 = 16;
+const SHARD_BITS: u32 = 8;
+/// Of a sealed order, in hexadecimal digits.
+const SEALED_DIGITS: usize = 32;
+
+pub struct PositionKey([u8; 32]);
+
+/// The number of an `id`: of its shard, and how many that shard has written.
+#[derive(Clone, Copy)]
+pub struct PositionNumber {
+    pub shard: usize,
+    pub written: u64,
+}
+
+impl PositionKey {
+    /// A secret of this process, from what the system gave the standard library's hashes.
+    pub fn random() -> Self {
+        let mut hash = Sha256::new();
+        let state = RandomState::new();
+        for part in 0..4_u64 {
+            hash.update(state.hash_one(part).to_le_bytes());
+        }
+        PositionKey(hash.finalize().into())
+    }
+
+    /// Of a seed, for runs that must be the same each time.
+    pub fn of(seed: u64) -> Self {
+        PositionKey(Sha256::digest(seed.to_le_bytes()).into())
+    }
+
+    /// The text of an order.
+    pub(super) fn seal(&self, order: u64, number: PositionNumber) -> String {
+        let shard = number.shard as u64 & ((1 << SHARD_BITS) - 1);
+        let (mut left, mut right) = (order, ((number.written << SHARD_BITS) | shard) << MARK_BITS);
+        for round in 0..ROUNDS {
+            (left, right) = (right, left ^ self.hash(round, right));
+        }
+        format!("{left:016x}{right:016x}")
+    }
+
+    /// The order of a text; `None` where it was not written with this secret.
+    pub(super) fn open(&self, text: &str) -> Option<u64> {
+        if text.len() != SEALED_DIGITS || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        let block = u128::from_str_radix(text, 16).ok()?;
+        let (mut left, mut right) = ((block >> 64) as u64, block as u64);
+        for round in (0..ROUNDS).rev() {
+            (left, right) = (right ^ self.hash(round, left), left);
+        }
+        (right.trailing_zeros() >= MARK_BITS).then_some(left)
+    }
+
+    fn hash(&self, round: u8, half: u64) -> u64 {
+        let hash = Sha256::new().chain_update(self.0).chain_update([round]).chain_update(half.to_le_bytes());
+        let hash: [u8; 32] = hash.finalize().into();
+        hash[..8].iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_is_opened_with_the_same_secret_alone(
+            order: u64, shard in 0_usize..256, written in 0_u64..1 << 40, seed: u64, digit in 0_usize..SEALED_DIGITS,
+        ) {
+            let key = PositionKey::of(seed);
+            let text = key.seal(order, PositionNumber { shard, written });
+            prop_assert_eq!(key.open(&text), Some(order));
+            prop_assert_ne!(PositionKey::of(!seed).open(&text), Some(order));
+            prop_assert_ne!(PositionKey::random().open(&text), Some(order));
+            let mut other = text.into_bytes();
+            other[digit] = if other[digit] == b'0' { b'1' } else { b'0' };
+            prop_assert_ne!(key.open(&String::from_utf8(other).unwrap()), Some(order));
+        }
+
+        #[test]
+        fn any_text_is_read(text in "\\PC{0,40}") {
+            let _ = PositionKey::of(1).open(&text);
+        }
+    }
+
+    /// Neither of successive orders nor of the same one is a text like another: on average half of the bits differ.
+    #[test]
+    fn nothing_of_the_order_is_seen() {
+        let key = PositionKey::random();
+        let texts: Vec<_> = (0..2_000_u64)
+            .map(|count| {
+                key.seal(count / 2, PositionNumber { shard: (count % 2) as usize, written: count / 2 })
+            })
+            .collect();
+        assert_eq!(texts.iter().collect::<HashSet<_>>().len(), texts.len());
+        let bits = |text: &String| u128::from_str_radix(text, 16).unwrap();
+        let differ: u32 = texts.windows(2).map(|pair| (bits(&pair[0]) ^ bits(&pair[1])).count_ones()).sum();
+        let mean = f64::from(differ) / (texts.len() - 1) as f64;
+        assert!((62.0..66.0).contains(&mean), "{mean} of 128 bits differ");
+    }
+
+    #[test]
+    fn what_was_not_written_here_is_no_position() {
+        let key = PositionKey::of(7);
+        for text in ["", "4711", "+0000000000000000000000000000001", &"g".repeat(32), &"é".repeat(16)] {
+            assert_eq!(key.open(text), None, "{text}");
+        }
+        let opened = (0..100_000_u128).filter(|text| key.open(&format!("{text:032x}")).is_some()).count();
+        assert!(opened < 20, "{opened} of 100,000 texts look like ours: 2 are expected");
+    }
+}
