@@ -72,7 +72,9 @@ pub fn feeds(app: &App, shard: &Rc<Shard>, rights: &Rights) -> Result<HttpRespon
     let (now, stale) = (app.market.now(), shard.node.limits.stale);
     let mut rows: Vec<FeedRow<'_>> = app.feeds.iter().map(|feed| row(feed, now, stale)).collect();
     if !rights.may_know_activity() {
-        rows.iter_mut().for_each(FeedRow::hide_activity);
+        for row in &mut rows {
+            row.hide_activity();
+        }
     }
     let internal = |error: serde_json::Error| {
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
