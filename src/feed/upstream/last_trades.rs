@@ -97,7 +97,9 @@ impl<M: TradeMark> ConnectionTrades<M> {
         found.oldest_first();
         let FoundTicks { ticks, history, .. } = found;
         let repeated = history.len();
-        history.iter().for_each(|tick| take(tick, &mut self.repeated));
+        for tick in history.iter() {
+            take(tick, &mut self.repeated);
+        }
         history.retain(|tick| self.is_missed(tick));
         decode::history(repeated - history.len(), out);
         ticks.splice(0..0, history.drain(..));
