@@ -362,7 +362,7 @@ impl Dialect for AlpacaDialect {
     fn sweep(&mut self, at: Moment, _: u64, wishes: &mut Wishes) {
         if self.access != KeyState::Authenticated && at.machine >= self.opened.plus(AUTH_WITHIN) {
             self.refuse(AlpacaError::AuthTimeout, wishes);
-            wishes.close_saying(CloseReason::Policy, AlpacaError::AuthTimeout.words());
+            wishes.close_saying(CloseReason::BadToken, AlpacaError::AuthTimeout.words());
         }
     }
 }

@@ -215,7 +215,7 @@ fn a_client_that_sends_no_key_within_ten_seconds_is_told_and_closed() {
         assert!(swept(9_900_000).is_empty());
         let wishes = swept(10_000_000);
         assert_eq!(wishes.is_empty(), sends_key);
-        if let [Wish::Send(told), Wish::CloseSaying(_, "auth timeout")] = &wishes[..] {
+        if let [Wish::Send(told), Wish::CloseSaying(CloseReason::BadToken, "auth timeout")] = &wishes[..] {
             assert_eq!(String::from_utf8_lossy(told), error(404, "auth timeout"));
         } else {
             assert!(sends_key, "{wishes:?}");
