@@ -53,6 +53,8 @@ async fn clients_of_coinbase_are_told_the_products_before_the_first_tick() {
     let last = recorded.trades_of("BTCUSDT").last().expect("a trade");
     let ticker = asked(&server, "/products/BTC-USDT/ticker").await.1;
     assert_eq!((&ticker["trade_id"], &ticker["price"]), (&json!(last.id), &json!(last.price)), "{ticker}");
+    let time = ticker["time"].as_str().expect("a time");
+    assert_eq!(time[..10], last.time()[..10], "that of the market's last tick, as in messages: {ticker}");
     for path in ["/products/NO-SUCH", "/products/BTC-USDT/candles"] {
         assert_eq!(asked(&server, path).await, (404, json!({"message": "NotFound"})), "{path}");
     }

@@ -71,6 +71,17 @@ pub struct Moment {
     pub market: Nanos,
 }
 
+/// Whether `every` has passed since `last`, which then goes on by it: sessions are swept a few times a second, and what comes
+/// each second must not come later each time.
+pub fn is_due(last: &mut Nanos, every: Duration, now: Nanos) -> bool {
+    let due = last.plus(every);
+    if now < due {
+        return false;
+    }
+    *last = if now < due.plus(every) { due } else { now };
+    true
+}
+
 /// Why a session will be closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Leaving {

@@ -130,13 +130,22 @@ pub fn body<V: VenueMessages>(
     ts: Nanos,
     spelled: &str,
 ) -> String {
+    body_of::<V>(kind, stream, &Shown { seq, ts, rx: ts, fields }, spelled)
+}
+
+/// As [`body`], of a record whose times differ.
+pub fn body_of<V: VenueMessages>(
+    kind: MessageKind,
+    stream: &DialectStream,
+    shown: &Shown<'_>,
+    spelled: &str,
+) -> String {
     let symbol = Symbol::new(&spelling::joined(spelled)).expect("a symbol");
     let topic = Constant { symbol: &symbol, reference: Reference::ZERO, delay_ms: None };
-    let shown = Shown { seq, ts, rx: ts, fields };
     let view = stream.spec().view;
     let part = RecordPart { fields: view.wanted, report: None, numbers: view.numbers, form: view.form };
     let (mut shared, mut out) = (Vec::new(), Vec::new());
-    V::body(kind, &topic, &shown, &part, &mut shared);
+    V::body(kind, &topic, shown, &part, &mut shared);
     spelling::write_spelled(&shared, spelled, &mut out);
     String::from_utf8(out).expect("text")
 }

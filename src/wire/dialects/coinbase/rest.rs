@@ -96,7 +96,7 @@ fn write_advanced_product(symbol: &Symbol, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
-fn write_ticker(_: &Symbol, record: &Record, at: Moment, out: &mut Vec<u8>) {
+fn write_ticker(_: &Symbol, record: &Record, _: Moment, out: &mut Vec<u8>) {
     let fields = &record.fields;
     let id = fields.trade_id().text().parse::<u64>().unwrap_or(record.seq);
     out.extend_from_slice(format!(r#"{{"trade_id":{id}"#).as_bytes());
@@ -106,6 +106,7 @@ fn write_ticker(_: &Symbol, record: &Record, at: Moment, out: &mut Vec<u8>) {
         let value = fields.get_decimal(field).unwrap_or_default();
         out.extend_from_slice(format!(r#","{name}":"{value}""#).as_bytes());
     }
-    let text = format!(r#","volume":"{}","time":"{}"}}"#, fields.volume(), iso_millis(at));
-    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(format!(r#","volume":"{}","time":""#, fields.volume()).as_bytes());
+    iso::write_micros(record.ts, out);
+    out.extend_from_slice(br#""}"#);
 }

@@ -13,7 +13,7 @@ use crate::{
     tick::Nanos,
     wire::{
         dialects::{
-            dialect::{Carried, Dialect, Moment, NUMBER_PLACE, Rules, WishRefusal, Wishes},
+            dialect::{Carried, Dialect, Moment, NUMBER_PLACE, Rules, WishRefusal, Wishes, is_due},
             iso,
             stream::{DialectStream, Whose},
         },
@@ -183,10 +183,9 @@ impl Dialect for AdvancedDialect {
 
     fn sweep(&mut self, at: Moment, _: u64, wishes: &mut Wishes) {
         let Some(heartbeats) = &mut self.heartbeats else { return };
-        if at.machine < heartbeats.last.plus(HEARTBEATS_EVERY) {
+        if !is_due(&mut heartbeats.last, HEARTBEATS_EVERY, at.machine) {
             return;
         }
-        heartbeats.last = at.machine;
         heartbeats.count += 1;
         let mut time = Vec::new();
         iso::write_go(at.market, &mut time);

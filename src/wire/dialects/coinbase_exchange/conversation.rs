@@ -14,7 +14,7 @@ use crate::{
     tick::Nanos,
     wire::{
         dialects::{
-            dialect::{Carried, Dialect, Moment, Rules, WishRefusal, Wishes},
+            dialect::{Carried, Dialect, Moment, Rules, WishRefusal, Wishes, is_due},
             stream::{DialectStream, Whose},
         },
         encodings::Encoding,
@@ -158,10 +158,13 @@ impl Dialect for ExchangeDialect {
     }
 
     fn sweep(&mut self, at: Moment, _: u64, wishes: &mut Wishes) {
-        if at.machine < self.beaten.plus(HEARTBEATS_EVERY) {
+        if !self.held.iter().any(|(kind, _)| **kind == HEARTBEAT) {
+            // The first comes with the subscription.
+            self.beaten = at.machine;
+        }
+        if !is_due(&mut self.beaten, HEARTBEATS_EVERY, at.machine) {
             return;
         }
-        self.beaten = at.machine;
         for (kind, product) in self.held.iter().filter(|(kind, _)| **kind == HEARTBEAT) {
             wishes.repeat(kind, Whose::Spelled(product.clone()));
         }

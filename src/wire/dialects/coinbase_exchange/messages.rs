@@ -138,7 +138,7 @@ fn write_heartbeat(last_trade: u64, shown: &Shown<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(br#","last_trade_id":"#);
     write_int(last_trade, out);
     write_product(out);
-    end(shown.rx, out);
+    end(shown.ts, out);
 }
 
 fn end(time: Nanos, out: &mut Vec<u8>) {

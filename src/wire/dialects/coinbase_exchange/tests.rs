@@ -13,10 +13,10 @@ use crate::{
         CloseReason,
         dialects::{
             dialect::{Carried, Dialect, Wish, WishRefusal, Wishes},
-            testing::{self, Talk, at, body, fields, taken},
+            testing::{self, Talk, at, body, body_of, fields, taken},
         },
         encodings::{
-            encoder::MessageKind,
+            encoder::{MessageKind, Shown},
             venue::{Framed, VenueMessages},
         },
     },
@@ -88,6 +88,10 @@ fn a_heartbeat_is_the_venues() {
         body::<Messages>(MessageKind::Update, &HEARTBEAT, &record, 90, time, "BTC-USD"),
         r#"{"type":"heartbeat","sequence":90,"last_trade_id":20,"product_id":"BTC-USD","time":"2014-11-07T08:19:28.464459Z"}"#
     );
+    // In a replay a tick is received long after its own time, which all messages of a product have.
+    let shown = Shown { seq: 90, ts: time, rx: MATCHED, fields: &record };
+    let text = body_of::<Messages>(MessageKind::Update, &HEARTBEAT, &shown, "BTC-USD");
+    assert!(text.contains(r#""time":"2014-11-07T08:19:28.464459Z""#), "{text}");
     let quote = fields(&[(Field::Bid, "1")]);
     let text = body::<Messages>(MessageKind::Snapshot, &HEARTBEAT, &quote, 5, time, "BTC-USD");
     assert!(text.contains(r#""sequence":5,"last_trade_id":0,"#), "{text}");
@@ -201,7 +205,13 @@ fn heartbeats_come_each_second_for_each_product() {
         &[taken("A"), taken("B"), taken("A"), taken("B")],
     );
     assert_eq!(
-        [500_000, 1_000_000, 1_200_000, 2_000_000].map(|micros| beats(&mut talk, micros)),
-        [0, 2, 0, 2]
+        [500_000, 1_000_000, 1_200_000, 2_200_000, 3_100_000].map(|micros| beats(&mut talk, micros)),
+        [0, 2, 0, 2, 2],
+        "a sweep that comes late delays no other"
     );
+    // The subscription itself brings the first, so the clock's first is a second behind it.
+    let mut talk = Talk::of(ExchangeDialect::default());
+    assert_eq!(beats(&mut talk, 9_900_000), 0);
+    talk.say(r#"{"type":"subscribe","product_ids":["A"],"channels":["heartbeat"]}"#, &[taken("A")]);
+    assert_eq!([10_100_000, 10_900_000].map(|micros| beats(&mut talk, micros)), [0, 1]);
 }
