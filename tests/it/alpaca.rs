@@ -225,6 +225,34 @@ async fn a_key_gives_what_it_allows_by_message_and_by_header() {
 }
 
 #[tokio::test]
+async fn a_key_over_its_sessions_is_told_406_and_one_that_is_revoked_402() {
+    let keys = json!({
+        "CK0123456789abcdef": {"sub": "desk", "tickcast": {"read": ["*"], "sessions": 1}},
+        "CK-that-is-revoked": {"sub": "gone", "tickcast": {"read": ["*"]}},
+    });
+    let recorded = Recorded::new("alpaca-sessions.ndjson", 40);
+    let server = recorded.keyed("alpaca-sessions", &keys, "user:gone\n").await;
+    let auth = AUTH.replace("CK", "CK0123456789abcdef");
+    let mut first = VenueClient::open(&server, "/v2/iex").await;
+    assert_eq!(first.next().await, success("connected"));
+    first.send(&auth).await;
+    assert_eq!(first.next().await, success("authenticated"));
+    let full = error(406, "connection limit exceeded");
+    let close = Some((1008, "connection limit exceeded".to_owned()));
+    let mut second = VenueClient::open(&server, "/v2/iex").await;
+    assert_eq!(second.next().await, success("connected"));
+    second.send(&AUTH.replace("CK", "CK-that-is-revoked")).await;
+    assert_eq!(second.next().await, error(402, "auth failed"), "another key may come");
+    second.send(&auth).await;
+    assert_eq!(second.rest().await, (vec![full.clone()], close.clone()), "by message");
+    let header = [("apca-api-key-id", "CK0123456789abcdef"), ("apca-api-secret-key", "s")];
+    let (messages, said) = VenueClient::with(&server, "/v2/iex", &header, None).await.rest().await;
+    assert_eq!((messages, said), (vec![full], close), "by header");
+    first.send(&auth).await;
+    assert_eq!(first.next().await, error(403, "already authenticated"), "the first one goes on");
+}
+
+#[tokio::test]
 async fn a_client_that_is_too_slow_for_trades_is_told_407_and_closed() {
     let recorded = Recorded::new("alpaca-slow.ndjson", 60_000);
     let server =

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 use super::{
     entitled::Guarded,
-    harness::{Server, VenueClient, line, tokens::reads},
+    harness::{
+        Server, VenueClient, line,
+        tokens::{reads, token},
+    },
 };
 
 /// A recording of two symbols: of every four ticks of each, one is a trade with a number of its venue.
@@ -249,6 +252,18 @@ async fn a_token_says_what_is_read_and_without_one_there_is_nothing() {
     let ticks = [trade("ETHUSDT", 1), quote("ETHUSDT", 2), trade("BTCUSDT", 3)];
     guarded.publish(&ticks.join("\n")).await;
     assert_eq!(client.next().await["t"], json!(3));
+}
+
+#[tokio::test]
+async fn one_session_more_than_a_token_allows_is_closed_with_the_reason() {
+    let guarded = Guarded::start(&[]).await;
+    let one = token(&json!({"read": ["*"], "sessions": 1}), &json!({"sub": "desk", "jti": "t1"}));
+    let path = format!("/ws/btcusdt@trade?token={one}");
+    let mut first = VenueClient::open(&guarded.server, &path).await;
+    let (answer, _) = first.ask(r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#, is_data).await;
+    assert_eq!(answer, json!({"result": ["btcusdt@trade"], "id": 1}));
+    let close = VenueClient::open(&guarded.server, &path).await.next_or_close().await.expect_err("a close");
+    assert_eq!(close, Some((1008, "this user has as many sessions as the token allows".to_owned())));
 }
 
 #[tokio::test]

@@ -230,6 +230,28 @@ async fn a_key_gives_what_it_allows_and_a_wrong_one_ends_the_session() {
 }
 
 #[tokio::test]
+async fn a_key_over_its_sessions_is_told_max_connections_and_one_that_is_revoked_auth_failed() {
+    let keys = json!({
+        "a-key-of-a-client-1": {"sub": "desk-7", "tickcast": {"read": ["*"], "sessions": 1}},
+        "a-key-of-a-client-2": {"sub": "gone", "tickcast": {"read": ["*"]}},
+    });
+    let recorded = Recorded::new("massive-sessions.ndjson", 40);
+    let server = recorded.keyed("massive-sessions", &keys, "user:gone\n").await;
+    let mut first = authenticated(&server, "/stocks", None).await;
+    for (auth, told) in [
+        (AUTH.to_owned(), status("max_connections", "Maximum number of connections exceeded.")),
+        (AUTH.replace("client-1", "client-2"), status("auth_failed", "authentication failed")),
+    ] {
+        let mut client = VenueClient::open(&server, "/stocks").await;
+        assert_eq!(client.next().await, status("connected", "Connected Successfully"));
+        client.send(&auth).await;
+        assert_eq!(client.rest().await, (vec![told], Some((1008, String::new()))));
+    }
+    first.send(&subscribe("T.BTCUSDT")).await;
+    assert_eq!(first.next().await, begun("T.BTCUSDT"), "the first one goes on");
+}
+
+#[tokio::test]
 async fn a_market_comes_through_the_venues_protocol_into_another_server_and_out_of_it() {
     let recorded = Recorded::new("massive-chain.ndjson", 2_000);
     let venue = recorded.replayed("start=paused&speed=max", &[]).await;

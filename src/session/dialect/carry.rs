@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::{
+    access::Refused,
     fanout::{CHANGE_UNITS, Name, SessionKey, Units},
     session::{
         core::Core,
@@ -13,7 +14,7 @@ use crate::{
     spans,
     tick::{Nanos, Symbol},
     wire::{
-        ErrorCode, Target,
+        CloseReason, ErrorCode, Target,
         control::{Entry, Status},
         dialects::{
             Carried, Dialect, DialectStream, Moment, NUMBER_PLACE, Whose, Wish, WishRefusal, Wishes, spelling,
@@ -98,8 +99,10 @@ impl<S: SessionSocket> Core<S> {
                     if !self.step_auth(key, auth, market, units) {
                         return false;
                     }
-                    let refused = Carried::Refused(WishRefusal::BadToken);
-                    job.results.push(if auth.is_refused { refused } else { Carried::Authenticated });
+                    job.results.push(match &auth.refused {
+                        Some(refused) => key_refused(refused),
+                        None => Carried::Authenticated,
+                    });
                 }
                 None if units.is_spent() && !job.left.is_empty() => return false,
                 None => {
@@ -139,7 +142,7 @@ impl<S: SessionSocket> Core<S> {
                     Ok(auth) => Some(CurrentWish::Auth(Box::new(auth))),
                     Err((id, refused)) => {
                         self.refuse_token(key, id, &refused);
-                        job.results.push(Carried::Refused(WishRefusal::BadToken));
+                        job.results.push(key_refused(&refused));
                         None
                     }
                 };
@@ -284,6 +287,10 @@ fn take_like(left: &mut VecDeque<Wish>, kind: &'static DialectStream, is_end: bo
         Wish::Subscribe(_, whose) | Wish::Unsubscribe(_, whose) => Some(whose),
         _ => None,
     }
+}
+
+fn key_refused(refused: &Refused) -> Carried {
+    Carried::Refused(WishRefusal::Key(CloseReason::of_refused(refused)))
 }
 
 /// What became of one symbol, or of all.

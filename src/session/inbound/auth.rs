@@ -68,9 +68,7 @@ impl<S: SessionSocket> Core<S> {
             Ok((rights, UserPlace::New(user)))
         });
         match admitted {
-            Ok((rights, user)) => {
-                Ok(AuthJob { id, rights, user, stage: AuthStage::Waiting, is_refused: false })
-            }
+            Ok((rights, user)) => Ok(AuthJob { id, rights, user, stage: AuthStage::Waiting, refused: None }),
             Err(refused) => Err((id, refused)),
         }
     }
@@ -106,7 +104,7 @@ impl<S: SessionSocket> Core<S> {
             let new = if let UserPlace::New(user) = &place { user.as_deref() } else { None };
             if let Some(refused) = users::taken_back(&self.node.authority, &job.rights, new) {
                 self.refuse_token(key, job.id.take(), &refused);
-                job.is_refused = true;
+                job.refused = Some(refused);
                 return true;
             }
             let user = match place {

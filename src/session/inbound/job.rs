@@ -9,7 +9,7 @@ use compact_str::CompactString;
 use foldhash::fast::RandomState;
 
 use crate::{
-    access::SharedRights,
+    access::{Refused, SharedRights},
     fanout::{Change, Name, Place, Restricted, Spec, SubscribeOutcome},
     planted::{Fault, is_planted},
     publish::TickMessage,
@@ -145,8 +145,8 @@ pub struct AuthJob {
     pub rights: SharedRights,
     pub user: UserPlace,
     pub stage: AuthStage,
-    /// It was taken back before it came into force.
-    pub is_refused: bool,
+    /// Why it was taken back before it came into force.
+    pub refused: Option<Refused>,
 }
 
 /// A session's place among those of its user.

@@ -148,7 +148,8 @@ pub enum WishRefusal {
     /// The session has as many subscriptions as it may have.
     TooMany,
     NotSubscribed,
-    BadToken,
+    /// The key is refused: why the session of a client that has no other one ends.
+    Key(CloseReason),
     /// No authentication is configured: whatever key there is, everything may be read.
     NoAuthentication,
 }

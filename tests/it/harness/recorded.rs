@@ -79,6 +79,19 @@ impl Recorded {
         Server::with().feed(&format!("replay:{}?{options}", self.path.display())).args(args).start().await
     }
 
+    /// A server whose clients need one of these keys, and where this is revoked. The market stands still.
+    pub async fn keyed(&self, name: &str, keys: &Value, revoked: &str) -> Server {
+        let file = |what: &str, text: &str| {
+            let name = format!("{name}-{what}-{}", std::process::id());
+            let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+            std::fs::write(&path, text).expect("a file");
+            path
+        };
+        let keys = format!("auth.api_keys={}", file("keys", &keys.to_string()).display());
+        let revoked = format!("auth.revoked={}", file("revoked", revoked).display());
+        self.replayed("start=paused", &["--set", &keys, "--set", &revoked]).await
+    }
+
     pub fn trades_of(&self, symbol: &str) -> impl Iterator<Item = &RecordedTrade> {
         self.trades.iter().filter(move |trade| trade.symbol == symbol)
     }

@@ -339,6 +339,10 @@ impl Dialect for AlpacaDialect {
                 Some(Carried::Authenticated | Carried::Refused(WishRefusal::NoAuthentication)) => {
                     self.authenticated(wishes);
                 }
+                // Another key makes no room, and cannot be looked at either: its message is that of the close.
+                Some(Carried::Refused(WishRefusal::Key(
+                    reason @ (CloseReason::TooManyOfUser | CloseReason::NoKeys),
+                ))) => wishes.close(*reason),
                 _ => self.refuse(AlpacaError::AuthFailed, wishes),
             },
             AlpacaPending::Change(asked) => self.changed(asked, results, wishes),

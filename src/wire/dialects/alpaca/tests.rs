@@ -184,7 +184,11 @@ fn keys_are_asked_for_and_refused_in_the_venues_words() {
     let mut talk = dialect(AlpacaMarket::Stocks);
     let subscribe = r#"{"action":"subscribe","trades":["AAPL"]}"#;
     assert_eq!(talk.say(subscribe, &[]).0, [error(401, "not authenticated")]);
-    assert_eq!(talk.say(AUTH, &[Carried::Refused(WishRefusal::BadToken)]).0, [error(402, "auth failed")]);
+    for reason in [CloseReason::BadToken, CloseReason::Expired, CloseReason::Revoked] {
+        let (sent, asked) = talk.say(AUTH, &[Carried::Refused(WishRefusal::Key(reason))]);
+        assert_eq!(sent, [error(402, "auth failed")], "{reason:?}");
+        assert!(matches!(asked[..], [Wish::Authenticate(_)]), "another key may come: {asked:?}");
+    }
     assert_eq!(talk.say(AUTH, &[Carried::Authenticated]).0, [r#"[{"T":"success","msg":"authenticated"}]"#]);
     assert_eq!(talk.say(AUTH, &[]).0, [error(403, "already authenticated")]);
     for text in [

@@ -160,10 +160,9 @@ impl MassiveDialect {
                 self.is_authenticated = true;
                 wishes.send(status::AUTHENTICATED.to_json());
             }
-            _ => {
-                wishes.send(status::AUTH_FAILED.to_json());
-                wishes.close(CloseReason::BadToken);
-            }
+            // The close says why, before its frame.
+            Carried::Refused(WishRefusal::Key(reason)) => wishes.close(*reason),
+            _ => wishes.close(CloseReason::BadToken),
         }
     }
 
@@ -280,7 +279,8 @@ impl Dialect for MassiveDialect {
     fn sweep(&mut self, at: Moment, _: u64, wishes: &mut Wishes) {
         if !self.is_authenticated && self.pending.is_empty() && at.machine >= self.opened.plus(KEY_WITHIN) {
             wishes.send(status::AUTH_TIMEOUT.to_json());
-            wishes.close(CloseReason::BadToken);
+            // The close of a bad key would say `auth_failed` too.
+            wishes.close_saying(CloseReason::BadToken, "");
         }
     }
 }

@@ -98,6 +98,7 @@ fn last_status(reason: CloseReason) -> Option<MassiveStatus<'static>> {
     match reason {
         CloseReason::Slow | CloseReason::MemoryBudget => Some(status::SLOW_CONSUMER),
         CloseReason::TooManyOfUser | CloseReason::TooManySessions => Some(status::MAX_CONNECTIONS),
+        CloseReason::BadToken | CloseReason::Expired | CloseReason::Revoked => Some(status::AUTH_FAILED),
         _ => None,
     }
 }

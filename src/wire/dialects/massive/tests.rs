@@ -213,12 +213,9 @@ fn it_connects_and_takes_a_key() {
     assert_eq!(wishes.0.drain(..).map(text_of).collect::<Vec<_>>(), [NOT_AUTHORIZED]);
     dialect.text(AUTH, at(0), &mut wishes);
     wishes.0.clear();
-    dialect.carried_out(&[Carried::Refused(WishRefusal::BadToken)], at(0), &mut wishes);
-    assert!(matches!(wishes.0.pop(), Some(Wish::Close(CloseReason::BadToken))));
-    assert_eq!(
-        wishes.0.drain(..).map(text_of).collect::<Vec<_>>(),
-        [r#"[{"ev":"status","status":"auth_failed","message":"authentication failed"}]"#]
-    );
+    dialect.carried_out(&[Carried::Refused(WishRefusal::Key(CloseReason::Revoked))], at(0), &mut wishes);
+    // The status is the close's.
+    assert!(matches!(wishes.0[..], [Wish::Close(CloseReason::Revoked)]));
 }
 
 #[test]
@@ -233,7 +230,7 @@ fn a_client_that_sends_no_key_is_closed() {
     talk.dialect.opened(at(0), &mut Wishes::default());
     assert!(swept(&mut talk.dialect, 9 * SECOND).is_empty());
     let mut last = swept(&mut talk.dialect, 10 * SECOND);
-    assert!(matches!(last.pop(), Some(Wish::Close(CloseReason::BadToken))));
+    assert!(matches!(last.pop(), Some(Wish::CloseSaying(CloseReason::BadToken, ""))));
     assert_eq!(
         last.into_iter().map(text_of).collect::<Vec<_>>(),
         [r#"[{"ev":"status","status":"auth_timeout","message":"No authentication request received."}]"#]
@@ -335,11 +332,15 @@ fn what_is_no_request_is_an_error() {
 }
 
 #[test]
-fn a_slow_client_is_told_why_it_is_closed() {
+fn a_session_ends_with_its_status() {
     for (reason, status, code) in [
         (CloseReason::Slow, Some("slow_consumer"), 1008u16),
         (CloseReason::TooManyOfUser, Some("max_connections"), 1008),
-        (CloseReason::BadToken, None, 1008),
+        (CloseReason::TooManySessions, Some("max_connections"), 1008),
+        (CloseReason::BadToken, Some("auth_failed"), 1008),
+        (CloseReason::Expired, Some("auth_failed"), 1008),
+        (CloseReason::Revoked, Some("auth_failed"), 1008),
+        (CloseReason::NoKeys, None, 1013),
         (CloseReason::Drain, None, 1012),
         (CloseReason::Normal, None, 1000),
     ] {
