@@ -134,6 +134,13 @@ pub enum Problem {
         ShownText(.second)
     )]
     FeedsShare { symbol: String, first: String, second: String },
+    #[error(
+        "the feed `{}` makes the market's time its recording's (clock=replay, or a scenario): it must be the only feed \
+         beside push, but there is `{}` too",
+        ShownText(.text),
+        ShownText(.other)
+    )]
+    FeedClock { text: String, other: String },
     #[error("the feed `{}` cannot be used", ShownText(.text))]
     Feed { text: String, source: SourceError },
     /// Known only when feeds are opened: by `tickcast check`, and by the service when it starts.

@@ -305,6 +305,32 @@ fn tables_that_are_no_tables_of_keys_are_faults() {
 }
 
 #[test]
+fn a_feed_with_the_markets_clock_is_the_only_one_beside_push() {
+    let told =
+        |feeds: &str| from_file(&format!("feeds = [{feeds}]\n")).err().map(|faults| faults.to_string());
+    let (timed, scenario) = ("'replay:a?clock=replay'", "'replay:b?scenario=mute-streams'");
+    for alone in [
+        timed.to_owned(),
+        format!("{timed}, 'push'"),
+        format!("'push', {scenario}"),
+        "'sim', 'replay:a?clock=wall'".to_owned(),
+    ] {
+        assert_eq!(told(&alone), None, "{alone}");
+    }
+    for (feeds, driver, other) in [
+        (format!("'sim', {scenario}"), "replay:b?scenario=mute-streams", "sim"),
+        (format!("{timed}, 'push', '-'"), "replay:a?clock=replay", "-"),
+        (format!("{scenario}, {timed}"), "replay:b?scenario=mute-streams", "replay:a?clock=replay"),
+        (format!("'binance?symbols=A', {timed}"), "replay:a?clock=replay", "binance?symbols=A"),
+    ] {
+        let told = told(&feeds).expect("a fault");
+        let says = format!("t.toml:1: the feed `{driver}` makes the market's time its recording's");
+        assert!(told.contains(&says), "{told}");
+        assert!(told.contains(&format!("beside push, but there is `{other}` too")), "{told}");
+    }
+}
+
+#[test]
 fn a_contradiction_is_told_where_the_highest_layer_made_it() {
     let file = "[limits]\nping_ms = 5000\n";
     let outcome = gather(&Flags::default(), [], Some(("t.toml", file)));

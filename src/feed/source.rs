@@ -125,6 +125,11 @@ impl Source {
         }
     }
 
+    /// Whether the market's time is the recording's: no other feed may run beside it.
+    pub fn drives_clock(&self) -> bool {
+        matches!(&self.kind, SourceKind::Replay(config) if config.clock == replay::TimestampMode::Replay)
+    }
+
     /// Opens everything that can fail, so that a wrong name is reported at the start. Ticks may have these `fields`
     /// beside the fixed ones.
     ///

@@ -299,6 +299,24 @@ fn more_connections_than_a_venue_allows_are_told_and_no_fault() {
 }
 
 #[test]
+fn a_scenario_beside_another_feed_is_told_before_the_start_and_at_it() {
+    let scenario = "replay:bundled?scenario=mute-streams";
+    let ended = |command: &str, other: &str| {
+        tickcast(&[command, "--listen", "127.0.0.1:0", "--feed", scenario, "--feed", other]).ended()
+    };
+    for other in ["sim", "replay:bundled?scenario=retired-root", "replay:bundled?clock=replay"] {
+        let checked = ended("check", other);
+        assert_eq!(checked.code, Some(1), "{other}");
+        let told = faults(&checked.stderr).join("\n");
+        let wanted = format!("must be the only feed beside push, but there is `{other}` too");
+        assert!(told.contains(&format!("the feed `{scenario}` makes")) && told.contains(&wanted), "{told}");
+        let served = ended("serve", other);
+        assert!(served.code != Some(0) && served.stderr.contains(&wanted), "{}", served.stderr);
+    }
+    assert_eq!(ended("check", "push").code, Some(0));
+}
+
+#[test]
 fn a_wrong_scenario_is_told_with_its_line() {
     let wrong = file(
         "wrong-scenario.toml",

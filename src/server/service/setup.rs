@@ -67,7 +67,7 @@ pub enum StartError {
     #[error("cannot open feed {name}")]
     Feed { name: String, source: FeedError },
     #[error(
-        "feed {name} has clock=replay, so the market's time is its own: it must be the only feed beside push"
+        "feed {name} makes the market's time its recording's (clock=replay, or a scenario): it must be the only feed beside push"
     )]
     Clocks { name: String },
     #[cfg(feature = "tls")]
