@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::entitled::{Guarded, next, results};
 use crate::harness::{
-    Client, Reply, Server, Subscription, bids, eventually,
+    Client, Reply, Server, Subscription, VenueClient, bids, eventually,
     tokens::{admin, bearer, token},
 };
 
@@ -148,13 +148,14 @@ async fn a_list_shows_what_each_session_reads() {
     assert_eq!(users, ["alice", "bob"], "in the order of their numbers");
     let (row, peer) = (&all[0], all[0]["peer"].as_str().expect("an address"));
     assert!(peer.starts_with("127.0.0.1:"), "{row}");
-    let said = ["user", "class", "token", "user_agent", "via", "pace", "subscriptions", "globs"];
+    let said = ["user", "class", "token", "user_agent", "via", "protocol", "pace", "subscriptions", "globs"];
     let wanted = [
         json!("alice"),
         json!("display"),
         json!("a1"),
         json!("desk/1.0"),
         json!("stream"),
+        json!(null),
         json!("live"),
         json!(40),
         json!(["S*"]),
@@ -169,6 +170,22 @@ async fn a_list_shows_what_each_session_reads() {
     let after = row["session"].as_str().expect("a number");
     assert_eq!(sessions(&guarded, &format!("k=1&after={after}")).await[0]["user"], "bob");
     assert_eq!(sessions(&guarded, "user=nobody").await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_list_names_the_protocol_of_a_venue() {
+    let server = Server::with().start().await;
+    let mut binance = VenueClient::open(&server, "/ws/btcusdt@trade").await;
+    binance.ask(r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#, |_| false).await;
+    let mut kraken = VenueClient::open(&server, "/v2").await;
+    kraken.next().await;
+    let own = Client::of(&server).open().await;
+    let rows = server.get("/v1/admin/sessions").await.json();
+    let rows = rows.as_array().expect("an array");
+    let said: Vec<_> = rows.iter().map(|row| json!([row["via"], row["protocol"]])).collect();
+    let wanted = [json!("binance"), json!("kraken"), json!(null)].map(|name| json!(["stream", name]));
+    assert_eq!(said, wanted, "{rows:?}");
+    drop(own);
 }
 
 #[tokio::test]

@@ -38,6 +38,8 @@ pub struct ListedSession {
     pub peer: String,
     pub user_agent: String,
     pub via: Via,
+    /// The protocol of a venue that it speaks; `None` for the service's own.
+    pub protocol: Option<&'static str>,
     pub age_ms: u64,
     pub pace: Pace,
     pub subscriptions: usize,
@@ -120,6 +122,7 @@ impl<S: SessionSocket> Core<S> {
             peer: session.peer.address.to_string(),
             user_agent: session.peer.agent.text().to_owned(),
             via: session.via(),
+            protocol: session.spoken.as_deref().map(|spoken| spoken.id.name()),
             age_ms: now.since(session.opened_at) / 1_000_000,
             pace: session.pace,
             subscriptions: self.fanout.session_subscriptions(key),
