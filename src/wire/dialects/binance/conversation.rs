@@ -9,6 +9,7 @@ use super::{
 };
 use crate::scenario::Announcement;
 use crate::wire::{
+    CloseReason,
     dialects::{
         dialect::{Carried, Dialect, Leaving, Moment, Rules, WishRefusal, Wishes},
         stream::{DialectStream, Whose},
@@ -45,6 +46,8 @@ struct Pending {
 }
 
 const STREAMS_MAX: usize = 1024;
+const TOO_MANY: &str = "too many parameters";
+const TOO_MANY_CLOSE: &str = "Invalid request: too many parameters";
 const RULES: Rules = Rules {
     ping: Some(Duration::from_secs(20)),
     pong: Duration::from_secs(60),
@@ -71,7 +74,7 @@ impl BinanceSession {
             Request::Subscribe(names) => {
                 let names = self.new_names(names);
                 if self.streams.len() + names.len() > STREAMS_MAX {
-                    return Err(BinanceFault::invalid("too many parameters"));
+                    return Err(BinanceFault::invalid(TOO_MANY));
                 }
                 // None is begun when one of them is missing: a client must not wait for what never comes.
                 if let Some(missing) = names.iter().find(|name| StreamName::of(name) == StreamName::Missing) {
@@ -161,8 +164,13 @@ impl Dialect for BinanceSession {
 
     fn opened(&mut self, _: Moment, wishes: &mut Wishes) {
         let address = std::mem::take(&mut self.address);
-        let mut names = self.new_names(address);
-        names.truncate(STREAMS_MAX);
+        let names = self.new_names(address);
+        if names.len() > STREAMS_MAX {
+            // Some of them would be mute for ever, and an address has no answer.
+            wishes.send(BinanceFault::invalid(TOO_MANY).to_message());
+            wishes.close_saying(CloseReason::Policy, TOO_MANY_CLOSE);
+            return;
+        }
         self.subscribe(names, None, wishes);
     }
 
@@ -191,7 +199,7 @@ impl Dialect for BinanceSession {
         wishes.send(if is_whole {
             answer("null", &id)
         } else {
-            BinanceFault::invalid("too many parameters").to_message()
+            BinanceFault::invalid(TOO_MANY).to_message()
         });
     }
 

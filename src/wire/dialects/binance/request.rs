@@ -47,6 +47,7 @@ enum Method {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "struct Request")]
 struct GivenRequest<'a> {
     method: Method,
     #[serde(borrow)]

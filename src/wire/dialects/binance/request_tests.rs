@@ -176,6 +176,10 @@ fn faults_are_told_in_the_venues_words() {
             r#"{"params":["btcusdt@trade"],"id":1}"#,
             r#"{"code":2,"msg":"Invalid request: missing field `method` at line 1 column 35"}"#,
         ),
+        (
+            "5",
+            r#"{"code":2,"msg":"Invalid request: invalid type: integer `5`, expected struct Request at line 1 column 1"}"#,
+        ),
         ("hello", r#"{"code":3,"msg":"Invalid JSON: expected value at line 1 column 1"}"#),
         (
             r#"{"method":"SUBSCRIBE","params":["btcusdt@trade","btcusdt@kline_1m"],"id":1}"#,
@@ -250,6 +254,28 @@ fn the_streams_of_the_address_are_subscribed_to_once() {
         r#"{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":2}"#,
         r#"{"result":null,"id":2}"#,
     );
+}
+
+#[test]
+fn an_address_with_1025_streams_is_refused_and_closed() {
+    let opened = |streams: usize| {
+        let names: Vec<_> = (0..streams).map(|number| format!("s{number}@trade")).collect();
+        // A stream that stands twice is one.
+        let mut session = session(&format!("/ws/{}/S0@trade", names.join("/")));
+        let mut wishes = Wishes::default();
+        session.opened(NOW, &mut wishes);
+        wishes
+    };
+    let full = opened(1024);
+    assert_eq!(full.0.iter().filter(|wish| wish.asks()).count(), 1024);
+    assert!(full.0.iter().all(Wish::asks));
+    let refused = opened(1025);
+    assert_eq!(sent(&refused), [r#"{"code":2,"msg":"Invalid request: too many parameters"}"#]);
+    assert!(!refused.0.iter().any(Wish::asks), "none is begun");
+    let Some(Wish::CloseSaying(CloseReason::Policy, words)) = refused.0.last() else {
+        panic!("it stays open: {refused:?}")
+    };
+    assert_eq!(*words, "Invalid request: too many parameters");
 }
 
 #[test]

@@ -30,9 +30,10 @@ impl AdvancedRequest {
         let is_begin = match read.r#type.as_deref() {
             Some("subscribe") => true,
             Some("unsubscribe") => false,
-            other => return Err(format!("invalid type: {}", other.unwrap_or_default())),
+            None | Some("") => return Err("type is required".to_owned()),
+            Some(other) => return Err(format!("invalid type: {other}")),
         };
-        let name = read.channel.unwrap_or_default();
+        let name = read.channel.filter(|name| !name.is_empty()).ok_or("channel is required")?;
         let channel =
             AdvancedChannel::parse(&name).ok_or_else(|| format!("channel {name} is not supported"))?;
         let mut products = read.product_ids.unwrap_or_default();

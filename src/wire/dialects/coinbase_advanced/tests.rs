@@ -112,10 +112,13 @@ fn what_cannot_be_had_is_an_error() {
     for (text, message) in [
         ("dance", "failure to parse message"),
         (r#"{"type":"dance","channel":"ticker"}"#, "invalid type: dance"),
+        (r#"{"channel":"ticker","product_ids":["BTC-USD"]}"#, "type is required"),
         (
             r#"{"type":"subscribe","channel":"level2","product_ids":["BTC-USD"]}"#,
             "channel level2 is not supported",
         ),
+        (r#"{"type":"subscribe","product_ids":["BTC-USD"]}"#, "channel is required"),
+        (r#"{"type":"subscribe","channel":"","product_ids":["BTC-USD"]}"#, "channel is required"),
         (r#"{"type":"subscribe","channel":"ticker"}"#, "product_ids are required for channel ticker"),
     ] {
         let (sent, asked) = talk.say(text, &[]);
