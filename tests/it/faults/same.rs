@@ -40,13 +40,10 @@ async fn stepped(recording: &Recording, spoken: Spoken, seed: u64) -> Vec<Vec<u8
     let server = recording.failing("faults-stepped", FAULTS, &format!("start=paused&seed={seed}")).await;
     let mut client = spoken.subscribed(&server, true).await;
     settled_request(&mut client, spoken).await;
-    // One at a time: of several at once a quote may take the place of another.
-    for count in [1; 300] {
-        let reply = server
-            .request("POST", "/v1/replay")
-            .body(json!({"op": "step", "n": count}).to_string())
-            .send()
-            .await;
+    // One at a time, and sent before the next: of several at once a quote may take the place of another.
+    let step = json!({"op": "step", "n": 1, "wait": true}).to_string();
+    for _ in 0..300 {
+        let reply = server.request("POST", "/v1/replay").body(step.clone()).send().await;
         assert_eq!(reply.status.as_u16(), 200, "{reply:?}");
     }
     client.frames().await
