@@ -128,8 +128,10 @@ impl Upstream {
     pub fn due(&self, now: Nanos) -> Nanos {
         let sweep = self.swept.plus(SWEEP);
         let links = self.links.values().filter_map(VenueLink::due);
-        let slots =
-            self.slots.values().filter_map(|slot| slot.due).map(|due| due.max(self.attempts.next(now)));
+        // A slot for which there is no connection wakes nobody: what makes room is an event of its own.
+        let has_room = self.links.len() < self.facts.connections_max;
+        let slots = self.slots.values().filter(|_| has_room).filter_map(|slot| slot.due);
+        let slots = slots.map(|due| due.max(self.attempts.next(now)));
         [Some(sweep), self.book.due()].into_iter().flatten().chain(links).chain(slots).min().unwrap_or(sweep)
     }
 

@@ -341,6 +341,18 @@ fn symbols_come_and_go_without_a_reconnect() {
     assert_eq!(stage.upstream.counts().unasked, 1);
 }
 
+#[test]
+fn streams_that_have_no_connection_wake_nobody_until_there_is_room() {
+    let mut stage = Stage::new(Facts { connections_max: 1, ..facts() }, &["A", "B", "C"]);
+    let links = stage.open_all();
+    assert_eq!(links.len(), 1, "of the two that six streams need");
+    assert!(stage.upstream.due(stage.now) > stage.now, "what cannot be done is not due");
+    stage.breaks(links[0]);
+    stage.pass(2);
+    assert_eq!(stage.open_all().len(), 1, "as soon as there is room");
+    assert!(stage.upstream.due(stage.now) > stage.now);
+}
+
 proptest! {
     /// Two links bring the same trades, each at its own pace and from its own begin; whichever is ahead, and whenever
     /// the old one ends: each trade once, in order.
