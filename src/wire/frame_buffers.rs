@@ -45,6 +45,8 @@ pub(super) struct Frame {
     pub room_bytes: usize,
     /// More than the longest message.
     pub message_bytes_max: usize,
+    /// Bytes of its last message, if that is one which may be longer.
+    long_bytes: usize,
     /// When it is sent, if its clients have asked for it.
     pub sent: Option<Nanos>,
     /// The times of its last message.
@@ -250,7 +252,7 @@ impl FrameBuffers {
             return;
         }
         debug_assert!(
-            current.payload_bytes() <= self.payload_bytes_max,
+            current.payload_bytes() <= self.payload_bytes_max + current.long_bytes,
             "a message is longer than any may be"
         );
         self.begun = None;
@@ -300,7 +302,7 @@ impl FrameBuffers {
 
 impl Frame {
     fn begin(&mut self, room_bytes: usize, message_bytes_max: usize, begin: impl FnOnce(&mut Vec<u8>)) {
-        (self.room_bytes, self.message_bytes_max) = (room_bytes, message_bytes_max);
+        (self.room_bytes, self.message_bytes_max, self.long_bytes) = (room_bytes, message_bytes_max, 0);
         self.encoding = None;
         self.newest_order = 0;
         self.has_lost = false;
@@ -362,6 +364,12 @@ impl Frame {
         if self.bytes.len() > begin {
             self.record(rx, order);
         }
+    }
+
+    /// What was written from this offset is one message that may be longer than others: none follows it.
+    #[cold]
+    pub fn end_with_long(&mut self, begin: usize) {
+        (self.long_bytes, self.room_bytes) = (self.bytes.len() - begin, 0);
     }
 
     /// Whether another message fits, whatever it is.

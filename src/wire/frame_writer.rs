@@ -187,6 +187,9 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         let begin = frame.bytes.len();
         E::Messages::past_trades(&head, trades, view, &mut frame.times, &mut frame.bytes);
         record_of(begin, topic, topic.record, frame);
+        if frame.bytes.len() > begin {
+            frame.end_with_long(begin);
+        }
     }
 
     fn merged(&mut self, topic: &TopicRef<'_>, n: u64, always: WantedFields, view: &View) {

@@ -160,6 +160,20 @@ async fn what_was_traded_before_comes_first_with_its_own_time() {
     let newest = || trades.iter().rev().take(50);
     assert_eq!(of(&snapshot, "trade_id"), newest().map(|trade| trade.id.to_string()).collect::<Vec<_>>());
     assert_eq!(of(&snapshot, "time"), newest().map(|trade| trade.time()).collect::<Vec<_>>());
+    // Of several products at once they are more than one frame holds of other messages.
+    let mut client = VenueClient::open(&server, "/").await;
+    client.send(&of_advanced("market_trades")).await;
+    assert_eq!(client.next().await["channel"], "subscriptions");
+    let mut products = Vec::new();
+    for _ in 0..2 {
+        let snapshot = client.next().await;
+        assert_eq!(of(&snapshot, "trade_id").len(), 50);
+        products.extend(of(&snapshot, "product_id").first().cloned());
+    }
+    products.sort();
+    assert_eq!(products, ["BTC-USDT", "ETH-USDT"]);
+    client.send(&of_advanced("market_trades").replace("subscribe", "unsubscribe")).await;
+    assert_eq!(client.next().await["events"][0]["subscriptions"], json!({}));
     server.settled().await;
 }
 
