@@ -89,7 +89,7 @@ class Ward:
             self.start("healthy", *HEALTHY)
             self.exporter = Doctored(self.servers["healthy"])
             self.prometheus.scrape("doctored", self.exporter.port)
-            for act in (later, mute, ended, broken, crowded, stalled, thin, behind, descriptors, unread, draining):
+            for act in (later, mute, failing, ended, broken, crowded, stalled, thin, behind, descriptors, unread, draining):
                 await act(self)
         except BaseException:
             await self.__aexit__()
@@ -153,6 +153,21 @@ async def mute(ward):
     server = ward.start("mute", "--feed", "-", "--set", "limits.stale_ms=500")
     ward.start("dark", "--feed", "binance?symbols=BTCUSDT&url=ws://127.0.0.1:9")
     write(server, ['{"symbol":"A","bid":1}'])
+
+
+async def failing(ward):
+    """A replay that fails the clients of exchanges as a venue did: some of what it sends comes twice."""
+    server = ward.start("failing", "--feed", "replay:bundled?loop=true&scenario=failover-duplicates")
+    client, _ = connect(server, "?streams=btcusdt@trade/btcusdt@bookTicker", path="/stream", rcvbuf=1 << 16)
+    ward.sockets.append(client)
+    ward.tasks.append(asyncio.create_task(reading(client)))
+
+
+async def reading(client):
+    """Reads until the server ends."""
+    client.setblocking(False)
+    while await asyncio.get_running_loop().sock_recv(client, 1 << 16):
+        pass
 
 
 async def broken(ward):

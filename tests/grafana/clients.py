@@ -7,7 +7,7 @@ import struct
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
-def connect(server, query="", headers=(), rcvbuf=4096):
+def connect(server, query="", headers=(), rcvbuf=4096, path="/v1/stream"):
     """Asks for an upgrade; returns the socket and the first bytes of the answer. Nothing more is read."""
     client = socket.socket()
     # A small window, set before the connection is made, so that what is not read stays with the server.
@@ -15,7 +15,7 @@ def connect(server, query="", headers=(), rcvbuf=4096):
     client.settimeout(30)
     client.connect(("127.0.0.1", server.port))
     lines = [
-        f"GET /v1/stream{query} HTTP/1.1",
+        f"GET {path}{query} HTTP/1.1",
         f"Host: 127.0.0.1:{server.port}",
         "Upgrade: websocket",
         "Connection: Upgrade",

@@ -27,7 +27,13 @@ def filled(expression, picked):
 
 # What the healthy server has none of.
 VENUES = ("connections", "venue_lag", "messages", "missing", "gaps", "duplicates", "resubscribed")
-OF_OTHERS = ("tickcast_tls_", "tickcast_key_server_", "tickcast_delayed_", *(f"tickcast_feed_{of}" for of in VENUES))
+OF_OTHERS = (
+    "tickcast_tls_",
+    "tickcast_key_server_",
+    "tickcast_delayed_",
+    "tickcast_venue_faults_",
+    *(f"tickcast_feed_{of}" for of in VENUES),
+)
 # As Grafana writes "All", and one server, into a question.
 ALL = {"$job": ".+", "$instance": ".+", "$feed": ".+"}
 ONE = {"$job": "tickcast", "$instance": "healthy", "$feed": "(push|sim)"}
@@ -70,7 +76,8 @@ async def panels_have_data(report):
             # Alerts fire when servers are sick: asked below, when they do.
             if target["expr"].startswith("ALERTS"):
                 continue
-            # The healthy server speaks without TLS, asks no key server, delays nothing and has no venue; others do.
+            # The healthy server speaks without TLS, asks no key server, delays nothing, and has no venue
+            # and no faults of one; others do.
             if picked is ONE and any(of in target["expr"] for of in OF_OTHERS):
                 continue
             found = await until(f"an answer to {where}: {target['expr']}", lambda: answer(target, picked))
