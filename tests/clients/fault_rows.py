@@ -28,13 +28,13 @@ ROWS = {
     },
     "day-close": {
         "ccxt binance": f"{CLOSED}; loses 1449 trades in between",
-        "ccxt coinbaseexchange": f"{CLOSED}; loses 1450 trades in between",
+        "ccxt coinbaseexchange": f"{CLOSED}; loses 1449 trades in between",
         "ccxt kraken": f"{CLOSED}; loses 1449 trades in between",
         "nautilus": "connects anew by itself; loses 1449 trades in between",
     },
     "server-shutdown": {
         "ccxt binance": f"{CLOSED}; loses 1594 trades in between",
-        "ccxt coinbaseexchange": f"{CLOSED}; loses 1604 trades in between",
+        "ccxt coinbaseexchange": f"{CLOSED}; loses 1594 trades in between",
         "ccxt kraken": f"{CLOSED}; loses 1594 trades in between",
         "nautilus": "connects anew by itself; loses 1594 trades in between",
     },
@@ -76,7 +76,7 @@ ROWS = {
     },
     "crash-burst": {
         "ccxt binance": f"{CLOSED}; loses 28 trades in between; gives 9860 trades in place of 986, which add up",
-        "ccxt coinbaseexchange": f"{CLOSED}; loses 28 trades in between; gives 11440 trades in place of 1144, which add up",
+        "ccxt coinbaseexchange": f"{CLOSED}; loses 28 trades in between; gives 9860 trades in place of 986, which add up",
         "ccxt kraken": f"{CLOSED}; loses 28 trades in between; gives 9860 trades in place of 986, which add up",
         "nautilus": "connects anew by itself; loses 28 trades in between; gives 9860 trades in place of 986, which add up",
     },
