@@ -12,11 +12,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from fault_rows import ROWS
-from market import Server, until
-from relay import Relay
+from halves import OPTIONS, SYMBOLS, Venue
+from market import until
 
 SEED = 7
-SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
 # Scenario: seconds of the market by which it has closed a connection, the next one counted from the stop before it.
 STOPS = {"day-close": (70, 140), "server-shutdown": (50, 100, 150), "rate-limit": (70,), "crash-burst": (35,)}
 
@@ -37,30 +36,13 @@ class Given(NamedTuple):
     millis: int
 
 
-class Market:
+class Market(Venue):
     """`with Market(scenario, recording) as market:` is a venue that fails. A client reaches it by `ws` and `http`."""
 
     def __init__(self, scenario, recording, stops=None):
-        options = f"scenario={scenario}&seed={SEED}&start=paused&speed=max&symbols={','.join(SYMBOLS)}"
-        self.server, self.recording = Server(options=options), recording
-        self.relay = Relay(self.server.port)
+        super().__init__(options=f"scenario={scenario}&seed={SEED}&{OPTIONS}")
+        self.recording = recording
         self.stops = STOPS.get(scenario, ()) if stops is None else stops
-
-    def __enter__(self):
-        self.relay.__enter__()
-        return self
-
-    def __exit__(self, *fault):
-        self.relay.__exit__(*fault)
-        self.server.__exit__(*fault)
-
-    @property
-    def ws(self):
-        return f"ws://127.0.0.1:{self.relay.port}"
-
-    @property
-    def http(self):
-        return f"http://127.0.0.1:{self.relay.port}"
 
     async def play(self, streams=len(SYMBOLS)):
         """Plays all of it to a client that subscribes to so many streams."""

@@ -16,8 +16,8 @@ OPTIONS = f"start=paused&speed=max&symbols={','.join(SYMBOLS)}"
 class Venue:
     """`with Venue() as venue:` plays the recording to a client that reaches it over a relay, by its `ws` and `http`."""
 
-    def __init__(self, certificate=None):
-        self.server = Server(options=OPTIONS)
+    def __init__(self, certificate=None, options=OPTIONS):
+        self.server = Server(options=options)
         self.relay = Relay(self.server.port, certificate)
         self.secure = "s" if certificate else ""
 
