@@ -251,28 +251,3 @@ async fn a_key_over_its_sessions_is_told_406_and_one_that_is_revoked_402() {
     first.send(&auth).await;
     assert_eq!(first.next().await, error(403, "already authenticated"), "the first one goes on");
 }
-
-#[tokio::test]
-async fn a_client_that_is_too_slow_for_trades_is_told_407_and_closed() {
-    let recorded = Recorded::new("alpaca-slow.ndjson", 60_000);
-    let server =
-        recorded.replayed("speed=1000000&start=clients:1", &["--set", "limits.ring_ticks=1024"]).await;
-    let mut client = VenueClient::with(&server, "/v2/iex", &[], Some(4 * 1024)).await;
-    client.send(AUTH).await;
-    client.send(r#"{"action":"subscribe","trades":["*"]}"#).await;
-    // It reads nothing until everything is over.
-    server
-        .until_metrics("the end of the replay", |metrics| {
-            metrics.sum("tickcast_ticks_ingested_total") == 60_000
-        })
-        .await;
-    let (messages, close) = client.rest().await;
-    assert_eq!(close, Some((1008, "slow client".to_owned())));
-    assert_eq!(messages.last(), Some(&error(407, "slow client")));
-    // What it was sent until then is whole.
-    let seen: Vec<Value> = points(&messages).into_iter().filter(|point| point["S"] == "BTCUSDT").collect();
-    let wanted: Vec<Value> = recorded.trades_of("BTCUSDT").map(expected).collect();
-    assert_eq!(seen, wanted[..seen.len()]);
-    let metrics = server.settled().await;
-    assert_eq!(metrics.sum_where("tickcast_limit_hits_total", "dialect_loss"), 1);
-}

@@ -43,7 +43,7 @@ impl Upstream {
 
     /// A link was made.
     pub fn opened(&mut self, link: LinkId, now: Nanos, out: &mut UpstreamOut) {
-        self.link_opened(link, now, out);
+        self.link_opened(link, now);
         self.why_dark = None;
         if std::mem::take(&mut self.is_dark) {
             out.told.push(LogLine::Info("connected again".to_owned()));

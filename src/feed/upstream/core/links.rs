@@ -119,7 +119,7 @@ impl Upstream {
         }
     }
 
-    pub(super) fn link_opened(&mut self, id: LinkId, now: Nanos, out: &mut UpstreamOut) {
+    pub(super) fn link_opened(&mut self, id: LinkId, now: Nanos) {
         let rotate = self.facts.age_max.map(|age| now.plus(age.mul_f64(AGE - 0.1 * self.draw())));
         let Some(link) = self.links.get_mut(&id) else { return };
         (link.opened, link.heard, link.rotate) = (Some(now), now, rotate);
@@ -137,7 +137,6 @@ impl Upstream {
                 }
             }
         }
-        let _ = out;
     }
 
     /// A link has ended, or could not be made.
