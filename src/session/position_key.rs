@@ -3,25 +3,27 @@
 //! The order counts the ticks of the whole market. Who may read one symbol, or any only delayed, must not learn from it
 //! how busy all the others are, nor by two `id` that are equal that nothing at all has happened. So no two are equal.
 //!
-//! The block is the order and a number that no other `id` has: two halves of 64 bits, and four rounds of a Feistel
-//! network with SHA-256 under the secret. It is a permutation that nobody can tell from a random one, so a text that was
-//! not written here (also one of an earlier process with the same epoch) has the wrong mark, and is no position.
+//! The block is the order and a number that no other `id` has, under AES-128: a permutation that nobody without the secret
+//! can tell from a random one. So a text that was not written here (also one of an earlier process with the same epoch)
+//! has the wrong mark, and is no position.
 //!
 //! Not a signature for what gives rights: a position gives none.
 
 use std::hash::{BuildHasher, RandomState};
 
+use aes::{
+    Aes128, Block,
+    cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit},
+};
 use sha2::{Digest, Sha256};
 
-/// Each `id` costs as many hashes of one block.
-const ROUNDS: u8 = 4;
 /// The lowest bits of the second half are 0, which tells our texts from others.
 const MARK_BITS: u32 = 16;
 const SHARD_BITS: u32 = 8;
 /// Of a sealed order, in hexadecimal digits.
 const SEALED_DIGITS: usize = 32;
 
-pub struct PositionKey([u8; 32]);
+pub struct PositionKey(Aes128);
 
 /// The number of an `id`: of its shard, and how many that shard has written.
 #[derive(Clone, Copy)]
@@ -38,22 +40,27 @@ impl PositionKey {
         for part in 0..4_u64 {
             hash.update(state.hash_one(part).to_le_bytes());
         }
-        PositionKey(hash.finalize().into())
+        PositionKey::from_hash(&hash.finalize().into())
     }
 
     /// Of a seed, for runs that must be the same each time.
     pub fn of(seed: u64) -> Self {
-        PositionKey(Sha256::digest(seed.to_le_bytes()).into())
+        PositionKey::from_hash(&Sha256::digest(seed.to_le_bytes()).into())
+    }
+
+    /// Half of a hash is as long as a key.
+    fn from_hash(hash: &[u8; 32]) -> Self {
+        let key: [u8; 16] = std::array::from_fn(|index| hash[index]);
+        PositionKey(Aes128::new(&key.into()))
     }
 
     /// The text of an order.
     pub(super) fn seal(&self, order: u64, number: PositionNumber) -> String {
         let shard = number.shard as u64 & ((1 << SHARD_BITS) - 1);
-        let (mut left, mut right) = (order, ((number.written << SHARD_BITS) | shard) << MARK_BITS);
-        for round in 0..ROUNDS {
-            (left, right) = (right, left ^ self.hash(round, right));
-        }
-        format!("{left:016x}{right:016x}")
+        let unique = ((number.written << SHARD_BITS) | shard) << MARK_BITS;
+        let mut block = Block::from((u128::from(order) << 64 | u128::from(unique)).to_be_bytes());
+        self.0.encrypt_block(&mut block);
+        format!("{:032x}", u128::from_be_bytes(block.into()))
     }
 
     /// The order of a text; `None` where it was not written with this secret.
@@ -61,18 +68,10 @@ impl PositionKey {
         if text.len() != SEALED_DIGITS || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
         }
-        let block = u128::from_str_radix(text, 16).ok()?;
-        let (mut left, mut right) = ((block >> 64) as u64, block as u64);
-        for round in (0..ROUNDS).rev() {
-            (left, right) = (right ^ self.hash(round, left), left);
-        }
-        (right.trailing_zeros() >= MARK_BITS).then_some(left)
-    }
-
-    fn hash(&self, round: u8, half: u64) -> u64 {
-        let hash = Sha256::new().chain_update(self.0).chain_update([round]).chain_update(half.to_le_bytes());
-        let hash: [u8; 32] = hash.finalize().into();
-        hash[..8].iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+        let mut block = Block::from(u128::from_str_radix(text, 16).ok()?.to_be_bytes());
+        self.0.decrypt_block(&mut block);
+        let opened = u128::from_be_bytes(block.into());
+        (opened.trailing_zeros() >= MARK_BITS).then_some((opened >> 64) as u64)
     }
 }
 
