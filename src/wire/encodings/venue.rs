@@ -283,7 +283,7 @@ impl<V: VenueMessages> Messages for Framed<V> {
         // The body has the symbol once for each trade.
         let payload = websocket::open(out);
         V::before(head, &newest.into(), times, out);
-        let spelled = spelling::of_name(head.name).unwrap_or(head.topic.symbol.as_str());
+        let spelled = spelling_of(head);
         for part in body.split_inclusive(|byte| *byte == spelling::PLACE) {
             spelling::write_spelled(part, spelled, out);
         }
