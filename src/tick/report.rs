@@ -1,5 +1,5 @@
 //! [`TradeReport`]: what a tick says of a trade that the record's fields cannot say: what the trade may move, that it is
-//! cancelled, that it is corrected. What becomes of the totals is not decided here: `topic/tape.rs`.
+//! cancelled, that it is corrected. What becomes of the totals is not decided here: `topic/tape/table.rs`.
 //!
 //! Invariants: a cancel has no values, and a correction at least one; only a report of a trade names what it affects.
 

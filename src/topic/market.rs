@@ -12,9 +12,7 @@ use super::{
     record::Record,
     ring::Ring,
     store::{Image, ListedTopic},
-    tape::TopicTape,
-    tape_room::TapeRoom,
-    taped::{self, NotTaken},
+    tape::{self, NotTaken, TapeRoom, TopicTape},
 };
 use crate::{
     feed::{RefusedTick, RejectReason, SymbolState},
@@ -351,8 +349,8 @@ impl Market {
     #[inline]
     fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, Box<NotTaken>> {
         let MarketTopic { record, ring, tape, .. } = &mut self.topics[id.0 as usize];
-        if tape.is_some() || taped::concerns(&tick.fields) {
-            taped::take(record, tape, &tick.fields, &mut self.tape_room)?;
+        if tape.is_some() || tape::concerns(&tick.fields) {
+            tape::take(record, tape, &tick.fields, &mut self.tape_room)?;
         } else {
             record.take(&tick.fields)?;
         }

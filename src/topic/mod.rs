@@ -20,12 +20,7 @@ mod record;
 pub mod reference;
 pub mod ring;
 mod store;
-pub mod tape;
-mod tape_names;
-mod tape_rest;
-mod tape_room;
-mod tape_trade;
-mod taped;
+mod tape;
 
 pub use batch::{Batch, Detail, FeedId, NewTopic, Plane, Stamped, ToldState, TopicId, Touched};
 pub use batch_queue::BatchQueue;

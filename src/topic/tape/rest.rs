@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use super::tape_trade::TapeTrade;
+use super::trade::TapeTrade;
 use crate::tick::{Affects, Decimal, Field, FieldSet, Fields, Volume};
 
 /// The rest of each total.

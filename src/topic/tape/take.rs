@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use super::{
-    record::{Record, TotalFull},
-    tape::{TopicTape, Uncorrected, is_same},
-    tape_room::TapeRoom,
+    room::TapeRoom,
+    table::{TopicTape, Uncorrected, is_same},
 };
 use crate::{
     feed::RejectReason,
     tick::{Field, FieldSet, Fields, ReportKind, TradeReport},
+    topic::record::{Record, TotalFull},
 };
 
 /// Why a record did not take a tick in.

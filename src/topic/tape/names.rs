@@ -11,7 +11,7 @@ use std::{
 
 use foldhash::fast::{FixedState, RandomState};
 
-use super::tape_trade::TapeTrade;
+use super::trade::TapeTrade;
 use crate::tick::TradeId;
 
 /// The newest seq of each name, once anything was looked for.

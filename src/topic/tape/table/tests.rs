@@ -251,7 +251,7 @@ fn a_correction_that_no_volume_holds_changes_nothing() {
 
 #[test]
 fn a_topic_without_names_has_no_table_and_a_trade_costs_what_the_page_says() {
-    assert_eq!(super::TAPE_TRADE_BYTES, 80, "limits.tape_trades says so");
+    assert_eq!(size_of::<super::TapeTrade>(), 80, "limits.tape_trades says so");
     let mut topic = Topic::new(5);
     topic.line(r#""last":9,"last_size":1"#).unwrap();
     assert!(!topic.0.has_tape(TopicId(0)));

@@ -12,9 +12,9 @@
 use std::{cmp::Ordering, collections::VecDeque};
 
 use super::{
-    tape_names::TapeNames,
-    tape_rest::{Proof, Rest, further},
-    tape_trade::TapeTrade,
+    names::TapeNames,
+    rest::{Proof, Rest, further},
+    trade::TapeTrade,
 };
 use crate::tick::{Affects, Field, FieldSet, Fields, Side, TradeId, TradeReport, Volume};
 
@@ -32,9 +32,6 @@ pub struct TopicTape {
     /// Totals that are withdrawn because nothing proves them.
     unproved: FieldSet,
 }
-
-/// Bytes of a trade in the table.
-pub const TAPE_TRADE_BYTES: usize = size_of::<TapeTrade>();
 
 /// No trade of this name is in the table, or it was cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

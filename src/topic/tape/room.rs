@@ -3,7 +3,7 @@
 //! Loss: when the tables together are full, a topic keeps no more trades than it has, and at least
 //! [`TAPE_TRADES_ASSURED`], so that busy symbols take nothing from quiet ones.
 
-use super::tape::TopicTape;
+use super::table::TopicTape;
 use crate::limits::{Limits, TAPE_TRADES_ASSURED};
 
 /// The trades that running tables hold, and may hold.
