@@ -3,7 +3,7 @@
 //! HTTP reads the request and makes the head of the answer. Then the socket belongs to a session like any other:
 //! `session/outbound/write.rs` writes to it, in frames that are shared by all event streams that need the same bytes.
 //! The body has no length and no chunks; it ends with the connection. Where the request takes gzip, it is one member
-//! whose shared parts are compressed once for all streams (`wire/gzip.rs`).
+//! whose shared parts are compressed once for all streams (`wire/compression/gzip.rs`).
 //!
 //! Invariants: input after the request is discarded, and only a limited amount of it is read. A client that has closed
 //! only its own side is still served.
@@ -32,7 +32,7 @@ use crate::{
         socket::SessionSocket,
         state::{Session, Transport},
     },
-    wire::{Encoding, gzip},
+    wire::{Encoding, compression::gzip},
 };
 
 /// An event stream that was admitted, with the subscription of its request.

@@ -18,7 +18,7 @@ use crate::{
     planted::{Fault, is_planted},
     tick::Nanos,
     topic::readers::JoinedReader,
-    wire::{CloseReason, Encoding, TakenIn, control::Pace, faulty::FaultyMessages, gzip},
+    wire::{CloseReason, Encoding, TakenIn, compression::gzip, control::Pace, faulty::FaultyMessages},
 };
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and none rules out another")]

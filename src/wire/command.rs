@@ -3,8 +3,10 @@
 //! Invariants: an error carries the id of its command, if the id could be read. One bad symbol is an error of that symbol
 //! alone. A field that the command does not have is an error, so that a client that sends `intervall_ms` learns of it.
 
+mod names;
 mod publishing;
 mod values;
+mod wide;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -14,7 +16,7 @@ use simd_json::{
 };
 
 use self::values::{CommandFault, Object, bad, kind, once, read_id, shortened, shown, whole};
-use super::{CommandError, ErrorCode, Id, control::millis, names, wide};
+use super::{CommandError, ErrorCode, Id, control::millis};
 use crate::{
     access::BearerToken,
     fanout::{Change, Glob, Mode, Name, Spec, View},

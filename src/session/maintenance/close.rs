@@ -8,7 +8,7 @@ use crate::{
     fanout::SessionKey,
     planted::{Fault, is_planted},
     session::{core::Core, socket::SessionSocket, state::Closing},
-    wire::{CloseReason, gzip},
+    wire::{CloseReason, compression::gzip},
 };
 
 impl<S: SessionSocket> Core<S> {

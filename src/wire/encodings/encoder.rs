@@ -1,14 +1,17 @@
 //! The two parts of an encoding: how it frames, and how it writes data messages.
 //!
 //! Both are types with static functions, so the code for a whole frame is chosen once
-//! ([`Encoding::fill`](super::Encoding::fill)). They have no state; cached messages are in `wire/cached.rs`.
+//! ([`Encoding::fill`](super::Encoding::fill)). They have no state; cached messages are in `wire/frames/cached.rs`.
 
 use crate::{
     fanout::{Form, GapReason, Name, TopicRef, View},
     tick::{CustomFields, Fields, Nanos, Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Reference, Stamped},
     wire::{
-        CloseReason, Control, assembled::Welcome, deflater::Deflater, frame_times::FrameTimes, run::RunParts,
+        CloseReason, Control,
+        assembled::Welcome,
+        compression::Deflater,
+        frames::{FrameTimes, RunParts},
     },
 };
 
@@ -43,7 +46,7 @@ pub trait Encoder: 'static {
     const HAS_FIELD_TABLE: bool = false;
     /// Whether its messages are binary frames of WebSocket. Read for dialects alone.
     const IS_BINARY: bool = false;
-    /// Whether it is one gzip member, of which frames are parts (`wire/gzip.rs`).
+    /// Whether it is one gzip member, of which frames are parts (`wire/compression/gzip.rs`).
     const IS_GZIP: bool = false;
 
     /// Frames the payload that begins at [`HEAD_BYTES`]; returns where the frame begins.

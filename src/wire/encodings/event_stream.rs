@@ -7,7 +7,7 @@ use super::{
     encoder::{Encoder, HEAD_BYTES},
     json::Json,
 };
-use crate::wire::{CloseReason, assembled::write_int, deflater::Deflater};
+use crate::wire::{CloseReason, assembled::write_int, compression::Deflater};
 
 /// The encoding of event streams.
 pub struct EventStream;

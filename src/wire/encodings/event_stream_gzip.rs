@@ -5,9 +5,9 @@ use super::{
     event_stream::EventStream,
     json::Json,
 };
-use crate::wire::{CloseReason, deflater::Deflater};
+use crate::wire::{CloseReason, compression::Deflater};
 
-/// The encoding of event streams whose request takes gzip. `wire/gzip.rs` has the stream around the events.
+/// The encoding of event streams whose request takes gzip. `wire/compression/gzip.rs` has the stream around the events.
 pub struct EventStreamGzip;
 
 impl Encoder for EventStreamGzip {

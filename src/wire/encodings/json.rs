@@ -10,7 +10,10 @@ use crate::{
     tick::{Nanos, Numbers, Symbol, TradeReport, WantedFields},
     topic::{Record, Stamped},
     wire::{
-        CloseReason, assembled::write_int, deflater::Deflater, frame_times::FrameTimes, run::RunParts,
+        CloseReason,
+        assembled::write_int,
+        compression::Deflater,
+        frames::{FrameTimes, RunParts},
         websocket,
     },
 };

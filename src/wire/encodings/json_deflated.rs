@@ -9,7 +9,7 @@ use super::{
 };
 use crate::wire::{
     CloseReason,
-    deflater::{DeflateWindow, Deflater},
+    compression::{DeflateWindow, Deflater},
     websocket,
 };
 

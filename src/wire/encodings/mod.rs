@@ -28,8 +28,8 @@ use venue::Framed;
 use super::{
     CloseReason, Control,
     assembled::Welcome,
+    compression::{DeflateWindow, Deflater},
     control::NumberedField,
-    deflater::{DeflateWindow, Deflater},
     dialects::{
         alpaca::{json::AlpacaJson, packed::AlpacaPacked},
         binance::messages::BinanceMessages,
@@ -38,9 +38,7 @@ use super::{
         kraken::messages::KrakenMessages,
         massive::messages::MassiveMessages,
     },
-    frame_buffers::FrameSize,
-    frame_times::FrameTimes,
-    framer::Framer,
+    frames::{FrameSize, FrameTimes, Framer},
 };
 use crate::{
     fanout::{Fanout, FrameTally, SessionKey, View},
@@ -241,7 +239,7 @@ impl Encoding {
         self.row().is_deflated
     }
 
-    /// Whether it is one gzip member (`wire/gzip.rs`): what is not a frame must be made a part of it.
+    /// Whether it is one gzip member (`wire/compression/gzip.rs`): what is not a frame must be made a part of it.
     pub fn is_gzip(self) -> bool {
         self.row().is_gzip
     }

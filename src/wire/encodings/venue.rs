@@ -20,10 +20,9 @@ use crate::{
     wire::{
         CloseReason, Control,
         assembled::Welcome,
-        deflater::Deflater,
+        compression::Deflater,
         dialects::{spelling, trade::Trade},
-        frame_times::{FrameTimes, OpenArray},
-        run::RunParts,
+        frames::{FrameTimes, OpenArray, RunParts},
         websocket,
     },
 };

@@ -20,7 +20,7 @@ use crate::{
         Encoding,
         dialects::{Dialect, Moment, NUMBER_PLACE, Wish, Wishes, stream, trade::Trade},
         encodings::encoder::{Addressed, MessageKind, RecordPart, Shown},
-        frame_times::FrameTimes,
+        frames::FrameTimes,
         websocket,
     },
 };

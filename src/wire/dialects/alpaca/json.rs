@@ -17,7 +17,7 @@ use crate::{
             encoder::{Addressed, Constant, MessageKind, RecordPart, Shown},
             venue::VenueMessages,
         },
-        frame_times::FrameTimes,
+        frames::FrameTimes,
         websocket,
     },
 };

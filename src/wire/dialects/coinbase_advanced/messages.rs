@@ -25,7 +25,7 @@ use crate::{
             encoder::{Addressed, Constant, MessageKind, RecordPart, Shown},
             venue::{PastTrade, VenueMessages},
         },
-        frame_times::FrameTimes,
+        frames::FrameTimes,
         websocket,
     },
 };

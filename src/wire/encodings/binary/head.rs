@@ -8,7 +8,7 @@ use crate::{
     fanout::GapReason,
     planted::{Fault, is_planted},
     topic::Reference,
-    wire::frame_times::FrameTimes,
+    wire::frames::FrameTimes,
 };
 
 /// In a short update: `n` follows the seq. Bits 0 to 5 are the mask of the fields 0 to 5.

@@ -25,7 +25,10 @@ use crate::{
     tick::Nanos,
     topic::Stamped,
     wire::{
-        CloseReason, assembled::Welcome, deflater::Deflater, frame_times::FrameTimes, run::RunParts,
+        CloseReason,
+        assembled::Welcome,
+        compression::Deflater,
+        frames::{FrameTimes, RunParts},
         websocket,
     },
 };

@@ -1,6 +1,6 @@
 //! Whole numbers of variable length: seven bits a byte, the lowest first, and a set bit 7 on each but the last.
 
-use crate::wire::frame_times::TimesAfter;
+use crate::wire::frames::TimesAfter;
 
 /// Bytes that are gathered on the stack, so that they are copied at once.
 pub struct HeadBytes {

@@ -11,7 +11,10 @@ use crate::{
     tick::Nanos,
     topic::Stamped,
     wire::{
-        CloseReason, Control, Deflater, assembled::Welcome, frame_times::FrameTimes, run::RunParts, websocket,
+        CloseReason, Control, Deflater,
+        assembled::Welcome,
+        frames::{FrameTimes, RunParts},
+        websocket,
     },
 };
 

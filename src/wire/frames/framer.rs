@@ -7,15 +7,20 @@
 //! Invariant: encodings share cached messages when they use the same type of messages, and otherwise never.
 
 use super::{
+    buffers::{FrameBuffers, FrameSize, HeldFrame},
     cached::CachedTopics,
-    deflater::Deflater,
-    encodings::encoder::{Encoder, HEAD_BYTES, MESSAGE_BYTES_MAX, Messages},
-    faulty::FaultyFill,
-    frame_buffers::{FrameBuffers, FrameSize, HeldFrame, ReadyFrame},
-    frame_writer::FrameWriter,
+    frame::ReadyFrame,
     run::Run,
+    writer::FrameWriter,
 };
-use crate::tick::Nanos;
+use crate::{
+    tick::Nanos,
+    wire::{
+        compression::Deflater,
+        encodings::encoder::{Encoder, HEAD_BYTES, MESSAGE_BYTES_MAX, Messages},
+        faulty::FaultyFill,
+    },
+};
 
 /// Builds frames in every encoding, one at a time.
 pub struct Framer {

@@ -7,11 +7,11 @@
 
 use std::ops::Range;
 
-use super::encodings::encoder::{Constant, MessageKind, Messages, RecordPart};
 use crate::{
     fanout::{Form, View},
     tick::WantedFields,
     topic::{ChangedFields, Record},
+    wire::encodings::encoder::{Constant, MessageKind, Messages, RecordPart},
 };
 
 /// The encoded merged updates of a topic.

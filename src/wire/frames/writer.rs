@@ -3,10 +3,9 @@
 use std::marker::PhantomData;
 
 use super::{
+    buffers::FrameBuffers,
     cached::{Cached, CachedTopics, push_tick},
-    deflater::Deflater,
-    encodings::encoder::{Addressed, Encoder, HEAD_BYTES, MessageKind, Messages, RecordPart},
-    frame_buffers::{Frame, FrameBuffers, ReadyFrame},
+    frame::{Frame, ReadyFrame},
     merged::MergedUpdates,
     run::{Run, RunParts},
 };
@@ -14,6 +13,10 @@ use crate::{
     fanout::{Emit, GapReason, NAME_BYTES_MAX, TopicRef, View},
     tick::{SYMBOL_BYTES_MAX, WantedFields},
     topic::{Record, Stamped},
+    wire::{
+        compression::Deflater,
+        encodings::encoder::{Addressed, Encoder, HEAD_BYTES, MessageKind, Messages, RecordPart},
+    },
 };
 
 /// Writes into the current frame of a [`Framer`](super::Framer).

@@ -1,6 +1,7 @@
 //! When a frame is begun, kept and repeated.
 
 use super::*;
+use crate::wire::encodings::encoder::HEAD_BYTES;
 
 #[test]
 fn a_compressed_frame_that_was_full_is_not_repeated_where_more_fits() {

@@ -2,7 +2,6 @@
 //! a run of its newest ticks.
 
 use super::{
-    encodings::encoder::{Constant, MessageKind, Messages, RecordPart},
     merged::MergedUpdates,
     run::{Run, RunParts},
 };
@@ -10,6 +9,7 @@ use crate::{
     fanout::Form,
     tick::{Numbers, WantedFields},
     topic::{Record, Stamped},
+    wire::encodings::encoder::{Constant, MessageKind, Messages, RecordPart},
 };
 
 /// The encoded messages of all topics in one encoding: by [`Numbers`], then by local topic.

@@ -1,0 +1,23 @@
+//! Data frames: a session's messages with their header, ready for the socket.
+//!
+//! [`Framer`] begins a frame, [`FrameWriter`] writes its messages, and [`FrameBuffers`](buffers) keeps the bytes. A message
+//! is encoded once for all sessions with one encoding that get it whole: `cached.rs` has a topic's messages, `merged.rs`
+//! its merged updates, `run.rs` a run of its ticks.
+
+mod buffers;
+mod cached;
+mod frame;
+mod framer;
+mod merged;
+mod run;
+mod taken_in;
+mod times;
+mod writer;
+
+pub use buffers::{FrameSize, HeldFrame};
+pub use frame::ReadyFrame;
+pub use framer::Framer;
+pub use run::RunParts;
+pub use taken_in::TakenIn;
+pub use times::{FrameTimes, OpenArray, TimesAfter};
+pub use writer::FrameWriter;
