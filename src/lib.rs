@@ -5,10 +5,12 @@
 //!    feed/      feed/     tick/      topic/                           fanout/                 wire/   session/
 //! ```
 //!
-//! `session` is a state machine without I/O; `server` has the sockets, threads and HTTP around it. The modules below
-//! are in the order in which a tick passes them. The program (`main.rs`) is built on this library: its commands and its
-//! configuration are modules of the program, so a change of these does not rebuild the library.
+//! `session` is a state machine without I/O; `server` has the sockets, threads and HTTP around it. ARCHITECTURE.md has the
+//! path of a tick function by function. A module imports only those above it. The program (`main.rs`) is built on this
+//! library: its commands and its configuration are modules of the program, so a change of these does not rebuild the
+//! library.
 
+// What every stage uses.
 pub mod escape;
 pub mod tick;
 pub mod web;
@@ -26,10 +28,13 @@ pub mod spans;
 pub mod files;
 pub mod memory;
 pub mod planted;
+
+// What stages ask: how use is recorded, what a token allows, how a replay fails as venues do.
 pub mod audit;
 pub mod access;
 pub mod scenario;
 
+// The stages, in the order in which a tick passes them; beside them published ticks and replays of one's own.
 pub mod feed;
 pub mod topic;
 pub mod fanout;
@@ -39,4 +44,5 @@ pub mod replays;
 pub mod session;
 pub mod server;
 
+// A market for the tests of others.
 pub mod testing;
