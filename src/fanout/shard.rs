@@ -11,7 +11,7 @@ use slab::Slab;
 
 use super::{
     Accounts, FrameTally, Name, SessionKey, Units,
-    frame_cache::FrameCache,
+    fill::FrameCache,
     patterns::PatternTable,
     schedule::SendSchedule,
     state::{DelayedTable, LocalSession, LocalTopic, Subscription, SymbolMap, ViewTable, index32},

@@ -2,7 +2,7 @@
 //!
 //! A subscription that falls behind goes into its session's queues, or waits in the timing wheel for the end of its
 //! interval. A session with something in its queues is in the list of ready sessions. What a session is then sent is
-//! decided in `fanout/fill.rs`.
+//! decided in `fanout/fill/mod.rs`.
 //!
 //! Invariants:
 //! - a subscription that is behind is in its session's send queue, in its every-mode queue, or waiting, exactly once;

@@ -1,6 +1,6 @@
 //! The last frames, by what they were filled for, so that they can be sent again to sessions that are due the same.
 //!
-//! A pure table: `shared_frames.rs` looks sessions up in it, and [`Emit`](super::Emit) keeps the bytes. A key has a
+//! A pure table: `shared_frames.rs` looks sessions up in it, and [`Emit`](crate::fanout::Emit) keeps the bytes. A key has a
 //! part for each subscription that is behind, in the order of the session's queues: the topic, the view, the mode, the
 //! cursor, the seq that it is due to, and whether it was sent nothing yet.
 //! The encoding of the frame is compared, too.
@@ -12,11 +12,13 @@
 //! Invariant: a topic and two of its seqs mean the same ticks for ever, and a view's id the same view until a view ends,
 //! so an entry is never wrong, only useless.
 
-use super::{
-    FrameTally, Mode,
-    state::{Claim, ViewId},
+use crate::{
+    fanout::{
+        FrameTally, Mode,
+        state::{Claim, ViewId},
+    },
+    tick::Nanos,
 };
-use crate::tick::Nanos;
 
 /// How many frames are kept: enough for four kinds of dashboards, or the four frames of a turn, and as many again.
 pub const FRAMES_KEPT: usize = 8;
@@ -26,7 +28,7 @@ const LOOK_EACH: u32 = 16;
 
 /// The last frames, by their keys.
 #[derive(Default)]
-pub(super) struct FrameCache {
+pub(in crate::fanout) struct FrameCache {
     pub frames: [CachedFrame; FRAMES_KEPT],
     /// The entry that was used or written last.
     last: usize,
@@ -36,9 +38,9 @@ pub(super) struct FrameCache {
     misses: u32,
 }
 
-/// What one frame was filled for, and what it left. Its bytes are kept by [`Emit`](super::emit::Emit), under its number.
+/// What one frame was filled for, and what it left. Its bytes are kept by [`Emit`](crate::fanout::Emit), under its number.
 #[derive(Default)]
-pub(super) struct CachedFrame {
+pub(in crate::fanout) struct CachedFrame {
     /// How it is encoded. A session with another encoding is due other bytes.
     pub encoding: u8,
     /// How many views of the shard had ended when it was filled. One that ended since may have left its id to another.
@@ -54,7 +56,7 @@ pub(super) struct CachedFrame {
 
 /// One subscription's part in a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct KeyPart {
+pub(in crate::fanout) struct KeyPart {
     pub topic: u32,
     pub view: ViewId,
     pub mode: Mode,
@@ -67,7 +69,7 @@ pub(super) struct KeyPart {
 
 /// A subscription that the frame did not bring to its head.
 #[derive(Clone, Copy)]
-pub(super) struct Left {
+pub(in crate::fanout) struct Left {
     pub part: KeyPart,
     pub since: Nanos,
 }

@@ -2,14 +2,25 @@
 //! the last moment.
 //!
 //! The send queue gives the order. Each of its subscriptions is sent its topic's record as it is; the entry of the
-//! every-mode queue stands for the ticks of all subscriptions in mode `every`. Mode `trades` is in `fill_trades.rs`. How
+//! every-mode queue stands for the ticks of all subscriptions in mode `every`. Mode `trades` is in `trades.rs`. How
 //! messages move a cursor is in `open_frame.rs`.
+
+mod corrections;
+mod frame_cache;
+mod open_frame;
+mod past_trades;
+mod shared_frames;
+mod trades;
 
 use std::cmp::Reverse;
 
+pub use frame_cache::FRAMES_KEPT;
+pub(super) use frame_cache::FrameCache;
+
+use open_frame::OpenFrame;
+
 use super::{
     Emit, Fanout, FrameTally, Mode, SessionKey,
-    open_frame::OpenFrame,
     schedule::EVERY_QUEUE,
     state::{Base, index32, lead},
 };
@@ -68,7 +79,7 @@ impl Fanout {
     }
 
     /// Mode `latest` or `once`, and `trades` when the whole record is due: the record as it is.
-    pub(super) fn fill_latest(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
+    fn fill_latest(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
         let view = self.views.get(sub.view);

@@ -5,12 +5,12 @@
 //! Rare, so nothing is kept for it: the ticks are read from the ring. When the ring no longer has the one after the cursor,
 //! a gap says so.
 
-use super::{
-    Emit, Fanout, Mode,
-    open_frame::OpenFrame,
-    state::{Base, LocalTopic, advance},
-};
+use super::open_frame::OpenFrame;
 use crate::{
+    fanout::{
+        Emit, Fanout, Mode,
+        state::{Base, LocalTopic, advance},
+    },
     tick::FieldSet,
     topic::{Record, Stamped, Store},
 };

@@ -5,8 +5,8 @@
 
 use std::collections::VecDeque;
 
-use super::View;
 use crate::{
+    fanout::View,
     tick::{Field, Fields, ReportKind, TradeReport},
     topic::Stamped,
 };

@@ -3,11 +3,12 @@
 //! Invariant: each message moves the cursor by exactly the ticks that the tally counts for it and those that were
 //! recorded as filtered before.
 
-use super::{
-    Emit, First, FrameTally, GapReason, LocalId, Mode, TopicRef, View, past_trades,
-    state::{Base, Claim, LocalTopic, Subscription, lead},
-};
+use super::past_trades;
 use crate::{
+    fanout::{
+        Emit, First, FrameTally, GapReason, LocalId, Mode, TopicRef, View,
+        state::{Base, Claim, LocalTopic, Subscription, lead},
+    },
     tick::{FieldSet, Nanos, WantedFields},
     topic::{Plane, Record, Stamped, Store, TopicId},
 };

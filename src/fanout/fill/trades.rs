@@ -4,18 +4,19 @@
 //! of an interval that begins with that trade's message. After a run of trades a subscription goes to the end of its
 //! session's queue, so that a symbol with many trades starves no other.
 //!
-//! Loss first: a topic keeps the records at its newest trades ([`Stops`](super::state::Stops)). The message of an older
+//! Loss first: a topic keeps the records at its newest trades ([`Stops`](crate::fanout::state::Stops)). The message of an older
 //! trade is made of the ring's ticks: the fields that they changed since the client's last message, and those of the quote
 //! that the ring and the newer records prove. When the ring no longer has the tick after the cursor, a gap says so.
 
-use super::{
-    Emit, Fanout, View,
-    fill_corrections::before,
-    open_frame::OpenFrame,
-    schedule::SendSchedule,
-    state::{Base, LocalTopic, Subscription, SubscriptionState, advance, lead},
+use super::{corrections::before, open_frame::OpenFrame};
+use crate::{
+    fanout::{
+        Emit, Fanout, View,
+        schedule::SendSchedule,
+        state::{Base, LocalTopic, Subscription, SubscriptionState, advance, lead},
+    },
+    topic::{Record, Stamped, Store},
 };
-use crate::topic::{Record, Stamped, Store};
 
 /// What a subscription was sent in its turn.
 #[derive(Clone, Copy, Default)]

@@ -8,13 +8,17 @@
 //! Invariant: a repeated frame leaves a session's cursors, queues and accounting as filling it would have.
 
 use super::{
-    Emit, Fanout, FrameTally, Mode, SessionKey,
     frame_cache::{CachedFrame, KeyPart, Left},
     open_frame::note_first,
-    schedule::SendSchedule,
-    state::{Base, Claim, LocalTopic, Subscription},
 };
-use crate::tick::Nanos;
+use crate::{
+    fanout::{
+        Emit, Fanout, FrameTally, Mode, SessionKey,
+        schedule::SendSchedule,
+        state::{Base, Claim, LocalTopic, Subscription},
+    },
+    tick::Nanos,
+};
 
 impl Fanout {
     /// Sends the session a kept frame, when it is due exactly that; `None` when its frame must be filled.
