@@ -58,9 +58,10 @@
 //!
 //! Invariant: dropping a [`TestMarket`] ends it.
 
+mod play;
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -68,28 +69,16 @@ use std::{
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+pub use self::play::Play;
 use crate::{
     access::settings::AuthSettings,
     feed::{
-        ReplaySpeed, Source, SourceError,
-        recording::{RecordingInput, parse_time},
+        ReplaySpeed, SourceError,
+        recording::parse_time,
         replay::{Refusal, ReplayCommand, ReplayControl, ReplayState},
-        source::SourceKind,
     },
-    limits::Limits,
     server::service::{Service, Setup, StartError},
-    tick::{CustomFields, custom::CustomField},
 };
-
-/// What to play: a recording, and the options of its source (docs/REPLAY.md).
-#[derive(Clone, Debug)]
-pub struct Play {
-    input: RecordingInput,
-    options: Vec<(String, String)>,
-    shards: usize,
-    limits: Limits,
-    fields: Arc<CustomFields>,
-}
 
 /// A market that a test controls.
 pub struct TestMarket {
@@ -123,73 +112,8 @@ pub enum TestError {
 
 /// How long an awaited event may take before it counts as missing.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Clients have this long to answer a close.
-const GRACE: Duration = Duration::from_millis(250);
 /// The pause between two checks for a state that no event announces.
 const LOOK: Duration = Duration::from_millis(1);
-
-// === impl Play ===
-
-impl Play {
-    /// This recording, paused, at speed `max` once it moves, with the recording's time.
-    /// Its name is used as it is: characters that are special in `--feed replay:...` (`?`, `&`) are not special here.
-    pub fn file(file: impl AsRef<Path>) -> Self {
-        Play::input(RecordingInput::File(file.as_ref().to_owned()))
-    }
-
-    /// The bundled recording: three minutes of three symbols of Binance spot.
-    pub fn bundled() -> Self {
-        Play::input(RecordingInput::Bundled)
-    }
-
-    fn input(input: RecordingInput) -> Self {
-        let play = Play {
-            input,
-            options: Vec::new(),
-            shards: 1,
-            // A test that ends does not wait for clients that have stopped reading.
-            limits: Limits { close_grace: GRACE, drain: 4 * GRACE, ..Limits::default() },
-            fields: CustomFields::none(),
-        };
-        play.option("speed", "max").option("clock", "replay").option("start", "paused")
-    }
-
-    /// Sets an option of the source: `speed`, `start`, `from`, `symbols`, ... It replaces the value set before, except
-    /// for `file`: each is one more file.
-    pub fn option(mut self, name: &str, value: &str) -> Self {
-        self.options.retain(|(known, _)| known != name || name == "file");
-        self.options.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// The number of serving threads; 1 by default.
-    pub fn shards(mut self, shards: usize) -> Self {
-        self.shards = shards;
-        self
-    }
-
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// The fields that the server has beside the fixed ones, as its configuration would add them.
-    pub fn fields(mut self, fields: impl IntoIterator<Item = CustomField>) -> Self {
-        self.fields = CustomFields::new(fields.into_iter().collect());
-        self
-    }
-
-    fn source(&self) -> Result<Source, SourceError> {
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.options).finish();
-        let mut source = Source::parse(&format!("replay:bundled?{query}"))?;
-        if let SourceKind::Replay(config) = &mut source.kind {
-            config.inputs[0] = self.input.clone();
-        }
-        Ok(source)
-    }
-}
-
-// === impl TestMarket ===
 
 impl TestMarket {
     /// Starts it on a free port of the loopback interface.
@@ -341,60 +265,4 @@ impl Drop for TestMarket {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        env, fs,
-        io::{Read, Write},
-        net::TcpStream,
-        process,
-    };
-
-    use super::*;
-    use crate::tick::custom::{CustomKind, CustomMerge, CustomName};
-
-    #[test]
-    fn a_file_may_have_any_name_and_others_beside_it() {
-        let line = "{\"symbol\":\"A\",\"rx\":1,\"bid\":\"1\"}\n";
-        let named = |name: &str| env::temp_dir().join(format!("tickcast {} {name}", process::id()));
-        let files = ["a?speed=x&b%20.ndjson", "+#.ndjson", "bundled"].map(named);
-        for file in &files {
-            fs::write(file, line).unwrap();
-        }
-        let play = files[1..].iter().fold(Play::file(&files[0]), |play, file| {
-            play.option("file", file.to_str().expect("a name that is text"))
-        });
-        let market = TestMarket::start(play);
-        for file in &files {
-            fs::remove_file(file).unwrap();
-        }
-        assert_eq!(market.unwrap().step(9).unwrap().position, 3);
-    }
-
-    #[test]
-    fn fields_are_added_as_a_configuration_adds_them() {
-        let file = env::temp_dir().join(format!("tickcast {} mark.ndjson", process::id()));
-        fs::write(&file, "{\"symbol\":\"A\",\"rx\":1,\"bid\":\"1\",\"mark\":\"1.25\"}\n").unwrap();
-        let mark = CustomField {
-            name: CustomName::parse("mark").unwrap(),
-            kind: CustomKind::Decimal,
-            merge: CustomMerge::Last,
-            symbols: Vec::new(),
-        };
-        let market = TestMarket::start(Play::file(&file).fields([mark]));
-        fs::remove_file(&file).unwrap();
-        let market = market.unwrap();
-        market.step(9).unwrap();
-        let mut stream = TcpStream::connect(market.address()).unwrap();
-        stream.write_all(b"GET /v1/snapshot?symbols=A HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.contains(r#""bid":1,"mark":1.25}"#), "{answer}");
-    }
-
-    #[tokio::test]
-    async fn a_wait_that_stopped_what_it_waited_for_says_so() {
-        assert!(in_vain("a client").to_string().contains("multi_thread"));
-        let elsewhere = thread::spawn(|| in_vain("a client").to_string()).join().unwrap();
-        assert_eq!(elsewhere, "waited 60 s in vain for a client");
-    }
-}
+mod tests;

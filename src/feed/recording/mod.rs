@@ -14,6 +14,7 @@ mod file_pool;
 mod found;
 mod input;
 mod open;
+mod open_file;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod records;

@@ -1,23 +1,21 @@
-//! One recording as a sequence of records: its bytes decoded, times completed, the selection applied.
+//! One recording as a sequence of records: its bytes decoded, times completed, the selection applied. How its file is
+//! opened, and its format detected: `open_file.rs`.
 //!
 //! Loss: a compressed file that was cut is read up to the cut, with a warning; the part of a record before the cut is
 //! dropped.
 
-use std::{
-    collections::VecDeque,
-    io::{self, Read},
-    time::Duration,
-};
+use std::{collections::VecDeque, io, time::Duration};
 
 use super::{
     Block, Header, REJECTS_KEPT, RecordedTick, Reject,
-    input::{Member, read_head},
+    input::Member,
+    open_file::OpenFile,
     select::{OnError, Selection},
 };
 use crate::{
     feed::{
         FeedError, RejectCounts,
-        formats::{self, Decoder, DecoderOutput, Format, HEAD_BYTES, Hints},
+        formats::{DecoderOutput, Format, Hints},
         time::format_time,
     },
     tick::Nanos,
@@ -49,19 +47,6 @@ pub struct Track {
     end: Option<TrackEnd>,
 }
 
-/// An open file.
-struct OpenFile {
-    input: Box<dyn Read + Send>,
-    decoder: Box<dyn Decoder>,
-    chunk: Box<[u8]>,
-    /// Bytes of `chunk` that were read to detect the format, and are not decoded yet.
-    head_bytes: usize,
-    /// The error that ended the reading of the head.
-    head_error: Option<io::Error>,
-    /// Lines end in CR only.
-    cr_alone: bool,
-}
-
 enum TrackEnd {
     Reached,
     Failed(FeedError),
@@ -73,89 +58,12 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// How many jumps of a file are reported.
 const JUMPS_TOLD_MAX: u32 = 3;
 
-/// Why no format was detected from a file's beginning.
-enum Look {
-    Broken(io::Error),
-    Unread(String),
-}
-
-/// The result of detection from a file's beginning.
-struct Looked {
-    format: Format,
-    decoder: Box<dyn Decoder>,
-    head_bytes: usize,
-    /// The error that ended the reading.
-    error: Option<io::Error>,
-}
-
-/// Reads the beginning of a file until its format is detected.
-fn look(
-    name: &str,
-    input: &mut dyn Read,
-    head: &mut [u8],
-    hints: &Hints,
-    line_bytes_max: usize,
-) -> Result<Looked, Look> {
-    let mut len = 0;
-    loop {
-        let (read, error) = read_head(input, head, len);
-        let is_whole = read == len || read == head.len() || error.is_some();
-        len = read;
-        match (formats::open(name, &head[..len], is_whole, hints, line_bytes_max), error) {
-            (_, Some(source)) if len == 0 => return Err(Look::Broken(source)),
-            (Ok(Some((format, decoder))), error) => {
-                return Ok(Looked { format, decoder, head_bytes: len, error });
-            }
-            // The part before a read error may be enough.
-            (_, Some(source)) if source.kind() != io::ErrorKind::UnexpectedEof => {
-                return Err(Look::Broken(source));
-            }
-            (Err(why), _) => return Err(Look::Unread(why)),
-            (Ok(None), _) if is_whole => return Err(Look::Unread("its beginning tells nothing".to_owned())),
-            (Ok(None), _) => {}
-        }
-    }
-}
-
-// === impl OpenFile ===
-
-impl OpenFile {
-    fn open(
-        member: &Member,
-        selection: &Selection,
-        line_bytes_max: usize,
-    ) -> Result<(Format, OpenFile), FeedError> {
-        let hints = &selection.hints;
-        let path = member.name.to_string();
-        let opened = match member.open(hints.unit) {
-            Ok(opened) => opened,
-            Err(source) => return Err(FeedError::Read { path, source }),
-        };
-        let mut input = opened.bytes;
-        let mut chunk = vec![0; selection.sizes.chunk_bytes.max(HEAD_BYTES)].into_boxed_slice();
-        let looked = look(&opened.inner_name, &mut input, &mut chunk[..HEAD_BYTES], hints, line_bytes_max);
-        let Looked { format, decoder, head_bytes, error: head_error } = match looked {
-            Ok(looked) => looked,
-            Err(Look::Broken(source)) => return Err(FeedError::Read { path, source }),
-            Err(Look::Unread(why)) => return Err(FeedError::NotARecording { path, why }),
-        };
-        let head = &mut chunk[..head_bytes];
-        let mark_bytes = if format.is_text() { head.len() - formats::without_mark(head).len() } else { 0 };
-        head.copy_within(mark_bytes.., 0);
-        let cr_alone = format.is_text() && formats::is_cr_alone(head);
-        let head_bytes = head_bytes - mark_bytes;
-        Ok((format, OpenFile { input, decoder, chunk, head_bytes, head_error, cr_alone }))
-    }
-}
-
 /// What a decoder of this format fills.
 fn output_of(format: Format, hints: &Hints) -> DecoderOutput {
     let mut output = DecoderOutput::with_prefix(hints.prefix.clone());
     output.fills_fields = format.fills_fields();
     output
 }
-
-// === impl Track ===
 
 impl Track {
     /// # Errors

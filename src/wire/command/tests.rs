@@ -1,8 +1,14 @@
 //! Commands as they are read, and what is wrong with those that are not.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::{
+    limits::Limits,
+    wire::{CommandError, ErrorCode},
+};
 
 fn read(text: &str) -> Result<Command, CommandError> {
     CommandReader::default().read(&mut text.as_bytes().to_vec(), &Limits::default())
