@@ -3,9 +3,9 @@
 //! not in it: `benches/fanout` has that.
 
 use crate::{
+    dialect_client::DialectClient,
     inputs::Kind,
     session::Crowd,
-    tongue::Tongue,
     work::{Case, Scale, Work},
 };
 use tickcast::fanout::Mode;
@@ -33,60 +33,62 @@ fn native(kind: Kind, mode: Mode, scale: Scale) -> Box<dyn Work> {
     Crowd::of_dashboards(SESSIONS, kind, mode, None).open(scale)
 }
 
-fn of(kind: Kind, tongue: &'static Tongue, scale: Scale) -> Box<dyn Work> {
+fn of(kind: Kind, client: &'static DialectClient, scale: Scale) -> Box<dyn Work> {
     // The mode is the stream's.
-    Crowd::of_dashboards(SESSIONS, kind, Mode::Every, Some(tongue)).open(scale)
+    Crowd::of_dashboards(SESSIONS, kind, Mode::Every, Some(client)).open(scale)
 }
 
-static BINANCE_TRADE: Tongue = Tongue {
+static BINANCE_TRADE: DialectClient = DialectClient {
     path: "/ws",
     query: "",
     login: "",
     subscribe: r#"{"method":"SUBSCRIBE","params":["SYMBOL@trade"],"id":1}"#,
 };
-static BINANCE_QUOTE: Tongue =
-    Tongue { subscribe: r#"{"method":"SUBSCRIBE","params":["SYMBOL@bookTicker"],"id":1}"#, ..BINANCE_TRADE };
-static EXCHANGE_MATCHES: Tongue = Tongue {
+static BINANCE_QUOTE: DialectClient = DialectClient {
+    subscribe: r#"{"method":"SUBSCRIBE","params":["SYMBOL@bookTicker"],"id":1}"#,
+    ..BINANCE_TRADE
+};
+static EXCHANGE_MATCHES: DialectClient = DialectClient {
     path: "/coinbase",
     query: "",
     login: "",
     subscribe: r#"{"type":"subscribe","product_ids":["SYMBOL"],"channels":["matches"]}"#,
 };
-static EXCHANGE_TICKER: Tongue = Tongue {
+static EXCHANGE_TICKER: DialectClient = DialectClient {
     subscribe: r#"{"type":"subscribe","product_ids":["SYMBOL"],"channels":["ticker"]}"#,
     ..EXCHANGE_MATCHES
 };
-static ADVANCED_TRADES: Tongue = Tongue {
+static ADVANCED_TRADES: DialectClient = DialectClient {
     subscribe: r#"{"type":"subscribe","product_ids":["SYMBOL"],"channel":"market_trades"}"#,
     ..EXCHANGE_MATCHES
 };
-static ADVANCED_TICKER: Tongue = Tongue {
+static ADVANCED_TICKER: DialectClient = DialectClient {
     subscribe: r#"{"type":"subscribe","product_ids":["SYMBOL"],"channel":"ticker"}"#,
     ..EXCHANGE_MATCHES
 };
-static KRAKEN_TRADE: Tongue = Tongue {
+static KRAKEN_TRADE: DialectClient = DialectClient {
     path: "/kraken",
     query: "",
     login: "",
     subscribe: r#"{"method":"subscribe","params":{"channel":"trade","symbol":["SYMBOL"],"snapshot":false}}"#,
 };
-static KRAKEN_TICKER: Tongue = Tongue {
+static KRAKEN_TICKER: DialectClient = DialectClient {
     subscribe: r#"{"method":"subscribe","params":{"channel":"ticker","symbol":["SYMBOL"],"event_trigger":"bbo"}}"#,
     ..KRAKEN_TRADE
 };
-static ALPACA_TRADES: Tongue = Tongue {
+static ALPACA_TRADES: DialectClient = DialectClient {
     path: "/alpaca/v2/iex",
     query: "",
     login: r#"{"action":"auth","key":"CK","secret":"s"}"#,
     subscribe: r#"{"action":"subscribe","trades":["SYMBOL"]}"#,
 };
-static ALPACA_QUOTES: Tongue =
-    Tongue { subscribe: r#"{"action":"subscribe","quotes":["SYMBOL"]}"#, ..ALPACA_TRADES };
-static MASSIVE_TRADES: Tongue = Tongue {
+static ALPACA_QUOTES: DialectClient =
+    DialectClient { subscribe: r#"{"action":"subscribe","quotes":["SYMBOL"]}"#, ..ALPACA_TRADES };
+static MASSIVE_TRADES: DialectClient = DialectClient {
     path: "/massive/stocks",
     query: "",
     login: r#"{"action":"auth","params":"KEY"}"#,
     subscribe: r#"{"action":"subscribe","params":"T.SYMBOL"}"#,
 };
-static MASSIVE_QUOTES: Tongue =
-    Tongue { subscribe: r#"{"action":"subscribe","params":"Q.SYMBOL"}"#, ..MASSIVE_TRADES };
+static MASSIVE_QUOTES: DialectClient =
+    DialectClient { subscribe: r#"{"action":"subscribe","params":"Q.SYMBOL"}"#, ..MASSIVE_TRADES };

@@ -10,6 +10,7 @@
 mod access;
 mod count;
 mod decode;
+mod dialect_client;
 mod dialects;
 mod encode;
 mod fanout;
@@ -17,7 +18,6 @@ mod handover;
 mod ingest;
 mod inputs;
 mod session;
-mod tongue;
 mod venues;
 mod work;
 

@@ -38,8 +38,8 @@ use tickcast::{
 };
 
 use crate::{
+    dialect_client::DialectClient,
     inputs::{Kind, START, Ticks, files_made, random, symbol},
-    tongue::Tongue,
     work::{Case, Done, Scale, Stock, Work},
 };
 
@@ -76,7 +76,7 @@ pub struct Crowd {
     target_delay: Duration,
     kind: Kind,
     /// A venue's protocol in place of ours.
-    tongue: Option<&'static Tongue>,
+    client: Option<&'static DialectClient>,
     access: Access,
 }
 
@@ -99,7 +99,7 @@ const SAME: Crowd = Crowd {
     batch_ticks: 10,
     target_delay: limits::DEFAULT.target_delay,
     kind: Kind::Mixed,
-    tongue: None,
+    client: None,
     access: Access::Open,
 };
 /// Each batch concerns a session once or twice.
@@ -197,8 +197,13 @@ impl SessionSocket for Socket {
 
 impl Crowd {
     /// Sessions with 20 of 500 topics each, of one kind of ticks, in our protocol or a venue's.
-    pub fn of_dashboards(sessions: usize, kind: Kind, mode: Mode, tongue: Option<&'static Tongue>) -> Crowd {
-        Crowd { sessions, mode, kind, tongue, ..APART }
+    pub fn of_dashboards(
+        sessions: usize,
+        kind: Kind,
+        mode: Mode,
+        client: Option<&'static DialectClient>,
+    ) -> Crowd {
+        Crowd { sessions, mode, kind, client, ..APART }
     }
 
     pub fn open(mut self, scale: Scale) -> Box<dyn Work> {
@@ -267,8 +272,8 @@ impl Shard {
     fn connect(&mut self, number: usize, topics: impl Iterator<Item = usize>) {
         let Shard { core, clock, crowd, connections, .. } = self;
         let (node, socket) = (Arc::clone(&core.node), Rc::new(Socket::default()));
-        let mut spoken = crowd.tongue.map(|tongue| tongue.begin(clock.now()));
-        let encoding = spoken.as_ref().map_or(Encoding::JSON, |spoken| spoken.dialect.encoding());
+        let mut dialect = crowd.client.map(|client| client.begin(clock.now()));
+        let encoding = dialect.as_ref().map_or(Encoding::JSON, |dialect| dialect.conversation.encoding());
         let transport = Transport { stream: Rc::clone(&socket), encoding, waker: None };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1_024));
         let peer = Peer { address, agent: core.agents.of(b"bench"), is_local: true };
@@ -279,8 +284,8 @@ impl Shard {
         }
         for topic in topics {
             let symbol = symbol(topic);
-            let spec = match (crowd.tongue, &mut spoken) {
-                (Some(tongue), Some(spoken)) => tongue.subscribe(spoken, &symbol, clock.now()),
+            let spec = match (crowd.client, &mut dialect) {
+                (Some(client), Some(dialect)) => client.subscribe(dialect, &symbol, clock.now()),
                 _ => Spec { mode: crowd.mode, ..Spec::default() },
             };
             let request = SubscribeRequest::new(&symbol, &spec);
@@ -288,11 +293,11 @@ impl Shard {
             assert!(subscribed.is_ok(), "the session may have more subscriptions than it asks for");
         }
         if let Some(session) = core.session(key)
-            && let Some(spoken) = spoken
+            && let Some(dialect) = dialect
         {
             // Coinbase's protocols are chosen by what is said first.
-            session.transport.encoding = spoken.dialect.encoding();
-            session.spoken = Some(spoken);
+            session.transport.encoding = dialect.conversation.encoding();
+            session.dialect = Some(dialect);
         }
         let inbound = Inbound::new(&[], encoding, &node.limits);
         connections.push(Connection { key, socket, inbound });
@@ -350,7 +355,7 @@ impl Work for Shard {
     fn audit(&mut self) {
         let accounts = self.core.fanout.accounts();
         assert_eq!((accounts.residual(), accounts.pending), (0, 0));
-        let has_window = !self.crowd.target_delay.is_zero() && self.crowd.tongue.is_none();
+        let has_window = !self.crowd.target_delay.is_zero() && self.crowd.client.is_none();
         assert_eq!(self.pongs > 0, has_window);
     }
 }

@@ -41,7 +41,7 @@ use super::{
 use crate::{
     planted::{Fault, is_planted},
     proxies::{AddressSource, ClientAddress, ProxyHead},
-    session::{dialect::spoken::Spoken, peer::Peer, socket::SessionSocket},
+    session::{dialect::DialectSession, peer::Peer, socket::SessionSocket},
     spans,
     wire::dialects::DialectSet,
 };
@@ -181,12 +181,12 @@ impl<S: SessionSocket> HeadReader<S> {
     fn decide(self, read: &[u8]) -> ConnectionState<S> {
         let HeadReader { shard, stream, peer, role, counted, deadline, .. } = self;
         if role == Role::Clients
-            && let Some(PlainUpgrade { mut request, head_bytes, mut spoken }) =
+            && let Some(PlainUpgrade { mut request, head_bytes, mut dialect }) =
                 plain_upgrade(read, shard.server.dialects)
             && !shard.server.draining.load(Ordering::Relaxed)
-            && let Ok(accepted) = match spoken.as_deref_mut() {
+            && let Ok(accepted) = match dialect.as_deref_mut() {
                 None => handshake::check(&request, &shard.node.limits),
-                Some(spoken) => dialects::check(&request, spoken),
+                Some(dialect) => dialects::check(&request, dialect),
             }
             && let Ok(client) = shard.server.client(peer, request.headers())
         {
@@ -199,7 +199,8 @@ impl<S: SessionSocket> HeadReader<S> {
             let is_local = sessions::is_local(&shard.server, &request, client);
             let peer = Peer { address: client.address, agent, is_local };
             let (encoding, read_ahead) = (accepted.encoding, &read[head_bytes..]);
-            let new = NewSession { stream, encoding, spoken, peer, read_ahead, counted: Some(counted), span };
+            let new =
+                NewSession { stream, encoding, dialect, peer, read_ahead, counted: Some(counted), span };
             return ConnectionState::Session(new.begin(shard, admission, accepted.head()));
         }
         let mut read = read.to_vec();
@@ -235,10 +236,10 @@ struct PlainUpgrade {
     request: Request<()>,
     head_bytes: usize,
     /// The protocol of a venue; `None` for our own.
-    spoken: Option<Box<Spoken>>,
+    dialect: Option<Box<DialectSession>>,
 }
 
-fn plain_upgrade(bytes: &[u8], spoken: DialectSet) -> Option<PlainUpgrade> {
+fn plain_upgrade(bytes: &[u8], known: DialectSet) -> Option<PlainUpgrade> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Request::new(&mut headers);
     let httparse::Status::Complete(head_bytes) = head.parse(bytes).ok()? else { return None };
@@ -250,7 +251,7 @@ fn plain_upgrade(bytes: &[u8], spoken: DialectSet) -> Option<PlainUpgrade> {
     }
     let mut request = Request::new(());
     *request.uri_mut() = path.parse().ok()?;
-    let spoken = if is_stream { None } else { Some(dialects::of_path(spoken, request.uri())?) };
+    let dialect = if is_stream { None } else { Some(dialects::of_path(known, request.uri())?) };
     request.headers_mut().reserve(head.headers.len());
     for httparse::Header { name, value } in head.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
@@ -260,5 +261,5 @@ fn plain_upgrade(bytes: &[u8], spoken: DialectSet) -> Option<PlainUpgrade> {
         }
         request.headers_mut().append(name, HeaderValue::from_bytes(value).ok()?);
     }
-    Some(PlainUpgrade { request, head_bytes, spoken })
+    Some(PlainUpgrade { request, head_bytes, dialect })
 }

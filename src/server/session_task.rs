@@ -22,7 +22,7 @@ use crate::{
     fanout::SessionKey,
     planted::{Fault, is_planted},
     session::{
-        dialect::spoken::Spoken,
+        dialect::DialectSession,
         inbound::read::Inbound,
         peer::Peer,
         socket::SessionSocket,
@@ -49,7 +49,7 @@ pub struct NewSession<'a, S = ClientSocket> {
     pub stream: S,
     pub encoding: Encoding,
     /// The protocol of a venue; `None` for our own.
-    pub spoken: Option<Box<Spoken>>,
+    pub dialect: Option<Box<DialectSession>>,
     pub peer: Peer,
     /// Bytes that came after the request.
     pub read_ahead: &'a [u8],
@@ -61,7 +61,7 @@ pub struct NewSession<'a, S = ClientSocket> {
 impl<S: SessionSocket> NewSession<'_, S> {
     /// Begins the session, or ends one that is refused. `head` is sent before its first frame.
     pub fn begin(self, shard: Rc<Shard<S>>, admission: Admission, head: Vec<u8>) -> SessionTask<S> {
-        let NewSession { stream, encoding, spoken, peer, read_ahead, counted, mut span } = self;
+        let NewSession { stream, encoding, dialect, peer, read_ahead, counted, mut span } = self;
         let node = &shard.node;
         let stream = Rc::new(stream);
         let inbound = Inbound::new(read_ahead, encoding, &node.limits);
@@ -69,10 +69,10 @@ impl<S: SessionSocket> NewSession<'_, S> {
         let number = node.session_numbers.fetch_add(1, Ordering::Relaxed);
         span.note_session(number);
         let transport = Transport { stream: Rc::clone(&stream), encoding, waker: None };
-        let takes_keys = spoken.as_deref().is_none_or(|spoken| spoken.dialect.rules().takes_keys);
+        let takes_keys = dialect.as_deref().is_none_or(|dialect| dialect.conversation.rules().takes_keys);
         let admission = admission.and_then(|admitted| admitted.with_token(takes_keys, node));
-        let is_spoken = spoken.is_some();
-        let session = Session { spoken, ..Session::new(node, transport, peer, number, now) };
+        let has_dialect = dialect.is_some();
+        let session = Session { dialect, ..Session::new(node, transport, peer, number, now) };
         let mut core = shard.core.borrow_mut();
         let head_bytes = head.len();
         let key = core.open(session, head);
@@ -81,7 +81,7 @@ impl<S: SessionSocket> NewSession<'_, S> {
                 span.end();
                 access.give(&mut core, key);
                 core.log_opened(key);
-                if is_spoken {
+                if has_dialect {
                     core.open_dialect(key, now);
                 } else if let Some(command) = command {
                     core.command_of_request(key, &command, now);

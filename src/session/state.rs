@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc, task::Waker};
 use flate2::Crc;
 
 use super::{
-    dialect::spoken::Spoken,
+    dialect::DialectSession,
     inbound::{budget::Budget, job::Jobs},
     node::NodeState,
     outbound::window::{DataHold, FIRST_MARK, FIRST_SMALL, ReadWindow, Sent},
@@ -100,7 +100,7 @@ pub struct Session<S> {
     /// What waits in `control` and `rest` tells of symbols that only who may read them is told.
     pub tells: bool,
     /// Of a session that speaks a venue's protocol.
-    pub spoken: Option<Box<Spoken>>,
+    pub dialect: Option<Box<DialectSession>>,
 }
 
 /// A socket, and how its output is written.
@@ -184,7 +184,7 @@ impl<S> Session<S> {
             awaits_token: false,
             is_warned: false,
             tells: false,
-            spoken: None,
+            dialect: None,
         }
     }
 
@@ -225,7 +225,7 @@ impl<S> Session<S> {
 
     /// Bytes of the session that wait for the socket.
     pub fn waiting_bytes(&self) -> usize {
-        let faults = self.spoken.as_deref().and_then(|spoken| spoken.faults.as_deref());
+        let faults = self.dialect.as_deref().and_then(|dialect| dialect.faults.as_deref());
         self.control.len() + self.rest.len() - self.rest_at + faults.map_or(0, FaultyMessages::ready_bytes)
     }
 

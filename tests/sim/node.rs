@@ -415,7 +415,7 @@ impl Node {
                 // What it has sent or taken a moment ago has not come to the server.
                 let is_unheard = stalled <= path.plan.delay_us * 1_000;
                 // A dialect's client that has missed a trade is closed, however much it takes. Each is counted.
-                if session.spoken.is_some() && self.excused < lost {
+                if session.dialect.is_some() && self.excused < lost {
                     self.excused += 1;
                     continue;
                 }
@@ -598,7 +598,7 @@ async fn serve_http(routes: Routes, shard: Rc<Shard<SimSocket>>, mut connection:
     let peer = Peer { address: peer.address, agent, is_local };
     let (encoding, counted) = (accepted.encoding, Some(counted));
     let new =
-        NewSession { stream, encoding, spoken: None, peer, read_ahead: &read[head_bytes..], counted, span };
+        NewSession { stream, encoding, dialect: None, peer, read_ahead: &read[head_bytes..], counted, span };
     let session = new.begin(shard, admission, accepted.head());
     session.await;
 }

@@ -33,7 +33,7 @@ use crate::{
         routes::{ADMIN_PATHS, REPLAY_PATHS, REPLAY_SOCKET_PATHS, ROUTES, STREAM_PATH},
         shard::Shard,
     },
-    session::{dialect::spoken::Spoken, refusals::RefusedAccess},
+    session::{dialect::DialectSession, refusals::RefusedAccess},
     wire::dialects::rest::{NamedSymbols, RestAnswer, RestRow},
 };
 
@@ -81,12 +81,12 @@ async fn route(
         // Of the server as a whole.
         return Ok(cors::options(request.headers(), &[Method::GET, Method::HEAD, Method::POST]));
     }
-    if let Some(mut spoken) = dialects::begin(shard.server.dialects, &request) {
+    if let Some(mut dialect) = dialects::begin(shard.server.dialects, &request) {
         if app.has_admin && caller.role == Role::Admin {
             return Err(Failure::elsewhere(path, caller.role));
         }
-        let accepted = dialects::check(&request, &mut spoken);
-        return upgrade(shard, request, caller, accepted, Some(spoken));
+        let accepted = dialects::check(&request, &mut dialect);
+        return upgrade(shard, request, caller, accepted, Some(dialect));
     }
     let venue = shard.server.dialects.rest(path);
     let known = ROUTES.into_iter().find(|(known, _)| *known == trimmed(path));
@@ -175,7 +175,7 @@ fn upgrade(
     request: Request<Incoming>,
     caller: &Caller,
     accepted: Result<Accepted, Failure>,
-    spoken: Option<Box<Spoken>>,
+    dialect: Option<Box<DialectSession>>,
 ) -> Result<HttpResponse, Failure> {
     let server = &shard.server;
     if server.draining.load(Ordering::Relaxed) {
@@ -187,7 +187,7 @@ fn upgrade(
         Rc::clone(shard),
         request,
         accepted.encoding,
-        spoken,
+        dialect,
         caller.client.get(),
         caller.connection.take(),
     ));

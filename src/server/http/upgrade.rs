@@ -13,7 +13,7 @@ use crate::{
         session_task::NewSession,
         shard::Shard,
     },
-    session::{dialect::spoken::Spoken, peer::Peer},
+    session::{dialect::DialectSession, peer::Peer},
     spans,
     wire::Encoding,
 };
@@ -23,7 +23,7 @@ pub async fn upgrade(
     shard: Rc<Shard>,
     request: Request<Incoming>,
     encoding: Encoding,
-    spoken: Option<Box<Spoken>>,
+    dialect: Option<Box<DialectSession>>,
     peer: ClientAddress,
     counted: Option<Connection>,
 ) {
@@ -36,6 +36,6 @@ pub async fn upgrade(
     let Ok(parts) = upgraded.downcast::<ErrorBodySocket>() else { return };
     let Some((unread, stream)) = parts.io.socket.into_parts() else { return };
     let read_ahead = &[&parts.read_buf, &unread[..]].concat();
-    let new = NewSession { stream, encoding, spoken, peer, read_ahead, counted, span };
+    let new = NewSession { stream, encoding, dialect, peer, read_ahead, counted, span };
     tokio::task::spawn_local(new.begin(shard, admission, Vec::new()));
 }

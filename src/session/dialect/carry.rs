@@ -7,7 +7,7 @@ use crate::{
     fanout::{CHANGE_UNITS, Name, SessionKey, Units},
     session::{
         core::Core,
-        dialect::spoken::{Said, Spoken},
+        dialect::{DialectInput, DialectSession},
         inbound::job::{CurrentWish, DialectJob, Job, SymbolsCommand, SymbolsJob},
         socket::SessionSocket,
     },
@@ -31,7 +31,7 @@ const POLICY_CODE: u16 = 1008;
 impl<S: SessionSocket> Core<S> {
     /// Whether the session speaks a venue's protocol.
     pub fn speaks_dialect(&mut self, key: SessionKey) -> bool {
-        self.session(key).is_some_and(|session| session.spoken.is_some())
+        self.session(key).is_some_and(|session| session.dialect.is_some())
     }
 
     pub(super) fn moment(&self, now: Nanos) -> Moment {
@@ -45,10 +45,10 @@ impl<S: SessionSocket> Core<S> {
         tell: impl FnOnce(&mut dyn Dialect, &mut Wishes),
     ) {
         let mut wishes = Wishes::default();
-        let Some(spoken) = self.session(key).and_then(|session| session.spoken.as_deref_mut()) else {
+        let Some(dialect) = self.session(key).and_then(|session| session.dialect.as_deref_mut()) else {
             return;
         };
-        tell(&mut *spoken.dialect, &mut wishes);
+        tell(&mut *dialect.conversation, &mut wishes);
         for wish in wishes.0 {
             debug_assert!(!wish.asks(), "this is no place to ask for something");
             self.carry_out_now(key, wish);
@@ -56,23 +56,23 @@ impl<S: SessionSocket> Core<S> {
     }
 
     /// Lets the dialect hear a message. What it wishes for is carried out by the job.
-    pub(in crate::session) fn begin_said(
+    pub(in crate::session) fn begin_dialect_input(
         &mut self,
         key: SessionKey,
-        said: Said<'_>,
+        input: DialectInput<'_>,
         now: Nanos,
         units: &mut Units,
     ) -> Option<Box<Job>> {
-        let bytes = match said {
-            Said::Opened => 0,
-            Said::Text(text) => text.len(),
-            Said::Binary(message) => message.len(),
+        let bytes = match input {
+            DialectInput::Opened => 0,
+            DialectInput::Text(text) => text.len(),
+            DialectInput::Binary(message) => message.len(),
         };
         units.spend(1 + bytes / BYTES_A_UNIT);
         self.command_span = spans::command("venue", self.number_of(key), 0);
         let at = self.moment(now);
-        let spoken: &mut Spoken = self.session(key)?.spoken.as_deref_mut()?;
-        let wishes = spoken.hear(said, at);
+        let dialect: &mut DialectSession = self.session(key)?.dialect.as_deref_mut()?;
+        let wishes = dialect.hear(input, at);
         (!wishes.0.is_empty()).then(|| Box::new(Job::Dialect(Box::new(DialectJob::new(wishes)))))
     }
 
@@ -201,8 +201,8 @@ impl<S: SessionSocket> Core<S> {
     /// Gives a message its number, in protocols that number them.
     fn number(&mut self, key: SessionKey, payload: &mut Vec<u8>) {
         let Some(at) = memchr::memchr(NUMBER_PLACE, payload) else { return };
-        let spoken = self.session(key).and_then(|session| session.spoken.as_deref_mut());
-        let Some(sequence) = spoken.and_then(|spoken| spoken.dialect.sequence()) else { return };
+        let dialect = self.session(key).and_then(|session| session.dialect.as_deref_mut());
+        let Some(sequence) = dialect.and_then(|dialect| dialect.conversation.sequence()) else { return };
         payload.splice(at..=at, sequence.to_string().into_bytes());
         *sequence += 1;
     }

@@ -5,7 +5,7 @@
 use crate::{
     fanout::{FrameTally, SessionKey},
     scenario::{Announcement, LikeClose},
-    session::{core::Core, dialect::spoken::Spoken, socket::SessionSocket},
+    session::{core::Core, dialect::DialectSession, socket::SessionSocket},
     tick::Nanos,
     topic::{Batch, Plane},
     wire::{
@@ -18,16 +18,16 @@ use crate::{
 impl<S: SessionSocket> Core<S> {
     /// Whether a session has faults done to it.
     pub(in crate::session) fn has_faults(&mut self, key: SessionKey) -> bool {
-        let spoken = self.session(key).and_then(|session| session.spoken.as_deref());
-        spoken.is_some_and(|spoken| spoken.faults.is_some())
+        let dialect = self.session(key).and_then(|session| session.dialect.as_deref());
+        dialect.is_some_and(|dialect| dialect.faults.is_some())
     }
 
     /// Begins the faults of a new session of a dialect, where there is a scenario.
     pub(super) fn begin_faults(&mut self, key: SessionKey) {
         let Some(running) = self.node.faults.clone() else { return };
-        let spoken = self.session(key).and_then(|session| session.spoken.as_deref_mut());
-        if let Some(spoken) = spoken {
-            spoken.faults = Some(Box::new(FaultyMessages::new(&running, spoken.id.name())));
+        let dialect = self.session(key).and_then(|session| session.dialect.as_deref_mut());
+        if let Some(dialect) = dialect {
+            dialect.faults = Some(Box::new(FaultyMessages::new(&running, dialect.id.name())));
         }
     }
 
@@ -50,28 +50,28 @@ impl<S: SessionSocket> Core<S> {
     ) -> Option<FrameTally> {
         let session = self.session(key)?;
         let encoding = session.encoding();
-        let mut spoken = session.spoken.take()?;
-        let Some(mut faults) = spoken.faults.take() else {
-            self.put_spoken_back(key, spoken);
+        let mut dialect = session.dialect.take()?;
+        let Some(mut faults) = dialect.faults.take() else {
+            self.put_dialect_back(key, dialect);
             return None;
         };
         if let Some(like) = faults.ends() {
-            spoken.faults = Some(faults);
-            self.put_spoken_back(key, spoken);
+            dialect.faults = Some(faults);
+            self.put_dialect_back(key, dialect);
             self.end_like(key, like);
             return None;
         }
         let market = self.node.market.at(now);
         let room = self.framer.room(size);
-        let mut writer = FaultyWriter::new(&mut faults, &mut *spoken.dialect, encoding, now, room);
+        let mut writer = FaultyWriter::new(&mut faults, &mut *dialect.conversation, encoding, now, room);
         let mut tally = self.fanout.fill(key, market, &*self.node.ingest, &mut writer);
         if self.fanout.is_drained(key) {
             writer.come_to(self.fault_time);
         }
         let filled = self.framer.compose(size, encoding.number(), |bytes| writer.finish(bytes));
         let is_more = faults.ready_bytes() > 0 || faults.ends().is_some();
-        spoken.faults = Some(faults);
-        self.put_spoken_back(key, spoken);
+        dialect.faults = Some(faults);
+        self.put_dialect_back(key, dialect);
         self.note_firsts(key);
         let dropped = filled.without_dropped(&mut tally);
         self.fanout.abandoned(&dropped);
@@ -92,9 +92,9 @@ impl<S: SessionSocket> Core<S> {
     /// Has a frame filled for a session that is due something by the market's time alone.
     pub(super) fn keep_faults(&mut self, key: SessionKey) {
         let to = self.fault_time;
-        let spoken = self.session(key).and_then(|session| session.spoken.as_deref());
+        let dialect = self.session(key).and_then(|session| session.dialect.as_deref());
         let is_due =
-            spoken.and_then(|spoken| spoken.faults.as_deref()).is_some_and(|faults| faults.is_due(to));
+            dialect.and_then(|dialect| dialect.faults.as_deref()).is_some_and(|faults| faults.is_due(to));
         if is_due && self.fanout.is_drained(key) {
             self.fanout.make_ready(key);
         }
@@ -103,14 +103,15 @@ impl<S: SessionSocket> Core<S> {
     /// Queues what is ready or held back for a session that ends.
     pub(super) fn flush_faults(&mut self, key: SessionKey) {
         let Some(session) = self.session(key) else { return };
-        if let Some(faults) = session.spoken.as_deref_mut().and_then(|spoken| spoken.faults.as_deref_mut()) {
+        if let Some(faults) = session.dialect.as_deref_mut().and_then(|dialect| dialect.faults.as_deref_mut())
+        {
             session.control_frames += faults.take_rest(&mut session.control);
         }
     }
 
-    fn put_spoken_back(&mut self, key: SessionKey, spoken: Box<Spoken>) {
+    fn put_dialect_back(&mut self, key: SessionKey, dialect: Box<DialectSession>) {
         if let Some(session) = self.session(key) {
-            session.spoken = Some(spoken);
+            session.dialect = Some(dialect);
         }
     }
 
@@ -122,14 +123,14 @@ impl<S: SessionSocket> Core<S> {
     }
 }
 
-impl Spoken {
+impl DialectSession {
     /// Whether a request is refused, and what is then answered.
     pub(super) fn refuses(&mut self, at: Moment, wishes: &mut Wishes) -> bool {
         let Some(faults) = self.faults.as_deref_mut() else { return false };
         if !faults.engine.refuses_request(at.market) {
             return false;
         }
-        self.dialect.announce(&Announcement::TooMany, at, wishes);
+        self.conversation.announce(&Announcement::TooMany, at, wishes);
         wishes.close(CloseReason::Policy);
         true
     }

@@ -14,7 +14,7 @@ impl<S: SessionSocket> Core<S> {
     /// write.
     pub(in crate::session) fn keep_dialect(&mut self, key: SessionKey, now: Nanos) -> bool {
         let Some(session) = self.session(key) else { return false };
-        if !session.ping_as_venue(now) && session.spoken.is_none() {
+        if !session.ping_as_venue(now) && session.dialect.is_none() {
             return false;
         }
         self.keep_faults(key);
@@ -27,9 +27,9 @@ impl<S: SessionSocket> Core<S> {
     /// Counts a message of a dialect's client, of whatever kind. One more than its venue allows closes the session.
     pub(in crate::session) fn may_say_more(&mut self, key: SessionKey, now: Nanos) -> bool {
         let most = self.node.limits.dialect_messages_per_second;
-        let spoken = self.session(key).and_then(|session| session.spoken.as_deref_mut());
-        let Some(spoken) = spoken.filter(|_| most > 0) else { return true };
-        let bucket = spoken.messages.get_or_insert_with(|| Bucket::full(most, now));
+        let dialect = self.session(key).and_then(|session| session.dialect.as_deref_mut());
+        let Some(dialect) = dialect.filter(|_| most > 0) else { return true };
+        let bucket = dialect.messages.get_or_insert_with(|| Bucket::full(most, now));
         if bucket.take(1, most, most, now) {
             return true;
         }
@@ -49,16 +49,16 @@ impl<S: SessionSocket> Core<S> {
 impl<S> Session<S> {
     /// Queues a ping at the venue's own times. Returns whether it has.
     fn ping_as_venue(&mut self, now: Nanos) -> bool {
-        let Some(spoken) = self.spoken.as_deref_mut() else { return false };
-        let Some(every) = spoken.dialect.rules().ping else { return false };
+        let Some(dialect) = self.dialect.as_deref_mut() else { return false };
+        let Some(every) = dialect.conversation.rules().ping else { return false };
         if self.blocked || now.since(self.pinged_at) < nanos(every) {
             return false;
         }
         self.pinged_at = now;
         // A ping that something has come after is answered, or its client is there all the same.
-        let is_answered = spoken.unanswered_since.is_none_or(|since| self.heard_at > since);
+        let is_answered = dialect.unanswered_since.is_none_or(|since| self.heard_at > since);
         if is_answered {
-            spoken.unanswered_since = Some(now);
+            dialect.unanswered_since = Some(now);
         }
         self.encoding().write_ping(&mut self.control);
         self.control_frames += 1;
@@ -67,13 +67,13 @@ impl<S> Session<S> {
 
     /// Why a session of a dialect ends now by its venue's rules.
     pub(in crate::session) fn ended_by_venue(&self, now: Nanos) -> Option<CloseReason> {
-        let spoken = self.spoken.as_deref()?;
-        let rules = spoken.dialect.rules();
+        let dialect = self.dialect.as_deref()?;
+        let rules = dialect.conversation.rules();
         let is_old = rules.age_max.is_some_and(|age| now.since(self.opened_at) >= nanos(age));
         if is_old {
             return Some(CloseReason::Normal);
         }
-        let since = spoken.unanswered_since.filter(|since| self.heard_at <= *since)?;
+        let since = dialect.unanswered_since.filter(|since| self.heard_at <= *since)?;
         (now.since(since) >= nanos(rules.pong)).then_some(CloseReason::PongTimeout)
     }
 }

@@ -13,20 +13,21 @@ use crate::{
 impl<S: SessionSocket> Core<S> {
     /// Gives the next frame the number of its first message.
     pub(in crate::session) fn give_sequence(&mut self, key: SessionKey) {
-        let spoken = self.session(key).and_then(|session| session.spoken.as_deref_mut());
-        let sequence = spoken.and_then(|spoken| spoken.dialect.sequence()).map_or(0, |sequence| *sequence);
+        let dialect = self.session(key).and_then(|session| session.dialect.as_deref_mut());
+        let sequence =
+            dialect.and_then(|dialect| dialect.conversation.sequence()).map_or(0, |sequence| *sequence);
         self.framer.set_sequence(sequence);
     }
 
     /// Takes the frame that was just filled. Returns whether there is one to send.
-    pub(in crate::session) fn take_spoken(&mut self, key: SessionKey, tally: &FrameTally) -> bool {
+    pub(in crate::session) fn account_dialect_frame(&mut self, key: SessionKey, tally: &FrameTally) -> bool {
         if self.framer.has_lost() && !is_planted(Fault::HidesLoss) {
             self.lose_frame(key, tally);
             return false;
         }
         let next = self.framer.sequence();
-        let spoken = self.session(key).and_then(|session| session.spoken.as_deref_mut());
-        if let Some(sequence) = spoken.and_then(|spoken| spoken.dialect.sequence()) {
+        let dialect = self.session(key).and_then(|session| session.dialect.as_deref_mut());
+        if let Some(sequence) = dialect.and_then(|dialect| dialect.conversation.sequence()) {
             *sequence = next;
         }
         let says_something = self.framer.ready().is_some();

@@ -7,9 +7,11 @@
 //! interrupted is sent no more data, and is closed.
 
 mod carry;
+mod dialect_session;
 mod faults;
 mod hear;
 mod keep;
 mod lost;
 pub mod spelling;
-pub mod spoken;
+
+pub use dialect_session::{DialectInput, DialectSession};

@@ -76,7 +76,7 @@ impl<S: SessionSocket> Core<S> {
     /// Tells the client. The client of a dialect is told by that.
     pub(in crate::session) fn refuse_token(&mut self, key: SessionKey, id: Option<Id>, refused: &Refused) {
         self.audit_refused(key, refused.into(), None);
-        if self.session(key).is_some_and(|session| session.spoken.is_some()) {
+        if self.session(key).is_some_and(|session| session.dialect.is_some()) {
             return;
         }
         let error = CommandError { id, code: ErrorCode::BadToken, message: refused.to_string() };

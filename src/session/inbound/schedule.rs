@@ -20,7 +20,7 @@ use crate::{
     memory,
     publish::TickMessage,
     session::{
-        core::Core, dialect::spoken::Said, outbound::window::BadAck, socket::SessionSocket,
+        core::Core, dialect::DialectInput, outbound::window::BadAck, socket::SessionSocket,
         stats::thread_nanos,
     },
     spans,
@@ -70,8 +70,8 @@ impl<S: SessionSocket> Core<S> {
     }
 
     fn take_command(&mut self, key: SessionKey, text: &str, now: Nanos, at_once: AtOnce) {
-        if self.session(key).is_some_and(|session| session.spoken.is_some()) {
-            return self.take_said(key, Said::Text(text), now, at_once);
+        if self.session(key).is_some_and(|session| session.dialect.is_some()) {
+            return self.take_dialect_input(key, DialectInput::Text(text), now, at_once);
         }
         if text.len() <= ACK_BYTES_MAX && self.is_taken_ack(key, text, now) {
             return;
@@ -204,7 +204,7 @@ impl<S: SessionSocket> Core<S> {
                 match jobs.take_next() {
                     Some(WaitingMessage::Text(text)) => self.begin(key, &text, now, units),
                     Some(WaitingMessage::Binary(message)) => {
-                        self.begin_said(key, Said::Binary(&message), now, units)
+                        self.begin_dialect_input(key, DialectInput::Binary(&message), now, units)
                     }
                     Some(WaitingMessage::RateLimited) => {
                         units.spend(1);
@@ -285,8 +285,8 @@ impl<S: SessionSocket> Core<S> {
 
     /// Reads a message. A command that can be answered at once is; an error is reported, and the session goes on.
     fn begin(&mut self, key: SessionKey, text: &str, now: Nanos, units: &mut Units) -> Option<Box<Job>> {
-        if self.session(key).is_some_and(|session| session.spoken.is_some()) {
-            return self.begin_said(key, Said::Text(text), now, units);
+        if self.session(key).is_some_and(|session| session.dialect.is_some()) {
+            return self.begin_dialect_input(key, DialectInput::Text(text), now, units);
         }
         let node = Arc::clone(&self.node);
         match self.begin_publish(key, text, now, units) {

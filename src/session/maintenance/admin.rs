@@ -122,7 +122,7 @@ impl<S: SessionSocket> Core<S> {
             peer: session.peer.address.to_string(),
             user_agent: session.peer.agent.text().to_owned(),
             via: session.via(),
-            protocol: session.spoken.as_deref().map(|spoken| spoken.id.name()),
+            protocol: session.dialect.as_deref().map(|dialect| dialect.id.name()),
             age_ms: now.since(session.opened_at) / 1_000_000,
             pace: session.pace,
             subscriptions: self.fanout.session_subscriptions(key),

@@ -83,13 +83,13 @@ impl<S: SessionSocket> Core<S> {
         let pace = pace_of(session, limits, now);
         let changed = pace != session.pace;
         session.pace = pace;
-        let is_spoken = session.spoken.is_some();
-        let ping = !is_spoken
+        let has_dialect = session.dialect.is_some();
+        let ping = !has_dialect
             && session.encoding().has_pings()
             && !session.blocked
             && now.since(session.pinged_at) >= nanos(limits.ping)
             && !is_planted(Fault::NeverPings);
-        let heartbeat = !is_spoken
+        let heartbeat = !has_dialect
             && !session.blocked
             && session.control.is_empty()
             && market.since(session.frame_at) >= nanos(limits.heartbeat)
@@ -106,7 +106,7 @@ impl<S: SessionSocket> Core<S> {
         if heartbeat {
             self.heartbeat(key, market);
         }
-        let is_kept = is_spoken && self.keep_dialect(key, now);
+        let is_kept = has_dialect && self.keep_dialect(key, now);
         if ping || changed || heartbeat || is_released || is_kept {
             self.flush(key);
         }
@@ -155,7 +155,7 @@ fn check_deadlines<S: SessionSocket>(session: &Session<S>, limits: &Limits, now:
     }
     // A client that has never answered a ping may be one that cannot: it is there while its system takes what it is sent.
     let is_there = || !session.answers_pings && session.transport.stream.unacknowledged_bytes() == 0;
-    let is_ours = session.spoken.is_none();
+    let is_ours = session.dialect.is_none();
     if is_ours
         && !session.blocked
         && !session.reading_held

@@ -30,8 +30,8 @@ impl<S: SessionSocket> Core<S> {
                 Pace::Live => report.live += 1,
                 Pace::Conflating => report.conflating += 1,
             }
-            if let Some(spoken) = session.spoken.as_deref() {
-                report.dialects[spoken.id.index()] += 1;
+            if let Some(dialect) = session.dialect.as_deref() {
+                report.dialects[dialect.id.index()] += 1;
             }
             report.held += usize::from(session.hold == DataHold::Window);
             let is_missing =

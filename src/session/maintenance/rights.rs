@@ -127,7 +127,7 @@ impl<S: SessionSocket> Core<S> {
     pub(super) fn maintain_rights(&mut self, key: SessionKey, limits: &Limits, now: Nanos) -> bool {
         let Some(session) = self.session(key) else { return false };
         // A dialect says by itself that its client was too late, and first.
-        let within = nanos(limits.auth).saturating_mul(if session.spoken.is_some() { 2 } else { 1 });
+        let within = nanos(limits.auth).saturating_mul(if session.dialect.is_some() { 2 } else { 1 });
         if session.awaits_token && now.since(session.opened_at) >= within {
             self.audit_refused(key, (&Refused::Missing).into(), None);
             self.close(key, CloseReason::BadToken);

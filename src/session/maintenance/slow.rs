@@ -111,7 +111,7 @@ impl<S: SessionSocket> Core<S> {
             peer: session.peer.address.to_string(),
             user_agent: session.peer.agent.text().to_owned(),
             pace: session.pace,
-            dialect: session.spoken.as_deref().map(|spoken| spoken.id.name()),
+            dialect: session.dialect.as_deref().map(|dialect| dialect.id.name()),
             why,
             behind_ms: session.behind_since.map_or(0, since),
             blocked_ms,

@@ -21,9 +21,9 @@ impl<S: SessionSocket> Core<S> {
     pub(super) fn fill_frame(&mut self, key: SessionKey, now: Nanos) -> Option<FrameTally> {
         let session = self.session(key)?;
         let (size, encoding) = (session.frame_size(), session.encoding());
-        let is_spoken = session.spoken.is_some();
+        let has_dialect = session.dialect.is_some();
         let market = self.node.market.at(now);
-        if is_spoken {
+        if has_dialect {
             if self.has_faults(key) {
                 return self.fill_with_faults(key, size, now);
             }
@@ -31,7 +31,7 @@ impl<S: SessionSocket> Core<S> {
         }
         let tally = encoding.fill(&mut self.framer, size, &mut self.fanout, key, market, &self.node.ingest);
         self.note_firsts(key);
-        if is_spoken && !self.take_spoken(key, &tally) {
+        if has_dialect && !self.account_dialect_frame(key, &tally) {
             return None;
         }
         Some(tally)

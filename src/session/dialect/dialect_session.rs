@@ -1,4 +1,4 @@
-//! [`Spoken`]: a session's dialect, and what it is told.
+//! [`DialectSession`]: what a session that speaks a venue's protocol has beside others: its conversation, pongs and faults.
 
 use crate::{
     session::inbound::budget::Bucket,
@@ -10,9 +10,9 @@ use crate::{
 };
 
 /// A session's dialect, and what is known of its client's pongs.
-pub struct Spoken {
+pub struct DialectSession {
     pub id: DialectId,
-    pub dialect: Box<dyn Dialect>,
+    pub conversation: Box<dyn Dialect>,
     /// When the oldest ping was sent that nothing has come after.
     pub unanswered_since: Option<Nanos>,
     /// What its client may say, where its venue's limit is kept to. `None` until it has said something.
@@ -23,28 +23,28 @@ pub struct Spoken {
 
 /// What a dialect is told.
 #[derive(Clone, Copy, Debug)]
-pub enum Said<'a> {
+pub enum DialectInput<'a> {
     /// The session has begun.
     Opened,
     Text(&'a str),
     Binary(&'a [u8]),
 }
 
-impl Spoken {
-    pub fn new((id, dialect): (DialectId, Box<dyn Dialect>)) -> Box<Self> {
-        Box::new(Spoken { id, dialect, unanswered_since: None, messages: None, faults: None })
+impl DialectSession {
+    pub fn new((id, conversation): (DialectId, Box<dyn Dialect>)) -> Box<Self> {
+        Box::new(DialectSession { id, conversation, unanswered_since: None, messages: None, faults: None })
     }
 
     /// What the dialect wishes for.
-    pub fn hear(&mut self, said: Said<'_>, at: Moment) -> Wishes {
+    pub fn hear(&mut self, input: DialectInput<'_>, at: Moment) -> Wishes {
         let mut wishes = Wishes::default();
-        if !matches!(said, Said::Opened) && self.refuses(at, &mut wishes) {
+        if !matches!(input, DialectInput::Opened) && self.refuses(at, &mut wishes) {
             return wishes;
         }
-        match said {
-            Said::Opened => self.dialect.opened(at, &mut wishes),
-            Said::Text(text) => self.dialect.text(text, at, &mut wishes),
-            Said::Binary(message) => self.dialect.binary(message, at, &mut wishes),
+        match input {
+            DialectInput::Opened => self.conversation.opened(at, &mut wishes),
+            DialectInput::Text(text) => self.conversation.text(text, at, &mut wishes),
+            DialectInput::Binary(message) => self.conversation.binary(message, at, &mut wishes),
         }
         wishes
     }

@@ -2,13 +2,13 @@
 
 use tickcast::{
     fanout::Spec,
-    session::dialect::spoken::{Said, Spoken},
+    session::dialect::{DialectInput, DialectSession},
     tick::{Nanos, Symbol},
     wire::dialects::{Carried, DialectSet, Moment, Wish},
 };
 
 /// One stream of a venue.
-pub struct Tongue {
+pub struct DialectClient {
     pub path: &'static str,
     pub query: &'static str,
     /// Said before the first subscription; empty for nothing.
@@ -17,39 +17,43 @@ pub struct Tongue {
     pub subscribe: &'static str,
 }
 
-impl Tongue {
+impl DialectClient {
     /// A session that may subscribe.
     #[expect(clippy::unnecessary_box_returns, reason = "a session has it so")]
-    pub fn begin(&self, now: Nanos) -> Box<Spoken> {
+    pub fn begin(&self, now: Nanos) -> Box<DialectSession> {
         let begun = DialectSet::ALL.begin(self.path, self.query).expect("the path is a dialect's");
-        let mut spoken = Spoken::new(begun);
+        let mut dialect = DialectSession::new(begun);
         // What it is greeted with is nothing that is measured.
-        drop(spoken.hear(Said::Opened, at(now)));
+        drop(dialect.hear(DialectInput::Opened, at(now)));
         if !self.login.is_empty() {
-            let asked =
-                spoken.hear(Said::Text(self.login), at(now)).0.iter().filter(|wish| wish.asks()).count();
-            carry(&mut spoken, &vec![Carried::Authenticated; asked], now);
+            let asked = dialect
+                .hear(DialectInput::Text(self.login), at(now))
+                .0
+                .iter()
+                .filter(|wish| wish.asks())
+                .count();
+            carry(&mut dialect, &vec![Carried::Authenticated; asked], now);
         }
-        spoken
+        dialect
     }
 
     /// The subscription to one symbol's stream.
-    pub fn subscribe(&self, spoken: &mut Spoken, symbol: &Symbol, now: Nanos) -> Spec {
+    pub fn subscribe(&self, dialect: &mut DialectSession, symbol: &Symbol, now: Nanos) -> Spec {
         let text = self.subscribe.replace("SYMBOL", symbol.as_str());
-        let wishes = spoken.hear(Said::Text(&text), at(now));
+        let wishes = dialect.hear(DialectInput::Text(&text), at(now));
         let stream = wishes.0.iter().find_map(|wish| match wish {
             Wish::Subscribe(stream, _) => Some(*stream),
             _ => None,
         });
-        carry(spoken, &[Carried::Subscribed(Some((symbol.clone(), true)))], now);
+        carry(dialect, &[Carried::Subscribed(Some((symbol.clone(), true)))], now);
         // The record as it stands is no message that is measured, and each round has the same.
         Spec { snapshot: false, ..stream.unwrap_or_else(|| panic!("{text}: {wishes:?}")).spec() }
     }
 }
 
-fn carry(spoken: &mut Spoken, results: &[Carried], now: Nanos) {
+fn carry(dialect: &mut DialectSession, results: &[Carried], now: Nanos) {
     let mut wishes = tickcast::wire::dialects::Wishes::default();
-    spoken.dialect.carried_out(results, at(now), &mut wishes);
+    dialect.conversation.carried_out(results, at(now), &mut wishes);
 }
 
 fn at(now: Nanos) -> Moment {
