@@ -129,8 +129,7 @@ impl<'a> Handshake<'a> {
             HandshakeEnd::Rejected(TlsRejected::of(&error))
         };
         let tls = UnbufferedServerConnection::new(self.tls.in_use().config.clone()).map_err(protocol)?;
-        let mut layer = Box::new(TlsLayer::new(tls, &hello));
-        drop(hello);
+        let mut layer = Box::new(TlsLayer::new(tls, hello));
         if let Err(error) = layer.take_in() {
             // The alert, if there is room for it.
             let _ = layer.flush(self.stream);

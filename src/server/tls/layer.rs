@@ -13,17 +13,23 @@ mod outbound;
 use std::{cell::RefCell, io};
 
 use rustls::{
-    Error,
+    Error, InvalidMessage,
     server::UnbufferedServerConnection,
     unbuffered::{ConnectionState, UnbufferedStatus},
 };
 
-use super::records::{RECORD_BYTES_MAX, Wire, append, record_bytes};
+use super::{
+    hello::OPENING_BYTES_MAX,
+    records::{RECORD_BYTES_MAX, Wire, append, record_bytes},
+};
 
 pub struct TlsLayer {
     tls: UnbufferedServerConnection,
-    /// Ciphertext that has arrived and is not yet a whole record.
+    /// What has arrived and is not yet a whole record, or a whole message of the handshake.
     input: Vec<u8>,
+    /// How many bytes at the beginning of `input` are whole records that rustls has seen, and has to see again with the rest
+    /// of their message.
+    seen: usize,
     /// Data that was decrypted, and how much of it has been read.
     data: Vec<u8>,
     data_at: usize,
@@ -32,7 +38,7 @@ pub struct TlsLayer {
     output_at: usize,
     /// Bytes that are encrypted in `output` and not yet reported as taken.
     promised: usize,
-    /// Records without data since the handshake.
+    /// Records of the handshake; after it, those without data.
     dataless: u32,
     /// The peer sends nothing more.
     is_peer_closed: bool,
@@ -46,6 +52,14 @@ pub struct TlsLayer {
 pub const FLIGHT_BYTES: usize = 16 * 1024;
 /// Room for a flight, its overhead, and an answer to a key update.
 const SCRATCH_BYTES: usize = 20 * 1024;
+/// Bytes that are kept of a message that is not whole, with the records around it: a client's certificates, mostly. Each read
+/// copies them.
+const UNFINISHED_BYTES_MAX: usize = 32 * 1024;
+/// Records of a handshake, a `ClientHello` of [`OPENING_BYTES_MAX`] in records of a byte included.
+const HANDSHAKE_RECORDS_MAX: u32 = 4 * 1024;
+const _: () = assert!(
+    OPENING_BYTES_MAX / 6 < HANDSHAKE_RECORDS_MAX as usize && OPENING_BYTES_MAX < UNFINISHED_BYTES_MAX
+);
 /// Records without data that a peer may send in a connection's life. Clients change keys once in many gigabytes, if ever,
 /// and each change costs the server a derivation and an answer.
 const DATALESS_MAX: u32 = 256;
@@ -65,10 +79,11 @@ thread_local! {
 
 impl TlsLayer {
     /// `hello` has arrived already. The handshake goes on with [`Self::take_in`].
-    pub fn new(tls: UnbufferedServerConnection, hello: &[u8]) -> Self {
+    pub fn new(tls: UnbufferedServerConnection, hello: Vec<u8>) -> Self {
         TlsLayer {
             tls,
-            input: hello.to_vec(),
+            input: hello,
+            seen: 0,
             data: Vec::new(),
             data_at: 0,
             output: Vec::new(),
@@ -107,9 +122,8 @@ impl TlsLayer {
     pub fn take_in(&mut self) -> Result<(), Error> {
         let mut input = std::mem::take(&mut self.input);
         let used = self.process(&mut input)?;
-        input.drain(..used);
         // Between records nothing is held.
-        self.input = if input.is_empty() { Vec::new() } else { input };
+        self.input = input[used..].to_vec();
         Ok(())
     }
 
@@ -170,6 +184,7 @@ impl TlsLayer {
                     Ok(())
                 }
                 Err(error) => {
+                    self.is_broken = true;
                     // The alert, if there is room for it: the connection ends.
                     let _ = self.flush(wire);
                     Err(io::Error::new(io::ErrorKind::InvalidData, error))
@@ -180,11 +195,15 @@ impl TlsLayer {
 
     /// Takes in the whole records of `bytes`, one by one; returns how many bytes are done with.
     fn process(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
-        let (mut used, mut given) = (0, 0);
+        let (mut used, mut given) = (0, self.seen);
         while let Some(record) = record_bytes(&bytes[given..])? {
             given += record;
             used += self.process_records(&mut bytes[used..given])?;
+            if given - used > UNFINISHED_BYTES_MAX {
+                return Err(Error::InvalidMessage(InvalidMessage::MessageTooLarge));
+            }
         }
+        self.seen = given - used;
         Ok(used)
     }
 
@@ -230,11 +249,15 @@ impl TlsLayer {
                 break;
             }
         }
-        if self.data.len() == had && !was_handshaking && !self.is_peer_closed && !bytes.is_empty() {
+        if self.data.len() == had && !self.is_peer_closed {
             self.dataless += 1;
-            if self.dataless > DATALESS_MAX {
+            let most = if was_handshaking { HANDSHAKE_RECORDS_MAX } else { DATALESS_MAX };
+            if self.dataless > most {
                 return Err(Error::General("too many records without data".to_owned()));
             }
+        }
+        if was_handshaking && !self.tls.is_handshaking() {
+            self.dataless = 0;
         }
         Ok(used)
     }

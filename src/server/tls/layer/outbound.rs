@@ -16,7 +16,7 @@ impl TlsLayer {
     /// # Errors
     /// `WouldBlock` when the wire is full. The same bytes are then given again. Any other when the connection is over.
     pub fn send(&mut self, wire: &impl Wire, first: &[u8], then: &[u8]) -> io::Result<usize> {
-        if self.waiting_bytes() > 0 {
+        if self.promised > 0 || self.waiting_bytes() > FLIGHT_BYTES {
             self.flush(wire)?;
         }
         if self.promised > 0 {
@@ -28,7 +28,15 @@ impl TlsLayer {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         SCRATCH.with_borrow_mut(|CipherScratch { cipher, joined }| {
-            let (taken, end) = self.encrypt_flight(first, then, joined, cipher)?;
+            // What the handshake or a change of keys has left goes out with it, in one write.
+            let left = &self.output[self.output_at..];
+            let at = left.len();
+            if cipher.len() < at {
+                cipher.resize(at, 0);
+            }
+            cipher[..at].copy_from_slice(left);
+            let (taken, end) = self.encrypt_flight(first, then, joined, cipher, at)?;
+            (self.output, self.output_at) = (Vec::new(), 0);
             let sent = match wire.send(&cipher[..end]) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
                 sent => sent?,
@@ -42,13 +50,14 @@ impl TlsLayer {
         })
     }
 
-    /// Encrypts one flight; returns how many bytes of the two runs are in it, and its own length.
+    /// Encrypts one flight into `out` at `at`; returns how many bytes of the two runs are in it, and where it ends.
     fn encrypt_flight(
         &mut self,
         first: &[u8],
         then: &[u8],
         joined: &mut Vec<u8>,
         out: &mut Vec<u8>,
+        at: usize,
     ) -> io::Result<(usize, usize)> {
         let first = &first[..first.len().min(FLIGHT_BYTES)];
         let then = &then[..then.len().min(FLIGHT_BYTES - first.len())];
@@ -57,9 +66,9 @@ impl TlsLayer {
             joined.clear();
             joined.extend_from_slice(first);
             joined.extend_from_slice(then);
-            return Ok((taken, self.encrypt(joined, out, 0)?));
+            return Ok((taken, self.encrypt(joined, out, at)?));
         }
-        let mut end = 0;
+        let mut end = at;
         for run in [first, then].into_iter().filter(|run| !run.is_empty()) {
             end = self.encrypt(run, out, end)?;
         }
