@@ -77,7 +77,7 @@ pub struct Limits {
     pub handshake: Duration,
     /// Time that a WebSocket has to send its token, where nobody may read without one (close code 4101).
     pub auth: Duration,
-    /// Handshakes of TLS at once, from a whole `ClientHello` to their end; more wait.
+    /// Handshakes of TLS that have begun, by a whole `ClientHello`, and are not done. One more drops another.
     pub tls_handshakes: usize,
     /// Time that an HTTP connection may be idle between two requests.
     pub idle: Duration,
@@ -147,7 +147,7 @@ pub const DEFAULT: Limits = Limits {
     interval: Duration::from_secs(60),
     handshake: Duration::from_secs(10),
     auth: Duration::from_secs(10),
-    tls_handshakes: 1_024,
+    tls_handshakes: 16_384,
     idle: Duration::from_secs(75),
     ping: Duration::from_secs(20),
     pong: Duration::from_secs(10),

@@ -19,7 +19,7 @@ NOW = [
     ),
     stat(
         "Handshakes under way",
-        "On the server that has most. Where it stays at limits.tls_handshakes, clients wait to be let in.",
+        "On the server that has most. Where it stays at limits.tls_handshakes, the oldest go for new ones: a flood, or clients that are very slow.",
         "max(tickcast_tls_handshakes_under_way{$})",
         "short",
         steps(),
@@ -111,7 +111,7 @@ TLS = [
     ),
     lines(
         "How long handshakes of TLS take",
-        "From a place among limits.tls_handshakes to the end, the client's part and the network included. The number under way is on its own scale: where it stays at the limit, connections wait.",
+        "From the first work on one to its end, the client's part and the network included. The number under way is on its own scale: where it stays at limits.tls_handshakes, the oldest go for new ones.",
         [
             query("histogram_quantile(0.5, sum by (le) (rate(tickcast_tls_handshake_seconds_bucket{$}[$__rate_interval])))", "p50"),
             query("histogram_quantile(0.99, sum by (le) (rate(tickcast_tls_handshake_seconds_bucket{$}[$__rate_interval])))", "p99"),

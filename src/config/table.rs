@@ -267,8 +267,8 @@ keys! {
     millis auth (100, HOUR),
         "Time that a WebSocket has to send its token, where nobody may read without one. Then it closes with 4101.";
     count tls_handshakes (1, 1_000_000),
-        restart "Handshakes of TLS at once. A connection takes a place from its whole `ClientHello` on; more wait for one, until \
-         their time is over (`limits.handshake_ms`). While every place is taken, a handshake that has had one for 2 s gives way.";
+        restart "Handshakes of TLS that have begun, by a whole `ClientHello`, and are not done. None waits for another's client; \
+         one more drops the oldest of the address (of IPv6, the /64) that has the most. Each takes about 8 KB.";
     millis idle (100, 24 * HOUR),
         "Time that an HTTP connection may be idle between two requests; then it is closed. Set it longer than the load \
          balancer's own idle timeout, or the balancer may send a request to a connection that is being closed.";

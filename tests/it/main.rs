@@ -67,6 +67,7 @@ mod stream;
 mod tape;
 mod tardis;
 mod tls;
+mod tls_floods;
 mod symbols;
 mod trades;
 mod trusted;

@@ -50,6 +50,11 @@ impl AddressKey {
         (!address.is_loopback()).then(|| AddressKey::unit(address))
     }
 
+    /// Of any client, that of a proxy or of loopback included: for what is shared out, and not refused.
+    pub fn of_any(client: ClientAddress) -> Self {
+        AddressKey::unit(client.ip().to_canonical())
+    }
+
     fn unit(address: IpAddr) -> Self {
         match address {
             IpAddr::V6(address) => AddressKey(Ipv6Addr::from_bits(address.to_bits() & PREFIX).into()),

@@ -130,9 +130,9 @@ metrics! {
     tls_rejected: TotalBy<1> = "tickcast_tls_rejected_total" by ["reason"],
         "Connections where TLS is spoken that ended before their handshake was done.";
     tls_handshake_seconds: AgeHistogram = "tickcast_tls_handshake_seconds",
-        "From the place of a handshake to its end, the client's part included.";
+        "From the first work on a handshake to its end, the client's part included.";
     tls_handshakes_under_way: CountGauge = "tickcast_tls_handshakes_under_way",
-        "Handshakes that have a place now, of limits.tls_handshakes.";
+        "Handshakes that have begun and are not done, of limits.tls_handshakes.";
     tls_certificate_expires_seconds: SecondsBy<1> = "tickcast_tls_certificate_expires_seconds" by ["certificate"],
         "When a certificate in use expires, as Unix time, by its place in tls.certs.";
     tls_files_faulty: CountGauge = "tickcast_tls_files_faulty",

@@ -6,6 +6,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener, TcpStream},
+    rc::Rc,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -20,11 +21,13 @@ use tokio::{
 use super::{
     handshake::{Handshake, HandshakeEnd},
     state::TlsState,
+    work::HandshakeWork,
 };
 use crate::{
     proxies::ClientAddress,
     server::{
         admission::{
+            addresses::AddressKey,
             balancer::{Connection, Role},
             rejected::RejectedReason,
         },
@@ -71,10 +74,11 @@ pub fn start(
 
 impl Acceptor {
     async fn run(self, listeners: Vec<(Role, Listener)>, is_first: bool) {
+        let work = Rc::<HandshakeWork>::default();
         for (role, listener) in listeners {
-            let acceptor = self.clone();
+            let (acceptor, work) = (self.clone(), Rc::clone(&work));
             tokio::task::spawn_local(async move {
-                let admit = |stream, peer| acceptor.admit(stream, peer, role);
+                let admit = |stream, peer| acceptor.admit(&work, stream, peer, role);
                 listener::accept(&acceptor.server, &listener, admit).await;
             });
         }
@@ -86,30 +90,35 @@ impl Acceptor {
         }
     }
 
-    fn admit(&self, stream: TcpStream, peer: SocketAddr, role: Role) {
+    fn admit(&self, work: &Rc<HandshakeWork>, stream: TcpStream, peer: SocketAddr, role: Role) {
         let peer = self.server.proxies.of_connection(peer);
         match self.server.count_connection(role, peer) {
             None => self.server.rejected.count(RejectedReason::Connections),
             Some((number, counted)) => {
                 let began = Instant::now();
                 let accepted = TlsArrival { stream, peer, role, counted, began };
-                tokio::task::spawn_local(self.clone().shake(number, accepted));
+                tokio::task::spawn_local(self.clone().shake(Rc::clone(work), number, accepted));
             }
         }
     }
 
     /// Shakes hands, and gives the connection to its shard.
-    async fn shake(self, number: usize, accepted: TlsArrival) {
+    async fn shake(self, work: Rc<HandshakeWork>, number: usize, accepted: TlsArrival) {
         let TlsArrival { stream, mut peer, role, mut counted, began } = accepted;
         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
         let deadline = began + self.server.node.limits.handshake;
         let mut opening = Vec::new();
         if self.server.proxies.speaks(peer.ip()) {
-            let handshake = Handshake::new(&self.tls, &stream, &counted);
+            let handshake = Handshake::new(&self.tls, &work, &stream, &counted);
             let head = timeout_at(deadline.into(), handshake.proxy_head(&mut opening)).await;
             let client = match head {
                 Ok(Ok(client)) => client,
-                Ok(Err(ended)) => return self.ended(peer, &ended),
+                Ok(Err(ended)) => {
+                    if let HandshakeEnd::Rejected(reason) = ended {
+                        self.tls.stats.reject(reason);
+                    }
+                    return self.ended(peer, &ended);
+                }
                 Err(_) => return self.server.rejected.count(RejectedReason::Timeout),
             };
             peer = peer.told(client);
@@ -117,7 +126,10 @@ impl Acceptor {
                 return self.server.rejected.count(RejectedReason::Connections);
             }
         }
-        match Handshake::new(&self.tls, &stream, &counted).run(opening, deadline).await {
+        match Handshake::new(&self.tls, &work, &stream, &counted)
+            .run(AddressKey::of_any(peer), opening, deadline)
+            .await
+        {
             Ok(layer) => {
                 let Ok(stream) = stream.into_std() else { return };
                 let stream = AcceptedStream::Tls(stream, layer);
@@ -131,7 +143,6 @@ impl Acceptor {
 
     fn ended(&self, peer: ClientAddress, ended: &HandshakeEnd) {
         match ended {
-            HandshakeEnd::Evicted => {}
             HandshakeEnd::NoProxyHead => {
                 self.server.rejected.count(RejectedReason::ProxyHeader);
                 tracing::debug!(%peer, "a trusted proxy has sent no header of the PROXY protocol");

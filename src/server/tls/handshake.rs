@@ -1,17 +1,18 @@
 //! One connection from its first byte to the end of its handshake, as one task of a handshake thread.
 //!
-//! While it waits for its client it may be evicted for another connection, as one that has not sent a request may.
+//! It works in turns (`work.rs`), and has none while it waits for its client. Then it may have to go for another handshake
+//! (`kept.rs`), or for another connection, as one that has not sent a request may.
 
 use std::{
     cell::Cell,
     future::poll_fn,
-    io::{self, ErrorKind},
+    io::ErrorKind,
     net::{Shutdown, SocketAddr},
     task::{Context, Poll, ready},
     time::Instant,
 };
 
-use rustls::{HandshakeKind, server::UnbufferedServerConnection};
+use rustls::{HandshakeKind, ProtocolVersion, server::UnbufferedServerConnection};
 use socket2::SockRef;
 use tokio::{
     net::TcpStream,
@@ -23,12 +24,17 @@ use super::{
     layer::TlsLayer,
     plain_http,
     records::Wire,
-    state::TlsState,
+    state::{KeptHandshake, TlsState},
     stats::TlsRejected,
+    turns::Flight,
+    work::HandshakeWork,
 };
 use crate::{
     proxies::ProxyHead,
-    server::admission::balancer::{Connection, Idleness},
+    server::admission::{
+        addresses::AddressKey,
+        balancer::{Connection, Idleness},
+    },
     spans,
 };
 
@@ -36,7 +42,7 @@ use crate::{
 #[derive(Clone, Copy)]
 enum Stage {
     Opening,
-    /// It waits for one of the places.
+    /// Its `ClientHello` waits for its turn.
     Waiting,
     Shaking,
 }
@@ -44,8 +50,6 @@ enum Stage {
 /// How a connection with TLS ended before it began.
 pub enum HandshakeEnd {
     Rejected(TlsRejected),
-    /// It was evicted for another connection.
-    Evicted,
     /// It is a trusted proxy's, and has not begun by a header of the PROXY protocol.
     NoProxyHead,
 }
@@ -54,7 +58,6 @@ impl HandshakeEnd {
     fn label(&self) -> &'static str {
         match self {
             HandshakeEnd::Rejected(reason) => reason.label(),
-            HandshakeEnd::Evicted => "evicted",
             HandshakeEnd::NoProxyHead => "proxy_header",
         }
     }
@@ -62,11 +65,6 @@ impl HandshakeEnd {
 
 /// Bytes of one read before the handshake.
 const READ_BYTES: usize = 2 * 1024;
-/// A handshake that has a place goes on so long before it must give way, when every place is taken. A client far away, some
-/// of whose packets are lost, needs a second.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// After that it is asked so often whether it must.
-const LOOK: Duration = Duration::from_millis(250);
 /// How long, and how much, is read of a client that was told something, so that it is not lost to a reset.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 64 * 1024;
@@ -74,23 +72,34 @@ const LINGER_BYTES: usize = 64 * 1024;
 /// A connection under way to its first byte of data.
 pub struct Handshake<'a> {
     tls: &'a TlsState,
+    work: &'a HandshakeWork,
     stream: &'a TcpStream,
     counted: &'a Connection,
     stage: Cell<Stage>,
 }
 
 impl<'a> Handshake<'a> {
-    pub fn new(tls: &'a TlsState, stream: &'a TcpStream, counted: &'a Connection) -> Self {
-        Handshake { tls, stream, counted, stage: Cell::new(Stage::Opening) }
+    pub fn new(
+        tls: &'a TlsState,
+        work: &'a HandshakeWork,
+        stream: &'a TcpStream,
+        counted: &'a Connection,
+    ) -> Self {
+        Handshake { tls, work, stream, counted, stage: Cell::new(Stage::Opening) }
     }
 
-    /// Shakes hands until `deadline`; `opening` was read before.
+    /// Shakes hands with a client of this address until `deadline`; `opening` was read before.
     ///
     /// # Errors
     /// With the reason why there is no connection. The client is told, where that is possible.
-    pub async fn run(self, opening: Vec<u8>, deadline: Instant) -> Result<Box<TlsLayer>, HandshakeEnd> {
+    pub async fn run(
+        self,
+        address: AddressKey,
+        opening: Vec<u8>,
+        deadline: Instant,
+    ) -> Result<Box<TlsLayer>, HandshakeEnd> {
         let mut span = spans::tls_handshake();
-        let ended = match timeout_at(deadline.into(), self.shake(opening)).await {
+        let ended = match timeout_at(deadline.into(), self.shake(address, opening)).await {
             Ok(Ok(layer)) => {
                 let is_resumed = layer.tls().handshake_kind() == Some(HandshakeKind::Resumed);
                 span.note_tls(
@@ -111,51 +120,72 @@ impl<'a> Handshake<'a> {
         if let HandshakeEnd::Rejected(reason) = ended {
             self.tls.stats.reject(reason);
         }
-        if !matches!(ended, HandshakeEnd::Evicted | HandshakeEnd::Rejected(TlsRejected::Timeout)) {
+        let is_late_or_surplus = matches!(
+            ended,
+            HandshakeEnd::Rejected(TlsRejected::Timeout | TlsRejected::Crowded | TlsRejected::Evicted)
+        );
+        if !is_late_or_surplus {
             self.linger().await;
         }
         Err(ended)
     }
 
-    async fn shake(&self, opening: Vec<u8>) -> Result<Box<TlsLayer>, HandshakeEnd> {
+    async fn shake(&self, address: AddressKey, opening: Vec<u8>) -> Result<Box<TlsLayer>, HandshakeEnd> {
         let hello = self.opening(opening).await?;
         self.stage.set(Stage::Waiting);
-        let gone = |_| HandshakeEnd::Rejected(TlsRejected::Gone);
-        let _place = self.tls.places.acquire().await.map_err(gone)?;
-        self.stage.set(Stage::Shaking);
-        let begun = Instant::now();
-        let protocol = |error: rustls::Error| {
-            tracing::debug!(%error, "handshake failed");
-            HandshakeEnd::Rejected(TlsRejected::of(&error))
-        };
-        let tls = UnbufferedServerConnection::new(self.tls.in_use().config.clone()).map_err(protocol)?;
-        let mut layer = Box::new(TlsLayer::new(tls, hello));
-        if let Err(error) = layer.take_in() {
-            // The alert, if there is room for it.
-            let _ = layer.flush(self.stream);
-            return Err(protocol(error));
-        }
+        let (mut kept, begun, layer) =
+            self.work.in_turn(address, Flight::First, || self.begin(address, hello)).await;
+        let mut layer = layer?;
         loop {
-            self.flush(&mut layer).await?;
-            if !layer.tls().is_handshaking() {
+            let is_done = !layer.tls().is_handshaking();
+            // Of TLS 1.3 tickets are left, which go out with the first answer.
+            if !is_done || layer.tls().protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+                self.flush(&mut layer, &mut kept).await?;
+            }
+            if is_done {
                 break;
             }
-            self.until_heard(begun + PATIENCE).await?;
-            if let Err(error) = layer.read_wire(self.stream)
-                && error.kind() != ErrorKind::WouldBlock
-            {
-                let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-                return Err(inner.map_or_else(
-                    || HandshakeEnd::Rejected(TlsRejected::Gone),
-                    |inner| protocol(inner.clone()),
-                ));
-            }
-            if layer.has_ended() {
-                return Err(HandshakeEnd::Rejected(TlsRejected::Gone));
-            }
+            self.until_heard(&mut kept).await?;
+            self.work.in_turn(address, Flight::Later, || self.go_on(&mut layer)).await?;
         }
         self.tls.stats.done(layer.tls().protocol_version(), layer.tls().handshake_kind(), begun.elapsed());
         Ok(layer)
+    }
+
+    /// Takes in the `ClientHello`.
+    fn begin(
+        &self,
+        address: AddressKey,
+        hello: Vec<u8>,
+    ) -> (KeptHandshake<'a>, Instant, Result<Box<TlsLayer>, HandshakeEnd>) {
+        self.stage.set(Stage::Shaking);
+        let (kept, begun) = (self.tls.begin(address), Instant::now());
+        let taken_in = || {
+            let tls = UnbufferedServerConnection::new(self.tls.in_use().config.clone())
+                .map_err(|error| faulty(&error))?;
+            let mut layer = Box::new(TlsLayer::new(tls, hello));
+            if let Err(error) = layer.take_in() {
+                // The alert, if there is room for it.
+                let _ = layer.flush(self.stream);
+                return Err(faulty(&error));
+            }
+            Ok(layer)
+        };
+        (kept, begun, taken_in())
+    }
+
+    /// Takes in what the client has answered, as far as it has come.
+    fn go_on(&self, layer: &mut TlsLayer) -> Result<(), HandshakeEnd> {
+        let gone = HandshakeEnd::Rejected(TlsRejected::Gone);
+        match layer.read_wire(self.stream) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            Err(error) => {
+                let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+                Err(inner.map_or(gone, faulty))
+            }
+            Ok(()) if layer.has_ended() => Err(gone),
+            Ok(()) => Ok(()),
+        }
     }
 
     /// Reads until the first message is whole.
@@ -213,18 +243,13 @@ impl<'a> Handshake<'a> {
         }
     }
 
-    /// Waits for a client that has a place: until `patience`, and longer while there are others.
-    async fn until_heard(&self, patience: Instant) -> Result<(), HandshakeEnd> {
-        loop {
-            let now = Instant::now();
-            if now >= patience && self.tls.places.available_permits() == 0 {
-                return Err(HandshakeEnd::Rejected(TlsRejected::Timeout));
-            }
-            let look = patience.max(now + LOOK);
-            if let Ok(heard) = timeout_at(look.into(), self.until_readable()).await {
-                return heard;
-            }
-        }
+    /// Waits for a client whose handshake has begun.
+    async fn until_heard(&self, kept: &mut KeptHandshake<'_>) -> Result<(), HandshakeEnd> {
+        poll_fn(|context| match kept.poll_dropped(context) {
+            Poll::Ready(()) => Poll::Ready(Err(HandshakeEnd::Rejected(TlsRejected::Crowded))),
+            Poll::Pending => self.poll_readable(context),
+        })
+        .await
     }
 
     async fn until_readable(&self) -> Result<(), HandshakeEnd> {
@@ -233,7 +258,7 @@ impl<'a> Handshake<'a> {
 
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<Result<(), HandshakeEnd>> {
         if !self.counted.busy() {
-            return Poll::Ready(Err(HandshakeEnd::Evicted));
+            return Poll::Ready(Err(HandshakeEnd::Rejected(TlsRejected::Evicted)));
         }
         match self.stream.poll_read_ready(context) {
             // A failed one is found by reading.
@@ -245,17 +270,20 @@ impl<'a> Handshake<'a> {
         }
     }
 
-    async fn flush(&self, layer: &mut TlsLayer) -> Result<(), HandshakeEnd> {
-        let flush = |context: &mut Context<'_>| -> Poll<io::Result<()>> {
+    async fn flush(&self, layer: &mut TlsLayer, kept: &mut KeptHandshake<'_>) -> Result<(), HandshakeEnd> {
+        let flush = |context: &mut Context<'_>| -> Poll<Result<(), TlsRejected>> {
             loop {
                 match layer.flush(self.stream) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                    flushed => return Poll::Ready(flushed),
+                    flushed => return Poll::Ready(flushed.map_err(|_| TlsRejected::Gone)),
                 }
-                ready!(self.stream.poll_write_ready(context))?;
+                if kept.poll_dropped(context).is_ready() {
+                    return Poll::Ready(Err(TlsRejected::Crowded));
+                }
+                ready!(self.stream.poll_write_ready(context)).map_err(|_| TlsRejected::Gone)?;
             }
         };
-        poll_fn(flush).await.map_err(|_| HandshakeEnd::Rejected(TlsRejected::Gone))
+        poll_fn(flush).await.map_err(HandshakeEnd::Rejected)
     }
 
     /// Ends the writing side, and reads until the client has noticed: a socket that is closed with bytes unread is reset,
@@ -275,4 +303,10 @@ impl<'a> Handshake<'a> {
         // Whether it has noticed or not, the connection ends.
         let _ = timeout(LINGER, read).await;
     }
+}
+
+/// The client has broken the protocol, or cannot be agreed with.
+fn faulty(error: &rustls::Error) -> HandshakeEnd {
+    tracing::debug!(%error, "handshake failed");
+    HandshakeEnd::Rejected(TlsRejected::of(error))
 }

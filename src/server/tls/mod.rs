@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! accept.rs ── hello.rs ── handshake ── socket.rs ──► its shard, as any connection
+//!                 │            ├─ work.rs, turns.rs: whose turn it is to be worked on
+//!                 │            ├─ kept.rs: who goes when there are too many
 //!                 │            └─ layer.rs: records, without I/O
 //!                 └─ plain_http.rs: an answer to a client that speaks plain HTTP
 //! ```
@@ -10,20 +12,23 @@
 //! handshake is done. Which certificates are used can change at any time (`state.rs`).
 //!
 //! Invariants: a connection that has not sent a whole `ClientHello` costs its bytes, and takes no place among the
-//! handshakes. Every connection is counted from accept on, and has one deadline up to its first request.
+//! handshakes. Nobody waits for a handshake that waits for its client. Every connection is counted from accept on, and has one deadline up to its first request.
 
 pub mod accept;
 pub mod certificates;
 mod faults;
 mod handshake;
 mod hello;
+mod kept;
 mod layer;
 mod plain_http;
 mod records;
 pub mod socket;
 pub mod state;
 pub mod stats;
+mod turns;
 mod watch;
+mod work;
 
 pub use faults::{TlsFault, TlsFaults};
 pub use layer::TlsLayer;

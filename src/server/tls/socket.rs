@@ -34,7 +34,8 @@ impl Wire for TcpStream {
     }
 
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.try_read(buffer)
+        // As in the clear: a short read saves the next one, which would find nothing.
+        SessionSocket::receive(self, buffer)
     }
 }
 

@@ -1,4 +1,4 @@
-//! TLS as it is configured now: the certificates in use, the keys of tickets, the places of handshakes.
+//! TLS as it is configured now: the certificates in use, the keys of tickets, the handshakes that have begun.
 //!
 //! The files are read again when they change, and when the operator asks for it. Files with a fault change nothing, and
 //! the log and a metric say so. Connections that are there keep what they began with.
@@ -6,7 +6,12 @@
 //! Tickets make resumption cheap on every thread, because the server keeps no sessions for it. Their keys outlive a
 //! reload, but not a change of the clients' authorities, which a resumed handshake does not ask again.
 
-use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    task::{Context, Poll},
+};
 
 use arc_swap::ArcSwap;
 use rustls::{
@@ -14,15 +19,21 @@ use rustls::{
     crypto::{CryptoProvider, aws_lc_rs},
     server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 use super::{
     certificates::{Certificates, seconds},
     faults::TlsFault,
+    kept::KeptHandshakes,
     stats::TlsStats,
     watch::TlsWatch,
 };
-use crate::{clock::Clock, feed::with_sources, server::tls_files::TlsFiles, tick::Nanos};
+use crate::{
+    clock::Clock,
+    feed::with_sources,
+    server::{admission::addresses::AddressKey, tls_files::TlsFiles},
+    tick::Nanos,
+};
 
 pub struct TlsState {
     files: TlsFiles,
@@ -32,9 +43,8 @@ pub struct TlsState {
     in_use: ArcSwap<InUse>,
     /// Held for a reload.
     reloading: Mutex<()>,
-    /// Places of handshakes; `limits.tls_handshakes` of them.
-    pub places: Semaphore,
-    places_total: usize,
+    /// Of all threads; `limits.tls_handshakes` at most. Whose end of a channel is dropped has to go.
+    kept: Mutex<KeptHandshakes<AddressKey, oneshot::Sender<Infallible>>>,
     pub stats: TlsStats,
     /// What was wrong with the files at the start, and could be lived with.
     complaints: Vec<TlsFault>,
@@ -47,6 +57,14 @@ pub struct InUse {
     tickets: Arc<dyn ProducesTickets>,
 }
 
+/// A handshake that has begun, until it is dropped.
+pub struct KeptHandshake<'a> {
+    state: &'a TlsState,
+    address: AddressKey,
+    number: u64,
+    dropped: oneshot::Receiver<Infallible>,
+}
+
 /// What is spoken in TLS.
 const PROTOCOL: &[u8] = b"http/1.1";
 
@@ -56,7 +74,7 @@ impl TlsState {
     ///
     /// # Errors
     /// Every fault of the files.
-    pub fn new(files: TlsFiles, places: usize, clock: Clock) -> Result<Self, Vec<TlsFault>> {
+    pub fn new(files: TlsFiles, handshakes: usize, clock: Clock) -> Result<Self, Vec<TlsFault>> {
         // What changes from here on is a change.
         let watch = TlsWatch::new(&files);
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -69,8 +87,7 @@ impl TlsState {
             provider,
             in_use: ArcSwap::from_pointee(in_use),
             reloading: Mutex::default(),
-            places: Semaphore::new(places),
-            places_total: places,
+            kept: Mutex::new(KeptHandshakes::new(handshakes)),
             stats: TlsStats::default(),
             complaints,
         };
@@ -101,9 +118,22 @@ impl TlsState {
         }
     }
 
-    /// Handshakes that have a place.
+    /// Handshakes that have begun and are not done.
     pub fn under_way(&self) -> usize {
-        self.places_total - self.places.available_permits()
+        self.kept().count()
+    }
+
+    /// Keeps one more handshake; another may have to go for it.
+    pub fn begin(&self, address: AddressKey) -> KeptHandshake<'_> {
+        let (item, dropped) = oneshot::channel();
+        let (number, gone) = self.kept().begin(address, item);
+        // Its task is woken by this, and not under the lock.
+        drop(gone);
+        KeptHandshake { state: self, address, number, dropped }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, KeptHandshakes<AddressKey, oneshot::Sender<Infallible>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a handshake that begins now is given.
@@ -142,6 +172,21 @@ impl TlsState {
     }
 }
 
+impl KeptHandshake<'_> {
+    /// Ready when it has to go for another.
+    pub fn poll_dropped(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        // Nothing is ever sent.
+        Pin::new(&mut self.dropped).poll(context).map(|_| ())
+    }
+}
+
+impl Drop for KeptHandshake<'_> {
+    fn drop(&mut self) {
+        let ended = self.state.kept().end(self.address, self.number);
+        drop(ended);
+    }
+}
+
 impl InUse {
     fn new(
         certificates: Certificates,
@@ -167,6 +212,8 @@ impl InUse {
         };
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
         config.ticketer = Arc::clone(&tickets);
+        // A client comes back with one connection, which gets a ticket of its own.
+        config.send_tls13_tickets = 1;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(InUse { config: Arc::new(config), certificates, tickets })
     }

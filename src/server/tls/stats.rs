@@ -22,8 +22,12 @@ pub enum TlsRejected {
     NotTls,
     /// Its handshake was not done in time.
     Timeout,
-    /// It waited for one of `limits.tls_handshakes` until its time was over.
+    /// Its `ClientHello` waited to be worked on until its time was over.
     Busy,
+    /// It waited for its client and went for another one, at `limits.tls_handshakes`: the oldest of the address with the most.
+    Crowded,
+    /// It made room for another connection, at a limit of connections.
+    Evicted,
     /// It gave no certificate, or none that is accepted.
     ClientCertificate,
     /// The two have no version, cipher or protocol in common.
@@ -42,7 +46,7 @@ pub struct TlsStats {
     /// By version and kind.
     done: [[AtomicU64; 2]; 2],
     rejected: [AtomicU64; TlsRejected::ALL.len()],
-    /// Of those that are done: from their place on.
+    /// Of those that are done: from the first work on them.
     took: Mutex<Ages>,
     /// What the files hold now is not what is used, because it is faulty.
     pub is_faulty: AtomicBool,
@@ -85,11 +89,13 @@ impl TlsStats {
 }
 
 impl TlsRejected {
-    pub const ALL: [TlsRejected; 9] = [
+    pub const ALL: [TlsRejected; 11] = [
         TlsRejected::PlainHttp,
         TlsRejected::NotTls,
         TlsRejected::Timeout,
         TlsRejected::Busy,
+        TlsRejected::Crowded,
+        TlsRejected::Evicted,
         TlsRejected::ClientCertificate,
         TlsRejected::Incompatible,
         TlsRejected::Alert,
@@ -103,6 +109,8 @@ impl TlsRejected {
             TlsRejected::NotTls => "not_tls",
             TlsRejected::Timeout => "timeout",
             TlsRejected::Busy => "busy",
+            TlsRejected::Crowded => "crowded",
+            TlsRejected::Evicted => "evicted",
             TlsRejected::ClientCertificate => "client_certificate",
             TlsRejected::Incompatible => "incompatible",
             TlsRejected::Alert => "alert",
