@@ -1,7 +1,7 @@
 //! What is revoked: by the list in a file, and by requests while the service runs.
 //!
-//! A line of the list is `user:NAME` (`sub`) or `token:ID` (`jti`, or the `sha256:…` that a token without one goes by);
-//! lines that begin with `#`, and empty ones, say nothing. The list bars its users and tokens for as long as they are in
+//! A line of the list is `user:NAME` (`sub`) or `token:ID` (`jti`, or the `sha256:…` that a token without one goes by); a name
+//! alone is both. `#` at the beginning of a line, or behind a blank, begins a comment; empty lines say nothing. The list bars its users and tokens for as long as they are in
 //! it. A request bars tokens that exist: a user's later tokens are good again, if they say by `iat` that they are later.
 //!
 //! Invariants: what requests have revoked is bounded: a token until it expires, and of users the last
@@ -37,7 +37,9 @@ pub struct RevokedHere {
 /// A line that says nothing that is understood. The line itself is not shown: it may hold a whole token.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum RevokedFault {
-    #[error("line {line} is neither user:NAME nor token:ID, nor a comment with #")]
+    #[error(
+        "line {line} is neither user:NAME nor token:ID, nor a name without a colon, nor a comment with #"
+    )]
     Line { line: usize },
     #[error("line {line} is a whole token; write token: and its `jti`, or user: and its `sub`")]
     WholeToken { line: usize },
@@ -82,14 +84,18 @@ impl RevokedList {
     }
 
     fn take(&mut self, line: &[u8], number: usize) -> Result<(), RevokedFault> {
-        let text = std::str::from_utf8(line).map_err(|_| RevokedFault::Encoding { line: number })?.trim();
-        if text.is_empty() || text.starts_with('#') {
+        let text = std::str::from_utf8(line).map_err(|_| RevokedFault::Encoding { line: number })?;
+        let text = without_comment(text).trim();
+        if text.is_empty() {
             return Ok(());
         }
-        let (set, name) = match text.split_once(':') {
-            Some(("user", name)) => (&mut self.users, name.trim()),
-            Some(("token", name)) => (&mut self.tokens, name.trim()),
+        let (sets, name) = match text.split_once(':') {
+            Some(("user", name)) => (vec![&mut self.users], name.trim()),
+            Some(("token", name)) => (vec![&mut self.tokens], name.trim()),
+            Some(("sha256", _)) => (vec![&mut self.tokens], text),
+            None => (vec![&mut self.users, &mut self.tokens], text),
             _ if is_whole_token(text) => return Err(RevokedFault::WholeToken { line: number }),
+            // Such as `usr:NAME`, which is no name of a user.
             _ => return Err(RevokedFault::Line { line: number }),
         };
         if is_whole_token(name) {
@@ -98,12 +104,21 @@ impl RevokedList {
         match name.len() {
             0 => Err(RevokedFault::Line { line: number }),
             1..=NAME_BYTES_MAX => {
-                set.insert(CompactString::new(name));
+                for set in sets {
+                    set.insert(CompactString::new(name));
+                }
                 Ok(())
             }
             _ => Err(RevokedFault::TooLong { line: number }),
         }
     }
+}
+
+/// A line without its comment. A `#` within a name is a part of it.
+fn without_comment(line: &str) -> &str {
+    let starts = line.char_indices().filter(|(_, character)| *character == '#');
+    let begins = |at: usize| line[..at].chars().next_back().is_none_or(char::is_whitespace);
+    starts.map(|(at, _)| at).find(|&at| begins(at)).map_or(line, |at| &line[..at])
 }
 
 /// Whether a text is a token and not the name of one. Each begins so: `{"` in base64.
@@ -172,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_list_bars_its_users_and_its_tokens() {
-        let text = "\u{feff}# who left\nuser:alice\r\n\n token: a1 \nuser:#1:b c\n";
+        let text = "\u{feff}# who left\nuser:alice\r\n\n token: a1 # stolen\nuser:#1:b c\n";
         let list = RevokedList::parse(text.as_bytes()).unwrap();
         assert_eq!(list.len(), 3);
         let bars = |user, token| list.bars(&of(user, token, Some(i64::MAX)));
@@ -182,9 +197,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_alone_bars_the_user_and_the_token() {
+        let list = RevokedList::parse(b"mallory\n  t-7 #x\nsha256:0f\n").unwrap();
+        let bars = |user, token| list.bars(&of(user, token, None));
+        assert!(bars("mallory", "x") && bars("x", "mallory") && bars("x", "t-7") && bars("x", "sha256:0f"));
+        assert!(!bars("x", "x") && !bars("sha256:0f", "x"));
+    }
+
+    #[test]
     fn every_faulty_line_is_named_and_none_is_shown() {
         let long = format!("user:{}", "x".repeat(NAME_BYTES_MAX + 1));
-        let text = format!("alice\nuser:\n{long}\ntoken:eyJh.eyJz.c2ln\neyJh.eyJz.c2ln\nrole:x\n");
+        let text = format!("usr:alice\nuser:\n{long}\ntoken:eyJh.eyJz.c2ln\neyJh.eyJz.c2ln\nrole:x\n");
         let mut bytes = text.into_bytes();
         bytes.extend(b"user:\xff");
         let faults = RevokedList::parse(&bytes).unwrap_err();

@@ -65,6 +65,11 @@ impl Fanout {
         self.plane_of(session, symbol).is_some()
     }
 
+    /// Whether there may be a symbol that the session may read, now or later.
+    pub fn may_read_any(&self, session: SessionKey) -> bool {
+        self.entitled(session).is_none_or(|entitled| entitled.rights.may_read_any())
+    }
+
     /// The product by which a symbol is shown delayed; `None` where nothing is.
     pub fn product_of(&self, symbol: &Symbol) -> Option<&Product> {
         self.delayed.products.as_ref().map(|products| products.of(symbol))

@@ -123,7 +123,7 @@ async fn a_token_comes_in_four_ways_and_gives_the_same() {
     let offer = format!("Sec-WebSocket-Protocol: tickcast.v1.json, bearer.{token}\r\n");
     let mut by_subprotocol = guarded.stream("", &offer).await;
     let mut by_command = guarded.stream("", "").await;
-    assert_eq!(results(&mut by_command, &["AAPL", "NONE"]).await, ["not_entitled", "not_entitled"]);
+    assert_eq!(results(&mut by_command, &["AAPL", "NONE", "*"]).await, ["not_entitled"; 3]);
     tell(&mut by_command, &json!({"op": "auth", "id": 1, "token": token})).await;
     let answer = next(&mut by_command, "auth").await;
     assert_eq!(answer["id"], 1);

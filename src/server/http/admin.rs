@@ -44,8 +44,16 @@ const BODY_BYTES_MAX: usize = 4 * 1024;
 #[serde(deny_unknown_fields)]
 struct CloseRequest {
     user: Option<String>,
-    session: Option<String>,
+    session: Option<SessionNumber>,
     token: Option<String>,
+}
+
+/// As `welcome` has it, or as a number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SessionNumber {
+    Text(String),
+    Number(u64),
 }
 
 /// Lists sessions: `user`, `after` and `k`.
@@ -220,7 +228,12 @@ fn close_target(body: &[u8]) -> Result<CloseTarget, Failure> {
         (Some(user), None, None) => name("user", &user).map(CloseTarget::User),
         (None, None, Some(token)) => name("token", &token).map(CloseTarget::Token),
         (None, Some(session), None) => {
-            let number = session.parse().ok().filter(|_| session.bytes().all(|byte| byte.is_ascii_digit()));
+            let number = match session {
+                SessionNumber::Number(number) => Some(number),
+                SessionNumber::Text(text) => {
+                    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+                }
+            };
             number.map(CloseTarget::Session).ok_or_else(|| {
                 bad("session is no session's name, as its `welcome` and /v1/admin/sessions have it"
                     .to_owned())
@@ -255,7 +268,8 @@ mod tests {
         check("{\"user\":\"a\",\"user\":\"b\"}", Err("duplicate field"));
         check("{\"user\":\"\"}", Err("1 to"));
         check("{\"users\":\"a\"}", Err("unknown field"));
-        check("{\"session\":17}", Err("expected a string"));
+        check("{\"session\":17}", Ok(CloseTarget::Session(17)));
+        check("{\"session\":-17}", Err("one of"));
         check("{\"session\":\"+17\"}", Err("no session's name"));
         check("{\"session\":\"99999999999999999999999\"}", Err("no session's name"));
         check("{\"token\":\"eyJh.eyJz.c2ln\"}", Err("a whole token"));

@@ -255,8 +255,11 @@ impl<S: SessionSocket> Core<S> {
             SymbolsCommand::Subscribe { spec: Spec { mode, .. }, .. } if mode != Mode::Once
         );
         let name = job.name.as_ref();
+        if matches!(job.command, SymbolsCommand::Subscribe { .. }) && !self.fanout.may_read_any(key) {
+            return Err(self.nothing_readable(key, glob.as_str(), name));
+        }
         if !self.may_have(key, job) {
-            return Err(self.no_field(key, glob.as_str(), job.name.as_ref()));
+            return Err(self.no_field(key, glob.as_str(), name));
         }
         let message = if job.globs > most {
             format!("one command names at most {most} different globs (limits.globs)")

@@ -77,6 +77,13 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
+    /// The answer to a pattern where no symbol may be read: with this token, or before there is one.
+    pub(super) fn nothing_readable(&mut self, key: SessionKey, text: &str, name: Option<&Name>) -> Entry {
+        self.audit_refused(key, RefusedAccess::NotEntitled, None);
+        let message = "no symbol may be read with the session's token, or before it has one";
+        Entry::error(text, ErrorCode::NotEntitled, message).named(name)
+    }
+
     /// The answer where none of the fields that are asked for may be read.
     pub(super) fn no_field(&mut self, key: SessionKey, text: &str, name: Option<&Name>) -> Entry {
         self.audit_refused(key, RefusedAccess::NotEntitled, None);
