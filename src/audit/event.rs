@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One event.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -48,11 +48,13 @@ pub enum Event {
         #[serde(default = "only_default")]
         products: Vec<CompactString>,
     },
-    /// Symbols that were sent to a user of this class for the first time in this month. One may be recorded again.
+    /// Symbols that were sent to a user of this class for the first time in this month. One may be recorded again. Each has
+    /// a line of its own, with `symbol`: [`Event::lines`].
     Received {
         #[serde(flatten)]
         who: Who,
         product: CompactString,
+        #[serde(rename = "symbol", serialize_with = "one", deserialize_with = "of_one")]
         symbols: Vec<CompactString>,
         delayed: bool,
         via: Via,
@@ -137,6 +139,37 @@ fn only_default() -> Vec<CompactString> {
 
 /// The version of the format.
 pub(super) const VERSION: u32 = 1;
+
+fn one<S: Serializer>(symbols: &[CompactString], serializer: S) -> Result<S::Ok, S::Error> {
+    match symbols {
+        [symbol] => symbol.serialize(serializer),
+        symbols => symbols.serialize(serializer),
+    }
+}
+
+fn of_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<CompactString>, D::Error> {
+    CompactString::deserialize(deserializer).map(|symbol| vec![symbol])
+}
+
+impl Event {
+    /// How many lines it is written as.
+    pub(super) fn line_count(&self) -> usize {
+        if let Event::Received { symbols, .. } = self { symbols.len() } else { 1 }
+    }
+
+    /// What stands in each of its lines.
+    pub(super) fn lines(&self) -> Vec<Event> {
+        let Event::Received { who, product, symbols, delayed, via } = self else { return vec![self.clone()] };
+        let line = |symbol: &CompactString| Event::Received {
+            who: who.clone(),
+            product: product.clone(),
+            symbols: vec![symbol.clone()],
+            delayed: *delayed,
+            via: *via,
+        };
+        symbols.iter().map(line).collect()
+    }
+}
 
 impl Via {
     pub const fn as_str(self) -> &'static str {

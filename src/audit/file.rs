@@ -48,6 +48,8 @@ pub enum AuditFileError {
     NoRecord { path: String },
 }
 
+/// Lines of one write, which are made in memory before it.
+const LINES_AT_ONCE: usize = 8_192;
 /// More than the longest record.
 const TAIL_BYTES: u64 = 1024 * 1024;
 
@@ -108,7 +110,8 @@ impl AuditFile {
         self.chain
     }
 
-    /// Appends records, with one write, up to the first that belongs into another month; returns how many.
+    /// Appends events, with one write, up to the first that belongs into another month, or for which the write would be too
+    /// long; returns how many.
     ///
     /// # Errors
     /// When the disk does not take them. Nothing was appended then, and the same records may be appended later.
@@ -118,7 +121,13 @@ impl AuditFile {
             self.rotate()?;
         }
         self.month = self.month.max(first);
-        let count = events.iter().take_while(|(at, _)| Month::of(*at) <= self.month).count();
+        let mut lines = 0;
+        let fits = |(at, event): &&(Nanos, Event)| {
+            let is_first = lines == 0;
+            lines += event.line_count();
+            Month::of(*at) <= self.month && (is_first || lines <= LINES_AT_ONCE)
+        };
+        let count = events.iter().take_while(fits).count();
         self.write(&events[..count])?;
         Ok(count)
     }
@@ -137,10 +146,12 @@ impl AuditFile {
             .first()
             .filter(|_| !self.has_begun)
             .map(|(at, _)| chain.seal(at.micros(), &self.begin(false)));
-        let lines = events.iter().fold(begin.unwrap_or_default(), |mut lines, (at, event)| {
-            lines.push_str(&chain.seal(at.micros(), event));
-            lines
-        });
+        let mut lines = begin.unwrap_or_default();
+        for (at, event) in events {
+            for line in event.lines() {
+                lines.push_str(&chain.seal(at.micros(), &line));
+            }
+        }
         if self.has_part {
             self.file.set_len(self.bytes)?;
             self.has_part = false;
@@ -180,7 +191,7 @@ fn rotated(path: &Path, n: u64) -> PathBuf {
 }
 
 /// Where the newest rotated file ends.
-fn newest_rotated(path: &Path) -> Result<Option<Chain>, AuditFileError> {
+pub(super) fn newest_rotated(path: &Path) -> Result<Option<Chain>, AuditFileError> {
     let open = |path: &Path, source| AuditFileError::Open { path: path.display().to_string(), source };
     let rotated = rotated_files(path).map_err(|error| open(folder_of(path), error))?;
     let Some((_, name)) = rotated.into_iter().max() else { return Ok(None) };
@@ -209,7 +220,7 @@ pub(super) fn whole_bytes(path: &Path) -> io::Result<u64> {
     Ok(tail.bytes - tail.torn.len() as u64)
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -77,8 +77,9 @@ struct Refusals {
 const QUEUE_EVENTS: usize = 16 * 1024;
 /// Refusals that are recorded one by one.
 const REFUSALS_A_SECOND: u32 = 100;
-/// Symbols of one record.
-const SYMBOLS_A_RECORD: usize = 256;
+/// Symbols of one event.
+const SYMBOLS_AN_EVENT: usize = 256;
+
 impl AuditLog {
     /// Opens the file, and starts the thread.
     ///
@@ -139,7 +140,7 @@ impl AuditLog {
             by_product.entry((self.products)(symbol)).or_default().push(symbol);
         }
         for (product, news) in by_product {
-            for some in news.chunks(SYMBOLS_A_RECORD) {
+            for some in news.chunks(SYMBOLS_AN_EVENT) {
                 let symbols = some.iter().map(|symbol| symbol.as_str().into()).collect();
                 let (who, product) = (who.clone(), product.clone());
                 self.tell(now, Event::Received { who, product, symbols, delayed, via });

@@ -15,6 +15,7 @@
 //! Invariant: nothing here waits on a shard's thread; times are the machine's clock.
 
 mod chain;
+mod check;
 mod event;
 mod file;
 mod log;
@@ -28,6 +29,7 @@ mod writer;
 mod tests;
 
 pub use chain::{Chain, Hash, Sealed};
+pub use check::{AuditCheckFault, check};
 pub use event::{DEFAULT_PRODUCT, Event, Via, Who};
 pub use file::{AuditFile, AuditFileError};
 pub use log::{AuditLog, AuditSetup, OnFailure, ProductOf};

@@ -13,7 +13,9 @@ use super::{
 };
 use crate::tick::Nanos;
 
+mod check;
 mod products;
+mod symbols;
 
 /// A folder of this test's own, removed at its end.
 struct Folder(PathBuf);

@@ -111,8 +111,8 @@ impl AuditWriter {
         let missing = self.shared.unrecorded.load(Ordering::Relaxed);
         while !self.batch.is_empty() {
             let count = self.file.append(&self.batch)?;
-            self.batch.drain(..count);
-            self.shared.written.fetch_add(count as u64, Ordering::Relaxed);
+            let lines: usize = self.batch.drain(..count).map(|(_, event)| event.line_count()).sum();
+            self.shared.written.fetch_add(lines as u64, Ordering::Relaxed);
         }
         if missing > 0 {
             self.file.append(&[(self.last, Event::Lost { events: missing })])?;

@@ -62,6 +62,7 @@ fn check(mut gathered: Gathered, open_files_max: u64) -> CheckOutcome {
         gathered.config.feeds.iter().filter_map(|text| unopened(text, &gathered)).collect();
     gathered.faults.extend(unopened);
     gathered.faults.extend(unread_recordings(&gathered));
+    gathered.faults.extend(audit_fault(&gathered));
     let of_tls = certificates::faults(&gathered);
     gathered.faults.extend(of_tls);
     if !gathered.faults.is_empty() {
@@ -94,6 +95,13 @@ fn unread_recordings(gathered: &Gathered) -> Option<ConfigFault> {
     let origin = gathered.origins.get("recordings").cloned().unwrap_or(ConfigOrigin::Default);
     let problem = Problem::Recordings { path: directory.to_string_lossy().into_owned(), source };
     Some(ConfigFault { origin, problem })
+}
+
+/// A place where accounts of use cannot be written, or files of them that do not follow from each other.
+fn audit_fault(gathered: &Gathered) -> Option<ConfigFault> {
+    let fault = tickcast::audit::check(gathered.config.audit_file.as_ref()?).err()?;
+    let origin = gathered.origins.get("audit.file").cloned().unwrap_or(ConfigOrigin::Default);
+    Some(ConfigFault { origin, problem: Problem::Audit(fault) })
 }
 
 /// A feed that `serve` could not open: a recording that is not there, or is none.

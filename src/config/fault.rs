@@ -7,6 +7,7 @@ use std::{error::Error, fmt, io, net::SocketAddr};
 
 use tickcast::{
     access::{PatternsError, faults::AuthFault, settings::KeySourceError},
+    audit::AuditCheckFault,
     feed::{FeedError, SourceError},
     tick::SymbolError,
     wire::dialects::UnknownDialect,
@@ -82,7 +83,7 @@ pub enum Problem {
     /// Known only when files are read: by `tickcast check`, and by the service when it starts.
     #[error(transparent)]
     Auth(AuthFault),
-    #[error("`{}` is no key of a field{}", ShownText(.key), NearPart(*.near))]
+    #[error("`{}` is no key of a field{}", ShownText(.key), NearPart(*.near, "a field has name, kind, merge and symbols"))]
     FieldPartUnknown { key: String, near: Option<&'static str> },
     #[error("`{key}` of a field must be {wanted}, but is {found}")]
     FieldPart { key: &'static str, wanted: &'static str, found: &'static str },
@@ -106,7 +107,7 @@ pub enum Problem {
     FieldGlob { text: String, source: SymbolError },
     #[error("{found} fields are too many; configure at most {most}")]
     FieldsTooMany { found: usize, most: usize },
-    #[error("`{}` is no key of a product{}", ShownText(.key), NearPart(*.near))]
+    #[error("`{}` is no key of a product{}", ShownText(.key), NearPart(*.near, "a product has name, symbols, delay_ms, delayed_fields and notice"))]
     ProductPartUnknown { key: String, near: Option<&'static str> },
     #[error("`{key}` of a product must be {wanted}, but is {}", ShownText(.found))]
     ProductPart { key: &'static str, wanted: &'static str, found: String },
@@ -120,6 +121,8 @@ pub enum Problem {
     ProductsTooMany { found: usize, most: usize },
     #[error("`delayed_fields` of the product `{}` has `{}`, which is no field", ShownText(.product), ShownText(.field))]
     ProductField { product: String, field: String },
+    #[error("`auth.anonymous.fields` has `{}`, which is no field", ShownText(.field))]
+    AnonymousField { field: String },
     #[error(
         "limits.frame_bytes must be at least {least} with these {fields} fields, for two of the longest messages, but is {frame_bytes}"
     )]
@@ -149,6 +152,8 @@ pub enum Problem {
     /// Known only when it is looked at: by `tickcast check`, and by the service when it starts.
     #[error("the directory of recordings `{}` cannot be read", ShownText(.path))]
     Recordings { path: String, source: io::Error },
+    #[error("accounts of use cannot be kept in `audit.file`")]
+    Audit(#[source] AuditCheckFault),
     #[error("`{key}` has an empty name of a file")]
     FileUnnamed { key: &'static str },
     #[error(
@@ -170,7 +175,8 @@ pub enum Problem {
 struct Near<'a>(Option<&'a str>);
 
 /// The key of a field that was meant, or all of them.
-struct NearPart(Option<&'static str>);
+/// The nearest part, or all that there are.
+struct NearPart(Option<&'static str>, &'static str);
 
 struct Meant(Option<&'static str>);
 
@@ -224,7 +230,7 @@ impl fmt::Display for NearPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(near) => write!(f, "; did you mean `{near}`?"),
-            None => f.write_str("; a field has name, kind, merge and symbols"),
+            None => write!(f, "; {}", self.1),
         }
     }
 }

@@ -18,7 +18,7 @@ use super::{
     fault::{ConfigFault, ConfigFaults, Problem},
     origin::ConfigOrigin,
     suggest,
-    value::{GivenTable, GivenValue},
+    value::{GivenTable, GivenValue, unquoted},
 };
 
 /// What a field's table may have.
@@ -87,7 +87,11 @@ fn given(raw: GivenValue, origin: &ConfigOrigin) -> Result<Vec<GivenField>, Prob
             Some(inner @ (GivenValue::Strings(_) | GivenValue::Tables(_))) => given(inner, origin),
             _ => Err(wrong_kind("brackets that hold no TOML list of them")),
         },
-        GivenValue::Text(text) => Ok(texts(text.split_whitespace().map(str::to_owned).collect())),
+        GivenValue::Text(text) => match unquoted(&text) {
+            None => Ok(texts(text.split_whitespace().map(str::to_owned).collect())),
+            Some(Ok(text)) => Ok(texts(vec![text])),
+            Some(Err(other)) => Err(wrong_kind(other.kind())),
+        },
         other => Err(wrong_kind(other.kind())),
     }
 }

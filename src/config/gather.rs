@@ -67,6 +67,7 @@ impl Gathered {
         gathered.check_frame(&faulty);
         gathered.check_tls(&faulty);
         gathered.check_products(&faulty);
+        gathered.check_anonymous(&faulty);
         gathered
     }
 
@@ -106,6 +107,22 @@ impl Gathered {
                 }
             }
         }
+    }
+
+    /// As with those that are shown delayed: a word with a slip would hide it for good.
+    fn check_anonymous(&mut self, faulty: &[&'static str]) {
+        const KEY: &str = "auth.anonymous.fields";
+        if faulty.contains(&KEY) || faulty.contains(&"fields") {
+            return;
+        }
+        let Config { auth, fields: table, .. } = &self.config;
+        let origin = self.origins.get(KEY).cloned().unwrap_or(ConfigOrigin::Default);
+        let unknown =
+            auth.anonymous.fields.iter().filter(|field| WantedFields::NONE.with_name(field, table).is_none());
+        self.faults.extend(unknown.map(|field| ConfigFault {
+            origin: origin.clone(),
+            problem: Problem::AnonymousField { field: field.clone() },
+        }));
     }
 
     /// Certificates and keys come in pairs.

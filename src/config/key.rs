@@ -6,7 +6,7 @@
 use super::{
     fault::Problem,
     settings::Config,
-    value::{ConfigValue, GivenValue, ValueUnit, read_integer, read_value},
+    value::{ConfigValue, GivenValue, ValueUnit, read_integer, read_value, unquoted},
 };
 
 /// One setting.
@@ -117,8 +117,16 @@ impl ConfigKey {
     }
 
     fn text(&self, raw: GivenValue) -> Result<String, Problem> {
+        let raw = match raw {
+            GivenValue::Text(text) => match unquoted(&text) {
+                None => return Ok(text),
+                Some(Ok(text)) => return Ok(text),
+                Some(Err(other)) => other,
+            },
+            other => other,
+        };
         match raw {
-            GivenValue::Text(text) | GivenValue::String(text) => Ok(text),
+            GivenValue::String(text) => Ok(text),
             other => Err(self.wrong_kind("a text in quotes".to_owned(), &other)),
         }
     }
@@ -134,7 +142,13 @@ impl ConfigKey {
                     &GivenValue::Other("brackets that hold no TOML list of texts"),
                 )),
             },
-            GivenValue::Text(text) => Ok(text.split_whitespace().map(str::to_owned).collect()),
+            GivenValue::Text(text) => match unquoted(&text) {
+                None => Ok(text.split_whitespace().map(str::to_owned).collect()),
+                // One entry, which may have blanks.
+                Some(Ok(entry)) => Ok(vec![entry]),
+                Some(Err(other)) => Err(self
+                    .wrong_kind(format!("a list of texts, such as {} = [\"a\", \"b\"]", self.name), &other)),
+            },
             other => {
                 Err(self
                     .wrong_kind(format!("a list of texts, such as {} = [\"a\", \"b\"]", self.name), &other))

@@ -18,7 +18,7 @@ use super::{
     fault::{ConfigFault, Problem},
     origin::ConfigOrigin,
     suggest,
-    value::{GivenTable, GivenValue, read_integer, read_value},
+    value::{GivenTable, GivenValue, read_integer, read_value, unquoted},
 };
 
 /// What a product's table may have, in the order of a text.
@@ -71,7 +71,11 @@ fn given(raw: GivenValue, origin: &ConfigOrigin) -> Result<Vec<GivenProduct>, Pr
         },
         GivenValue::Text(text) if text.trim().is_empty() => Ok(Vec::new()),
         // A notice has blanks: one text is one product.
-        GivenValue::Text(text) => Ok(vec![of_text(text)]),
+        GivenValue::Text(text) => match unquoted(&text) {
+            None => Ok(vec![of_text(text)]),
+            Some(Ok(text)) => Ok(vec![of_text(text)]),
+            Some(Err(other)) => Err(wrong_kind(other.kind())),
+        },
         other => Err(wrong_kind(other.kind())),
     }
 }

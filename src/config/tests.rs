@@ -3,6 +3,7 @@
 use std::{ffi::OsString, fmt::Write};
 
 use proptest::{prelude::*, sample::Index};
+use tickcast::tick::Field;
 use tracing::Level;
 
 use super::{key::ConfigKey, relation::Relation, variable::variable, *};
@@ -165,6 +166,8 @@ fn lists_are_flags_that_repeat_or_words_or_toml() {
     check(&Flags::default(), r#"["replay:a b.ndjson"]"#, &["replay:a b.ndjson"]);
     check(&set(&["feeds=sim?seed=7&rate=2 push"]), "sim", &["sim?seed=7&rate=2", "push"]);
 
+    check(&set(&[r#"feeds="replay:a b.ndjson""#]), "sim", &["replay:a b.ndjson"]);
+
     check_variable(
         "TICKCAST_FEEDS",
         "[sim]",
@@ -242,6 +245,37 @@ fn an_epoch_is_short_and_plain_and_none_when_empty() {
     assert_eq!(from_file("epoch = \"\"").unwrap().epoch, None);
     assert_eq!(from_file("epoch = \"e-1\"").unwrap().epoch.as_deref(), Some("e-1"));
     check_file("epoch = \"a b\"", "t.toml:1: `a b` is no epoch; write 1 to 32 of A-Z a-z 0-9 . _ -");
+}
+
+#[test]
+fn a_text_in_quotes_is_as_in_the_file() {
+    let api_keys = |given: &str| gather(&set(&[given]), [], None).map(|config| config.auth.api_keys);
+    assert_eq!(api_keys("auth.api_keys=/a b").unwrap(), "/a b");
+    assert_eq!(api_keys(r#"auth.api_keys="/a\u0062c""#).unwrap(), "/abc");
+    assert_eq!(api_keys("auth.api_keys='/a\"b'").unwrap(), "/a\"b");
+    assert_eq!(api_keys("auth.api_keys=/it's").unwrap(), "/it's");
+    assert_eq!(gather(&set(&["log.level=\"debug\""]), [], None).unwrap().log_level, Level::DEBUG);
+    assert_eq!(
+        gather(&set(&["auth.products=\"hkg;XHKG.*;5\""]), [], None).unwrap().auth.products[0].symbols,
+        ["XHKG.*"]
+    );
+    assert_eq!(gather(&set(&["fields=\"mark\""]), [], None).unwrap().fields.len(), 1);
+    for given in ["auth.api_keys=\"/a", "listen='127.0.0.1:1", "feeds=\"sim\" \"push\"", "fields='mark"] {
+        let faults = lines(gather(&set(&[given]), [], None));
+        assert!(faults[0].contains("quotes that hold no TOML text"), "{given}: {faults:?}");
+    }
+    // A number has none, as in the file.
+    let faults = lines(gather(&set(&["shards=\"1\""]), [], None));
+    assert!(faults[0].contains("must be a whole number") || faults[0].contains("is no number"), "{faults:?}");
+}
+
+#[test]
+fn fields_of_those_without_a_token_are_fields() {
+    let given = ["auth.anonymous.read=*", "auth.anonymous.fields=bid bdi mark", "fields=mark"];
+    assert_eq!(
+        lines(gather(&set(&given), [], None)),
+        ["--set auth.anonymous.fields: `auth.anonymous.fields` has `bdi`, which is no field"]
+    );
 }
 
 #[test]
@@ -405,6 +439,9 @@ fn a_value_of(key: &ConfigKey, index: Index) -> String {
         Kind::List { .. } if key.name == "auth.keys" => format!("[\"hs256:k{}\"]", index.index(1000)),
         Kind::List { .. } if key.name == "trusted_proxies" => {
             format!("[\"10.0.{}.0/24\", \"proxy:10.1.0.{}\"]", index.index(256), index.index(256))
+        }
+        Kind::List { .. } if key.name == "auth.anonymous.fields" => {
+            format!("[{:?}]", index.get(&Field::ALL).name())
         }
         Kind::List { .. } => format!("[\"https://h{}.example\"]", index.index(1000)),
         Kind::Fields => format!("[\"f{}:integer:sum:A*\"]", index.index(1000)),

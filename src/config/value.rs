@@ -119,6 +119,18 @@ impl GivenTable {
     }
 }
 
+/// What a text from a flag or a variable says that stands in quotes, as in the file: a shell was told to leave them. `None` for
+/// one without quotes, which is as it stands.
+pub(super) fn unquoted(text: &str) -> Option<Result<String, GivenValue>> {
+    if !text.trim_start().starts_with(['"', '\'']) {
+        return None;
+    }
+    Some(match read_value(text) {
+        Some(GivenValue::String(text)) => Ok(text),
+        _ => Err(GivenValue::Other("quotes that hold no TOML text")),
+    })
+}
+
 pub(super) fn read_value(text: &str) -> Option<GivenValue> {
     DeValue::parse(text.trim()).ok().map(|value| GivenValue::from_toml(value.get_ref()))
 }

@@ -107,6 +107,7 @@ async fn closing_a_token_bars_it_and_closing_a_session_ends_that_one_alone() {
     assert_eq!(results(&mut also_by_two, &["A"]).await, ["pending"]);
     assert_eq!(guarded.get("/v1/symbols", Some(&two)).await.status, 200);
     assert_eq!(closed(&guarded, &json!({"session": "999999"})).await, 0);
+    assert_eq!(closed(&guarded, &json!({"session": 999_999})).await, 0);
 }
 
 /// What a blocked socket was sent a part of is not finished: no close can follow it.
@@ -217,7 +218,7 @@ async fn usage_over_http_is_that_of_the_files() {
     // A line that was changed is named, and its report is none.
     let file = folder.join("audit.jsonl");
     let text = std::fs::read_to_string(&file).expect("a file");
-    std::fs::write(&file, text.replacen("\"symbols\":[\"A\"]", "\"symbols\":[\"B\"]", 1)).expect("a file");
+    std::fs::write(&file, text.replacen("\"symbol\":\"A\"", "\"symbol\":\"B\"", 1)).expect("a file");
     assert_eq!(get("").await.expect_error(500), "audit_fault");
 }
 
@@ -235,7 +236,7 @@ async fn operators_paths_need_admin_and_strict_requests() {
         json!({}),
         json!({"user": "a", "token": "b"}),
         json!({"users": "a"}),
-        json!({"session": 1}),
+        json!({"session": -1}),
         json!([]),
     ] {
         assert_eq!(close(&guarded, &body).await.expect_error(400), "bad_body", "{body}");

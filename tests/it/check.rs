@@ -115,7 +115,7 @@ fn every_fault_is_told_and_check_exits_with_1() {
 #[test]
 fn every_fault_of_keys_and_lists_is_told_at_once() {
     let secret = file("auth-short", "tiny-secret");
-    let revoked = file("auth-revoked", "alice\n");
+    let revoked = file("auth-revoked", "usr:alice\n");
     let config = file(
         "auth.toml",
         &format!(

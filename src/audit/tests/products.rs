@@ -29,7 +29,10 @@ fn symbols_are_told_by_their_product_in_real_time_and_delayed() {
         })
         .collect();
     let row = |product: &str, symbols: &str, delayed| (product.into(), symbols.to_owned(), delayed);
-    assert_eq!(told, [row("default", "B", false), row("x", "XA XC", false), row("x", "XC", true)]);
+    assert_eq!(
+        told,
+        [row("default", "B", false), row("x", "XA", false), row("x", "XC", false), row("x", "XC", true)]
+    );
 }
 
 #[test]
