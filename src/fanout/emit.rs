@@ -53,6 +53,9 @@ pub trait Emit {
     /// when it is not there or when this frame has room for more than it held.
     fn repeat(&mut self, number: usize) -> bool;
 
+    /// The next message is gathered with those of its form that go out at this time, whatever frame they are in.
+    fn gather(&mut self, _at: Nanos) {}
+
     /// The whole record, as a new base.
     fn snapshot(&mut self, topic: &TopicRef<'_>, view: &View);
 

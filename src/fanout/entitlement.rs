@@ -4,8 +4,6 @@
 //! Invariant: once [`Fanout::restrict_some`] has finished, every subscription of a session is one that its rights allow, and
 //! shows no more than they allow.
 
-use std::time::Duration;
-
 use super::{
     CHANGE_UNITS, Change, Fanout, Name, Place, SUBSCRIBE_UNITS, SessionKey, Spec, SubscribeOutcome,
     SubscribeRequest, Subscribed, Subscriber, Units, View, state::Entitled,
@@ -188,7 +186,7 @@ impl Fanout {
         let key = self.find(session, symbol, name)?;
         let sub = &self.subs[key as usize];
         let view = self.views.get(sub.view).clone();
-        let interval = Duration::from_millis(u64::from(sub.interval_ms));
+        let interval = sub.pace.interval();
         let spec = Spec { mode: self.asked_mode(key), interval, view, snapshot: true };
         let allowed = self.allowed_of(session, symbol, &spec)?;
         let change = change_to(&spec, &allowed);

@@ -25,6 +25,7 @@ mod entitlement;
 mod fill;
 #[cfg(test)]
 mod model;
+mod pace;
 mod patterns;
 mod resume;
 mod resync;

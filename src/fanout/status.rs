@@ -92,7 +92,7 @@ impl Fanout {
     pub fn first_unsent(&self, session: SessionKey) -> Option<u64> {
         let entry = self.schedule.sessions.get(session.0 as usize)?;
         // An event stream subscribes once, so its subscriptions have one interval.
-        let holds = |(_, key): (u32, u32)| self.subs[key as usize].interval_ms > 0;
+        let holds = |(_, key): (u32, u32)| self.subs[key as usize].pace.has_interval();
         if entry.queue.is_empty() && !entry.subs.iter().next().is_some_and(holds) {
             return None;
         }
@@ -180,7 +180,7 @@ impl Fanout {
             name: view.name.clone(),
             mode: self.asked_mode(key),
             delay_ms: topic.is_delayed().then_some(topic.delay_ms),
-            interval: Duration::from_millis(u64::from(sub.interval_ms)),
+            interval: sub.pace.interval(),
             wanted: view.wanted,
             numbers: view.numbers,
             cursor: sub.cursor,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     CHANGE_UNITS, Fanout, Mode, Name, ResumePoint, SessionKey, Spec, SubscribeOutcome, Units, View,
+    pace::SendPace,
     state::{Base, SubscriptionState},
 };
 use crate::{
@@ -192,8 +193,8 @@ impl Fanout {
         let view = std::mem::replace(&mut sub.view, self.views.hold(&view));
         self.views.release(view);
         if let Some(interval) = change.interval {
-            sub.interval_ms = millis(interval);
-            sub.due = Nanos::default();
+            sub.pace = SendPace::of(interval, self.views.get(sub.view).form);
+            sub.due = sub.pace.first_due();
         }
         let since = if before == SubscriptionState::Idle { now } else { sub.since };
         let wants_base = sub.base != Base::None && head > 0;
@@ -232,7 +233,9 @@ impl Fanout {
     /// Ends the intervals of a session's subscriptions now, because it is about to end.
     pub fn flush_intervals(&mut self, session: SessionKey) {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return };
-        let keys: Vec<u32> = entry.subs.iter().map(|(_, key)| key).collect();
+        let mut keys: Vec<u32> = entry.subs.iter().map(|(_, key)| key).collect();
+        // What is gathered stays together.
+        keys.sort_by_key(|key| self.subs[*key as usize].pace.gathered());
         for key in keys {
             let sub = &mut self.subs[key as usize];
             if sub.state == SubscriptionState::Waiting {
@@ -294,8 +297,4 @@ impl Fanout {
         }
         self.schedule.sessions.get(session as usize).is_none_or(|entry| entry.subs.len() == 0)
     }
-}
-
-pub(super) fn millis(interval: Duration) -> u32 {
-    u32::try_from(interval.as_millis()).unwrap_or(u32::MAX)
 }

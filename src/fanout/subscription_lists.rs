@@ -7,8 +7,8 @@
 use super::{
     Fanout, LocalId, Mode, Name, SessionKey, Spec, View,
     accounting::of_plane,
+    pace::SendPace,
     state::{Base, Claim, LocalTopic, Stops, Subscription, SubscriptionState, UNWATCHED, index32},
-    subscribe::millis,
 };
 use crate::{
     tick::{Nanos, State, Symbol},
@@ -112,16 +112,17 @@ impl Fanout {
 
     pub(super) fn insert(&mut self, session: SessionKey, local: u32, spec: &Spec) -> u32 {
         let mode = self.served_mode(local, spec.mode);
+        let pace = SendPace::of(spec.interval, spec.view.form);
         let sub = Subscription {
             cursor: self.topics[local as usize].record.seq,
             skipped: 0,
-            due: Nanos::default(),
+            due: pace.first_due(),
             since: Nanos::default(),
             session: session.0,
             topic: local,
             slot: 0,
             queued: 0,
-            interval_ms: millis(spec.interval),
+            pace,
             view: self.views.hold(&spec.view),
             mode,
             lead: 0,

@@ -97,14 +97,26 @@ impl Form {
     pub const NATIVE: Form = Form(0);
     /// Set in forms whose dialect has no word for a gap.
     const LOSSLESS: u8 = 0x80;
+    /// Set in forms of which a session is sent all symbols in one message.
+    const GATHERED: u8 = 0x40;
 
-    /// A form that is conflated when its client is slow. Its number is 1 to 127.
+    /// A form that is conflated when its client is slow. Its number is 1 to 63.
     ///
     /// # Panics
     /// With any other number: forms are constants.
     pub const fn conflated(number: u8) -> Form {
-        assert!(number > 0 && number < Form::LOSSLESS, "0 is native, and one bit is taken");
+        assert!(number > 0 && number < Form::GATHERED, "0 is native, and two bits are taken");
         Form(number)
+    }
+
+    /// One that is conflated, and whose messages of all symbols go out together at whole multiples of the interval, as one.
+    /// Its number is 1 to 15.
+    ///
+    /// # Panics
+    /// As [`Self::conflated`].
+    pub const fn gathered(number: u8) -> Form {
+        assert!(number < 16, "a pace has four bits for it");
+        Form(Form::conflated(number).0 | Form::GATHERED)
     }
 
     /// A form of which a client must miss nothing: a gap ends the session.
@@ -116,11 +128,15 @@ impl Form {
     }
 
     pub const fn number(self) -> usize {
-        (self.0 & !Form::LOSSLESS) as usize
+        (self.0 & !(Form::LOSSLESS | Form::GATHERED)) as usize
     }
 
     pub const fn is_native(self) -> bool {
         self.0 == 0
+    }
+
+    pub const fn is_gathered(self) -> bool {
+        self.0 & Form::GATHERED != 0
     }
 
     pub const fn is_lossless(self) -> bool {

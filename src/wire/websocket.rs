@@ -1,9 +1,14 @@
-//! WebSocket frames of a server (RFC 6455): unfragmented, unmasked, with the shortest possible header.
+//! WebSocket frames of a server (RFC 6455): unmasked, with the shortest possible header. Only a [part](seal_part) is not the
+//! whole of its message.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
 
 use super::encodings::encoder::HEAD_BYTES;
 
+/// The bit of a header that says that the message ends with its frame.
+const FINAL: u8 = 0x80;
+/// The bit of an opcode that control frames have.
+const CONTROL: u8 = 0x08;
 /// The bit of a header that says that the message is compressed.
 const RSV1: u8 = 0x40;
 
@@ -61,9 +66,23 @@ pub fn seal(opcode: OpCode, payload: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// Removes the frame whose payload begins here.
-pub fn unopen(payload: usize, out: &mut Vec<u8>) {
-    out.truncate(payload - LONG_HEADER);
+/// As [`seal`], of a part of a message that is not its last one.
+pub fn seal_part(opcode: OpCode, payload: usize, out: &mut Vec<u8>) {
+    seal(opcode, payload, out);
+    out[payload - LONG_HEADER] &= !FINAL;
+}
+
+/// Whether there is a message, or a part of one, among whole frames of a server: what must not stand between the parts of
+/// another.
+pub fn has_message(mut frames: &[u8]) -> bool {
+    while let [first, second, rest @ ..] = frames {
+        if first & CONTROL == 0 {
+            return true;
+        }
+        // A control frame has 125 bytes at most.
+        frames = rest.get(usize::from(*second)..).unwrap_or_default();
+    }
+    false
 }
 
 /// Appends a close frame with this code and reason, of at most 123 bytes.
@@ -100,7 +119,6 @@ pub fn write_close(reason: super::CloseReason, out: &mut Vec<u8>) {
 
 /// RFC 6455, 5.2. Returns how many bytes the header has.
 fn write_header(opcode: OpCode, payload_bytes: usize, head: &mut [u8; HEAD_BYTES]) -> usize {
-    const FINAL: u8 = 0x80;
     head[0] = FINAL | u8::from(opcode);
     match payload_bytes {
         0..=125 => {
@@ -147,6 +165,20 @@ mod tests {
             seal(OpCode::Data(Data::Text), begin, &mut out);
             write_frame(OpCode::Data(Data::Text), &payload, &mut expected);
             assert!(out == expected, "{payload_bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn a_message_is_told_from_control_frames() {
+        let mut frames = Vec::new();
+        write_ping(&mut frames);
+        write_frame(OpCode::Control(Control::Pong), &[0; 125], &mut frames);
+        write_close_of(1000, "", &mut frames);
+        assert!(!has_message(&frames) && !has_message(&[]));
+        for opcode in [Data::Text, Data::Binary, Data::Continue] {
+            let mut frames = frames.clone();
+            write_frame(OpCode::Data(opcode), b"]", &mut frames);
+            assert!(has_message(&frames));
         }
     }
 

@@ -12,6 +12,7 @@ mod alpaca;
 mod audit;
 mod audit_products;
 mod binance;
+mod binance_arrays;
 mod binary;
 mod bounds;
 mod check;

@@ -83,6 +83,9 @@ impl Fanout {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
         let view = self.views.get(sub.view);
+        if sub.pace.is_gathered() {
+            frame.emit.gather(sub.due);
+        }
         if topic.hides_correction(sub.cursor) && view.reports && sub.is_told_corrections() {
             if sub.base == Base::Record {
                 // It waited for the first tick: its first message is the update up to the first correction.

@@ -100,7 +100,7 @@ impl Fanout {
         let topic = &mut self.topics[sub.topic as usize];
         let due = sub.due_to(topic);
         let waits = due < topic.record.seq;
-        let by_trade = sub.interval_ms > 0 && topic.stops.newest_after(sub.cursor).is_some();
+        let by_trade = sub.pace.has_interval() && topic.stops.newest_after(sub.cursor).is_some();
         sub.cursor = due;
         if waits {
             if let Some(trade) = topic.stops.at(due) {

@@ -82,7 +82,7 @@ impl Fanout {
         let topic = &mut self.topics[sub.topic as usize];
         let queue = &mut self.schedule.sessions[sub.session as usize].queue;
         let is_level = topic.record.seq - sub.cursor == sub.skipped;
-        let waits = turn.sent > 0 && sub.interval_ms > 0 && !is_level && !turn.has_more;
+        let waits = turn.sent > 0 && sub.pace.has_interval() && !is_level && !turn.has_more;
         // Also when the frame was full: many small frames must not belong to one symbol.
         if turn.has_more || (!is_level && !waits && !frame.emit.has_room()) {
             sub.queued = queue.push_back(key);

@@ -15,6 +15,7 @@ mod crowds;
 mod deliver;
 mod entitled;
 mod fairness;
+mod gathered;
 mod law;
 mod ledger;
 mod message;

@@ -135,8 +135,8 @@ fn check_sub(fanout: &Fanout, key: u32, sub: &Subscription) -> Held {
     );
     if sub.state == SubscriptionState::Waiting {
         let alone = (Waiter::Sub(key), sub.due);
-        let group = (Waiter::Group { session: sub.session, interval_ms: sub.interval_ms }, sub.due);
-        let joined = session.interval_groups.waiting(sub.interval_ms, sub.due).contains(&key);
+        let group = (Waiter::Group { session: sub.session, pace: sub.pace }, sub.due);
+        let joined = session.interval_groups.waiting(sub.pace, sub.due).contains(&key);
         let stands = |entry| entry == alone || (joined && entry == group);
         ensure!(
             fanout.schedule.wheel.entries().any(stands),

@@ -8,7 +8,7 @@
 //! Loss first: at most [`GROUPS_MAX`] intervals of a session are kept. One more replaces the group that ends first, and the
 //! subscriptions of that group keep their own intervals, in frames of their own.
 
-use crate::tick::Nanos;
+use crate::{fanout::pace::SendPace, tick::Nanos};
 
 /// When the next message of each interval may go out, and which subscriptions wait for it.
 #[derive(Default)]
@@ -17,7 +17,7 @@ pub(in crate::fanout) struct IntervalGroups {
 }
 
 struct IntervalGroup {
-    interval_ms: u32,
+    pace: SendPace,
     next: Nanos,
     /// Subscriptions that wait for `due` together. Some may not wait any more, or be gone.
     waiting: Vec<u32>,
@@ -30,7 +30,7 @@ pub(in crate::fanout) enum Waiter {
     /// One subscription.
     Sub(u32),
     /// The subscriptions of a session that wait for the same end of an interval.
-    Group { session: u32, interval_ms: u32 },
+    Group { session: u32, pace: SendPace },
 }
 
 /// How a subscription waits for the end of its interval.
@@ -50,16 +50,13 @@ const WAITING_SLACK: usize = 16;
 
 impl IntervalGroups {
     /// The next message may not go out before this; time 0 when nothing was sent.
-    pub fn next(&self, interval_ms: u32) -> Nanos {
-        self.groups
-            .iter()
-            .find(|group| group.interval_ms == interval_ms)
-            .map_or(Nanos::default(), |group| group.next)
+    pub fn next(&self, pace: SendPace) -> Nanos {
+        self.groups.iter().find(|group| group.pace == pace).map_or(Nanos::default(), |group| group.next)
     }
 
     /// A message went out `now`; the next of this interval goes out at `next`.
-    pub fn sent(&mut self, interval_ms: u32, now: Nanos, next: Nanos) {
-        if let Some(group) = self.of(interval_ms) {
+    pub fn sent(&mut self, pace: SendPace, now: Nanos, next: Nanos) {
+        if let Some(group) = self.of(pace) {
             group.next = group.next.max(next);
             return;
         }
@@ -69,12 +66,25 @@ impl IntervalGroups {
             let Some(soonest) = free.min_by_key(|&at| self.groups[at].next) else { return };
             self.groups.swap_remove(soonest);
         }
-        self.groups.push(IntervalGroup { interval_ms, next, waiting: Vec::new(), due: Nanos::default() });
+        self.groups.push(IntervalGroup { pace, next, waiting: Vec::new(), due: Nanos::default() });
+    }
+
+    /// The end that subscriptions which are gathered wait for: the one for which some wait already, so that none is left for
+    /// an array of its own, or the next one.
+    pub fn gather(&mut self, pace: SendPace, now: Nanos) -> Nanos {
+        match self.of(pace) {
+            Some(group) if !group.waiting.is_empty() => group.due,
+            Some(_) => pace.end_from(now),
+            None => {
+                self.sent(pace, now, Nanos::default());
+                pace.end_from(now)
+            }
+        }
     }
 
     /// A subscription waits for `due`. `subscriptions`: how many the session has.
-    pub fn join(&mut self, interval_ms: u32, due: Nanos, key: u32, subscriptions: usize) -> GroupJoin {
-        let Some(group) = self.of(interval_ms) else { return GroupJoin::Alone };
+    pub fn join(&mut self, pace: SendPace, due: Nanos, key: u32, subscriptions: usize) -> GroupJoin {
+        let Some(group) = self.of(pace) else { return GroupJoin::Alone };
         if group.waiting.is_empty() {
             group.due = due;
             group.waiting.push(key);
@@ -88,22 +98,22 @@ impl IntervalGroups {
     }
 
     /// The subscriptions that wait for this time, which has come.
-    pub fn take(&mut self, interval_ms: u32, due: Nanos) -> Vec<u32> {
-        let group = self.of(interval_ms).filter(|group| group.due == due);
+    pub fn take(&mut self, pace: SendPace, due: Nanos) -> Vec<u32> {
+        let group = self.of(pace).filter(|group| group.due == due);
         group.map(|group| std::mem::take(&mut group.waiting)).unwrap_or_default()
     }
 
     /// Takes the emptied list back, to be used again.
-    pub fn reuse(&mut self, interval_ms: u32, keys: Vec<u32>) {
-        if let Some(group) = self.of(interval_ms).filter(|group| group.waiting.is_empty()) {
+    pub fn reuse(&mut self, pace: SendPace, keys: Vec<u32>) {
+        if let Some(group) = self.of(pace).filter(|group| group.waiting.is_empty()) {
             group.waiting = keys;
         }
     }
 
     /// Whether any subscription waits for this time.
-    pub fn waits(&self, interval_ms: u32, due: Nanos) -> bool {
+    pub fn waits(&self, pace: SendPace, due: Nanos) -> bool {
         let waits = |group: &IntervalGroup| !group.waiting.is_empty() && group.due == due;
-        self.groups.iter().any(|group| group.interval_ms == interval_ms && waits(group))
+        self.groups.iter().any(|group| group.pace == pace && waits(group))
     }
 
     /// Frees groups whose interval has ended.
@@ -112,13 +122,13 @@ impl IntervalGroups {
         self.groups.shrink_to_fit();
     }
 
-    fn of(&mut self, interval_ms: u32) -> Option<&mut IntervalGroup> {
-        self.groups.iter_mut().find(|group| group.interval_ms == interval_ms)
+    fn of(&mut self, pace: SendPace) -> Option<&mut IntervalGroup> {
+        self.groups.iter_mut().find(|group| group.pace == pace)
     }
 
     #[cfg(test)]
-    pub fn waiting(&self, interval_ms: u32, due: Nanos) -> &[u32] {
-        let group = self.groups.iter().find(|group| group.interval_ms == interval_ms && group.due == due);
+    pub fn waiting(&self, pace: SendPace, due: Nanos) -> &[u32] {
+        let group = self.groups.iter().find(|group| group.pace == pace && group.due == due);
         group.map_or(&[], |group| &group.waiting)
     }
 }
@@ -131,9 +141,16 @@ impl IntervalGroup {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fanout::Form;
+
+    fn of(interval_ms: u32) -> SendPace {
+        SendPace::of(Duration::from_millis(interval_ms.into()), Form::NATIVE)
+    }
 
     proptest! {
         /// A subscription that waits is never forgotten, whatever else is sent, and its group is in the wheel once.
@@ -146,10 +163,10 @@ mod tests {
             let mut waiting: Vec<(u32, Nanos, u32)> = Vec::new();
             for (key, (interval_ms, at, sends)) in (0..).zip(acts) {
                 if sends {
-                    interval_groups.sent(interval_ms, Nanos(at), Nanos(at + i64::from(interval_ms)));
+                    interval_groups.sent(of(interval_ms), Nanos(at), Nanos(at + i64::from(interval_ms)));
                 } else {
-                    let due = interval_groups.next(interval_ms);
-                    match interval_groups.join(interval_ms, due, key, usize::MAX / 2) {
+                    let due = interval_groups.next(of(interval_ms));
+                    match interval_groups.join(of(interval_ms), due, key, usize::MAX / 2) {
                         GroupJoin::NewGroup => wheel.push((interval_ms, due)),
                         GroupJoin::Joined => {}
                         GroupJoin::Alone => continue,
@@ -158,8 +175,8 @@ mod tests {
                 }
             }
             for (interval_ms, due) in wheel {
-                prop_assert!(interval_groups.waits(interval_ms, due));
-                for key in interval_groups.take(interval_ms, due) {
+                prop_assert!(interval_groups.waits(of(interval_ms), due));
+                for key in interval_groups.take(of(interval_ms), due) {
                     let before = waiting.len();
                     waiting.retain(|&entry| entry != (interval_ms, due, key));
                     prop_assert_eq!(waiting.len() + 1, before);
@@ -176,11 +193,11 @@ mod tests {
             let mut now = Nanos(0);
             for (interval_ms, pause) in sent {
                 now.0 += pause;
-                let next = now.plus(std::time::Duration::from_millis(interval_ms.into()));
-                interval_groups.sent(interval_ms, now, next);
-                prop_assert_eq!(interval_groups.next(interval_ms), next);
+                let next = now.plus(Duration::from_millis(interval_ms.into()));
+                interval_groups.sent(of(interval_ms), now, next);
+                prop_assert_eq!(interval_groups.next(of(interval_ms)), next);
                 prop_assert!(interval_groups.groups.len() <= GROUPS_MAX);
-                prop_assert_eq!(interval_groups.next(100), Nanos::default());
+                prop_assert_eq!(interval_groups.next(of(100)), Nanos::default());
             }
         }
     }

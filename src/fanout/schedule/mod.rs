@@ -22,6 +22,7 @@ pub(super) use queue::{EVERY_QUEUE, SendQueue};
 use self::{interval_groups::GroupJoin, ready::ReadyList, wheel::Wheel};
 use super::{
     Mode, Units,
+    pace::SendPace,
     state::{LocalSession, LocalTopic, Subscription, SubscriptionState},
 };
 use crate::tick::Nanos;
@@ -60,7 +61,7 @@ impl SendSchedule {
     pub fn mark_behind(&mut self, key: u32, sub: &mut Subscription, rx: Nanos, now: Nanos) {
         sub.since = rx;
         // The first message of a subscription is not delayed by what others were sent.
-        let has_interval = sub.interval_ms > 0 && sub.due != Nanos::default();
+        let has_interval = sub.pace.has_interval() && sub.due != Nanos::default();
         if !has_interval || !self.waits(key, sub, now) {
             self.enqueue_now(key, sub);
         }
@@ -69,14 +70,18 @@ impl SendSchedule {
     /// Whether the interval of a subscription has not ended: then it waits for that.
     fn waits(&mut self, key: u32, sub: &mut Subscription, now: Nanos) -> bool {
         let session = &mut self.sessions[sub.session as usize];
-        sub.due = sub.due.max(session.interval_groups.next(sub.interval_ms));
-        if now >= sub.due {
-            return false;
+        if sub.pace.is_gathered() {
+            sub.due = session.interval_groups.gather(sub.pace, now);
+        } else {
+            sub.due = sub.due.max(session.interval_groups.next(sub.pace));
+            if now >= sub.due {
+                return false;
+            }
         }
         sub.state = SubscriptionState::Waiting;
-        match session.interval_groups.join(sub.interval_ms, sub.due, key, session.subs.len()) {
+        match session.interval_groups.join(sub.pace, sub.due, key, session.subs.len()) {
             GroupJoin::NewGroup => {
-                let group = Waiter::Group { session: sub.session, interval_ms: sub.interval_ms };
+                let group = Waiter::Group { session: sub.session, pace: sub.pace };
                 self.wheel.insert(group, sub.due);
             }
             GroupJoin::Joined => {}
@@ -100,10 +105,11 @@ impl SendSchedule {
         if sub.view.has_every_field() {
             topic.idle.push(key);
         }
-        if sub.interval_ms > 0 {
-            sub.due = next_due(now, sub.interval_ms);
+        // What is gathered goes out at its own times, whenever it was sent last.
+        if sub.pace.has_interval() && !sub.pace.is_gathered() {
+            sub.due = sub.pace.end_from(now);
             let session = &mut self.sessions[sub.session as usize];
-            session.interval_groups.sent(sub.interval_ms, now, sub.due);
+            session.interval_groups.sent(sub.pace, now, sub.due);
         }
     }
 
@@ -113,14 +119,14 @@ impl SendSchedule {
         if sub.view.has_every_field() {
             topic.idle.push(key);
         }
-        if sub.interval_ms > 0 {
-            sub.due = next_due(now, sub.interval_ms);
+        if sub.pace.has_interval() {
+            sub.due = sub.pace.end_from(now);
         }
     }
 
     /// A subscription that is in no queue was sent a trade, and is behind by quotes: they wait for an interval.
     pub fn wait_after_trade(&mut self, key: u32, sub: &mut Subscription, now: Nanos) {
-        sub.due = next_due(now, sub.interval_ms);
+        sub.due = sub.pace.end_from(now);
         self.mark_behind(key, sub, sub.since, now);
     }
 
@@ -200,8 +206,8 @@ impl SendSchedule {
             units.spend(WAIT_UNITS);
             match waiter {
                 Waiter::Sub(key) => self.end_wait(subs, key, due),
-                Waiter::Group { session, interval_ms } => {
-                    units.spend(WAIT_UNITS * self.end_group_wait(subs, session, interval_ms, due));
+                Waiter::Group { session, pace } => {
+                    units.spend(WAIT_UNITS * self.end_group_wait(subs, session, pace, due));
                 }
             }
         }
@@ -233,16 +239,16 @@ impl SendSchedule {
         &mut self,
         subs: &mut Slab<Subscription>,
         session: u32,
-        interval_ms: u32,
+        pace: SendPace,
         due: Nanos,
     ) -> usize {
         let Some(entry) = self.sessions.get_mut(session as usize) else { return 0 };
-        let mut keys = entry.interval_groups.take(interval_ms, due);
+        let mut keys = entry.interval_groups.take(pace, due);
         let count = keys.len();
         for key in keys.drain(..) {
             self.end_wait(subs, key, due);
         }
-        self.sessions[session as usize].interval_groups.reuse(interval_ms, keys);
+        self.sessions[session as usize].interval_groups.reuse(pace, keys);
         count
     }
 
@@ -254,9 +260,9 @@ impl SendSchedule {
         let sessions = &self.sessions;
         self.wheel.sweep(units, |waiter, due| match waiter {
             Waiter::Sub(key) => subs.get(key as usize).is_some_and(|sub| waits_for(sub, due)),
-            Waiter::Group { session, interval_ms } => {
+            Waiter::Group { session, pace } => {
                 let session = sessions.get(session as usize);
-                session.is_some_and(|session| session.interval_groups.waits(interval_ms, due))
+                session.is_some_and(|session| session.interval_groups.waits(pace, due))
             }
         });
     }
@@ -264,13 +270,4 @@ impl SendSchedule {
 
 fn waits_for(sub: &Subscription, due: Nanos) -> bool {
     sub.state == SubscriptionState::Waiting && sub.due == due
-}
-
-/// The end of an interval that begins now, rounded up to an eighth of it (1 ms at least): what ends together is sent in
-/// one frame.
-fn next_due(now: Nanos, interval_ms: u32) -> Nanos {
-    let interval = i64::from(interval_ms) * 1_000_000;
-    let grain = (interval / 8).max(1_000_000);
-    let due = now.0.saturating_add(interval);
-    Nanos(due.saturating_add(grain - 1).div_euclid(grain).saturating_mul(grain))
 }

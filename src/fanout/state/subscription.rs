@@ -5,7 +5,7 @@
 
 use super::{LocalTopic, ViewId};
 use crate::{
-    fanout::{GapReason, Mode, View},
+    fanout::{GapReason, Mode, View, pace::SendPace},
     tick::Nanos,
     topic::Detail,
 };
@@ -36,7 +36,7 @@ pub(in crate::fanout) struct Subscription {
     pub slot: u32,
     /// Its slot in the session's send queue, or its index in the every-mode queue, while it is queued.
     pub queued: u32,
-    pub interval_ms: u32,
+    pub pace: SendPace,
     /// Where history is read: how many of the skipped ticks come right after the cursor. The tick after them is sent next.
     pub lead: u32,
     pub view: ViewId,
@@ -193,7 +193,7 @@ impl Subscription {
     #[inline]
     pub fn due_to(&self, topic: &LocalTopic) -> u64 {
         let last_trade = || topic.stops.newest_after(self.cursor);
-        let waits = self.mode == Mode::Trades && self.interval_ms > 0;
+        let waits = self.mode == Mode::Trades && self.pace.has_interval();
         waits.then(last_trade).flatten().unwrap_or(topic.record.seq)
     }
 

@@ -4,6 +4,7 @@ use crate::{
     session::inbound::budget::Bucket,
     tick::Nanos,
     wire::{
+        Unfinished,
         dialects::{Dialect, DialectId, Moment, Wishes},
         faulty::FaultyMessages,
     },
@@ -17,6 +18,8 @@ pub struct DialectSession {
     pub unanswered_since: Option<Nanos>,
     /// What its client may say, where its venue's limit is kept to. `None` until it has said something.
     pub messages: Option<Bucket>,
+    /// The message that its client was sent a part of.
+    pub unfinished: Option<Unfinished>,
     /// The faults that a scenario does to it.
     pub faults: Option<Box<FaultyMessages>>,
 }
@@ -32,7 +35,14 @@ pub enum DialectInput<'a> {
 
 impl DialectSession {
     pub fn new((id, conversation): (DialectId, Box<dyn Dialect>)) -> Box<Self> {
-        Box::new(DialectSession { id, conversation, unanswered_since: None, messages: None, faults: None })
+        Box::new(DialectSession {
+            id,
+            conversation,
+            unanswered_since: None,
+            messages: None,
+            unfinished: None,
+            faults: None,
+        })
     }
 
     /// What the dialect wishes for.

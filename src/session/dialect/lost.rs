@@ -7,16 +7,32 @@ use crate::{
     fanout::{FrameTally, SessionKey},
     planted::{Fault, is_planted},
     session::{core::Core, socket::SessionSocket, stats::LimitHit},
-    wire::CloseReason,
+    wire::{CloseReason, websocket},
 };
 
 impl<S: SessionSocket> Core<S> {
-    /// Gives the next frame the number of its first message.
+    /// Gives the next frame the number of its first message, and the message that it begins in.
     pub(in crate::session) fn give_sequence(&mut self, key: SessionKey) {
-        let dialect = self.session(key).and_then(|session| session.dialect.as_deref_mut());
-        let sequence =
-            dialect.and_then(|dialect| dialect.conversation.sequence()).map_or(0, |sequence| *sequence);
-        self.framer.set_sequence(sequence);
+        let mut dialect = self.session(key).and_then(|session| session.dialect.as_deref_mut());
+        let unfinished = dialect.as_deref().and_then(|dialect| dialect.unfinished);
+        let sequence = dialect.as_mut().and_then(|dialect| dialect.conversation.sequence());
+        let sequence = sequence.map_or(0, |sequence| *sequence);
+        self.framer.set_message(sequence, unfinished);
+    }
+
+    /// What is written next are answers: no message may stand within another, so an unfinished one ends before it. Pings,
+    /// pongs and a close may.
+    pub(in crate::session) fn end_unfinished(&mut self, key: SessionKey) {
+        let Some(session) = self.session(key) else { return };
+        let Some(dialect) = session.dialect.as_deref_mut() else { return };
+        if dialect.unfinished.is_none() || !websocket::has_message(&session.rest) {
+            return;
+        }
+        let mut end = Vec::new();
+        if let Some(unfinished) = dialect.unfinished.take() {
+            unfinished.finish(&mut end);
+        }
+        session.rest.splice(..0, end);
     }
 
     /// Takes the frame that was just filled. Returns whether there is one to send.
@@ -25,10 +41,12 @@ impl<S: SessionSocket> Core<S> {
             self.lose_frame(key, tally);
             return false;
         }
-        let next = self.framer.sequence();
-        let dialect = self.session(key).and_then(|session| session.dialect.as_deref_mut());
-        if let Some(sequence) = dialect.and_then(|dialect| dialect.conversation.sequence()) {
-            *sequence = next;
+        let (next, unfinished) = self.framer.message();
+        if let Some(dialect) = self.session(key).and_then(|session| session.dialect.as_deref_mut()) {
+            dialect.unfinished = unfinished;
+            if let Some(sequence) = dialect.conversation.sequence() {
+                *sequence = next;
+            }
         }
         let says_something = self.framer.ready().is_some();
         if !says_something {

@@ -95,6 +95,9 @@ impl<S: SessionSocket> Core<S> {
         if session.rest.is_empty() && !session.control.is_empty() && !data_first {
             std::mem::swap(&mut session.rest, &mut session.control);
             session.rest_frames = std::mem::take(&mut session.control_frames);
+            if session.dialect.is_some() {
+                self.end_unfinished(key);
+            }
             self.join_data(key, *now);
             return self.write_rest(key, stream, now);
         }

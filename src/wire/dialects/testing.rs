@@ -85,7 +85,7 @@ fn topic_of<'a>(symbol: &'a Symbol, record: &'a Record) -> TopicRef<'a> {
 
 fn framed<E: Encoder>(sequence: &mut u64, write: impl FnOnce(&mut FrameWriter<'_, E>)) -> Vec<Vec<u8>> {
     let mut framer = Framer::new(16 * 1024);
-    framer.set_sequence(*sequence);
+    framer.set_message(*sequence, None);
     let mut writer = framer.begin::<E>(FrameSize::Full);
     write(&mut writer);
     let mut messages = Vec::new();
@@ -101,7 +101,7 @@ fn framed<E: Encoder>(sequence: &mut u64, write: impl FnOnce(&mut FrameWriter<'_
         }
         assert!(rest.is_empty(), "whole frames of data and nothing else: {rest:?}");
     }
-    *sequence = framer.sequence();
+    *sequence = framer.message().0;
     messages
 }
 

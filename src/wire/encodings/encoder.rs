@@ -86,6 +86,12 @@ pub trait Messages: Encoder {
     /// Whether a run of ticks is one message, with the name of its subscription.
     const JOINS_RUNS: bool = false;
 
+    /// Whether messages may go over several frames, which [`Self::end_gathered`] ends.
+    const GATHERS: bool = false;
+
+    /// Ends the messages of a frame, after which the session is sent no more for now (`is_last`), or another frame.
+    fn end_gathered(_is_last: bool, _times: &mut FrameTimes, _out: &mut Vec<u8>) {}
+
     /// Begins the payload of a frame.
     fn begin(out: &mut Vec<u8>);
 

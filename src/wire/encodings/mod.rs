@@ -159,6 +159,9 @@ fn fill<E: Encoder>(
 ) -> FrameTally {
     let mut writer = framer.begin_sent::<E>(size, sent);
     let tally = fanout.fill(session, now, ingest, &mut writer);
+    if E::Messages::GATHERS {
+        writer.end_gathered(fanout.is_drained(session));
+    }
     writer.finish();
     tally
 }

@@ -5,6 +5,8 @@
 //! table of encodings. Control messages of our own protocol are not written: what a venue says beside data is the
 //! `Dialect`'s (`wire/dialects/dialect.rs`).
 //!
+//! An array of a gathered form goes over as many frames as it needs, as the parts of one message: no buffer is as long as it.
+//!
 //! Invariants: a message without a body is not sent; what is cached of a message depends on its form, its topic and the
 //! ticks that it stands for, and on no session.
 
@@ -22,7 +24,7 @@ use crate::{
         assembled::Welcome,
         compression::Deflater,
         dialects::{spelling, trade::Trade},
-        frames::{FrameTimes, OpenArray, RunParts},
+        frames::{FrameTimes, OpenArray, RunParts, opcode_of},
         websocket,
     },
 };
@@ -37,6 +39,8 @@ pub trait VenueMessages: 'static {
     const IS_SPELLED: bool = false;
     /// Whether messages have the session's own number, so that no two sessions share a frame.
     const IS_NUMBERED: bool = false;
+    /// Whether some forms are [gathered](Form::gathered). Those must be arrays.
+    const GATHERS: bool = false;
 
     /// Appends what all sessions with this encoding share of a message. Nothing when there is nothing to say: the message
     /// is then not sent. `shown.fields` is the whole record where messages are conflated, and one tick's fields in lossless
@@ -89,16 +93,64 @@ const fn opcode<V: VenueMessages>() -> OpCode {
 /// An array that grows beyond this is followed by another.
 const ARRAY_BYTES_MAX: usize = 32 * 1024;
 
-/// Opens the array again that the frame ends with, if it is of this form. Returns where its payload begins.
-fn reopened(form: Form, state: &mut FrameTimes, out: &mut Vec<u8>) -> Option<usize> {
-    let OpenArray { payload, end, closing_bytes, .. } =
-        state.array.take().filter(|array| array.form == form && array.end == out.len())?;
+/// A message whose payload is being written.
+struct OpenMessage {
+    /// Where its payload begins.
+    payload: usize,
+    /// Whether frames of WebSocket before have a part of it.
+    is_rest: bool,
+}
+
+/// Opens the array again that the frame ends with, or that the frames before have left unfinished, if it is of this form. An
+/// unfinished one to which nothing is added is finished.
+fn reopened<V: VenueMessages>(form: Form, state: &mut FrameTimes, out: &mut Vec<u8>) -> Option<OpenMessage> {
+    if let Some(unfinished) = state.unfinished.take() {
+        if (unfinished.form, unfinished.gathered) == (form, state.gathered) {
+            return Some(rest_of(out));
+        }
+        unfinished.finish(out);
+    }
+    let is_it = |array: &OpenArray| {
+        let is_gathered = !form.is_gathered() || array.gathered == state.gathered;
+        array.form == form && array.end == out.len() && is_gathered
+    };
+    let array = state.array.take().filter(is_it)?;
+    let OpenArray { payload, end, closing_bytes, is_rest, .. } = array;
     if end - payload > ARRAY_BYTES_MAX {
-        return None;
+        return form.is_gathered().then(|| {
+            array.break_off(opcode::<V>(), out);
+            rest_of(out)
+        });
     }
     out.truncate(end - closing_bytes);
     out.push(b',');
-    Some(payload)
+    Some(OpenMessage { payload, is_rest })
+}
+
+/// Begins a part of an array that has elements before it.
+fn rest_of(out: &mut Vec<u8>) -> OpenMessage {
+    let payload = websocket::open(out);
+    out.push(b',');
+    OpenMessage { payload, is_rest: true }
+}
+
+/// Begins a message of its own.
+fn begun<V: VenueMessages>(
+    head: &Addressed<'_>,
+    shown: &Shown<'_>,
+    times: &mut FrameTimes,
+    out: &mut Vec<u8>,
+) -> OpenMessage {
+    let payload = websocket::open(out);
+    V::before(head, shown, times, out);
+    OpenMessage { payload, is_rest: false }
+}
+
+/// Finishes what the frames before have left unfinished.
+fn end_unfinished(times: &mut FrameTimes, out: &mut Vec<u8>) {
+    if let Some(unfinished) = times.unfinished.take() {
+        unfinished.finish(out);
+    }
 }
 
 /// The symbol as the client spells it.
@@ -116,21 +168,22 @@ fn write_body<V: VenueMessages>(head: &Addressed<'_>, body: &[u8], out: &mut Vec
     }
 }
 
-/// Ends the message whose payload begins here.
+/// Ends a message.
 #[inline]
 fn close_message<V: VenueMessages>(
     head: &Addressed<'_>,
-    payload: usize,
+    OpenMessage { payload, is_rest }: OpenMessage,
     state: &mut FrameTimes,
     out: &mut Vec<u8>,
 ) {
     let body_end = out.len();
     V::after(head, out);
     let (closing_bytes, end) = (out.len() - body_end, out.len());
-    websocket::seal(opcode::<V>(), payload, out);
+    websocket::seal(opcode_of(opcode::<V>(), is_rest), payload, out);
     // A header that became shorter has moved everything.
     let is_open = V::is_array(head.form) && out.len() == end;
-    state.array = is_open.then_some(OpenArray { form: head.form, payload, end, closing_bytes });
+    let (form, gathered) = (head.form, state.gathered);
+    state.array = is_open.then_some(OpenArray { form, gathered, is_rest, payload, end, closing_bytes });
 }
 
 impl<V: VenueMessages> Encoder for Framed<V> {
@@ -197,14 +250,12 @@ impl<V: VenueMessages> Messages for Framed<V> {
         if part.is_empty() {
             return;
         }
-        if let Some(payload) = reopened(head.form, times, out) {
-            write_body::<V>(head, part, out);
-            return close_message::<V>(head, payload, times, out);
-        }
-        let payload = websocket::open(out);
-        V::before(head, shown, times, out);
+        let message = match reopened::<V>(head.form, times, out) {
+            Some(message) => message,
+            None => begun::<V>(head, shown, times, out),
+        };
         write_body::<V>(head, part, out);
-        close_message::<V>(head, payload, times, out);
+        close_message::<V>(head, message, times, out);
     }
 
     fn whole(
@@ -216,25 +267,38 @@ impl<V: VenueMessages> Messages for Framed<V> {
         times: &mut FrameTimes,
         out: &mut Vec<u8>,
     ) {
-        let saved = *times;
-        let reopened = reopened(head.form, times, out);
-        let payload = reopened.unwrap_or_else(|| websocket::open(out));
-        if reopened.is_none() {
-            V::before(head, shown, times, out);
+        let begin = out.len();
+        if V::is_array(head.form) {
+            // Whether an array is opened again depends on whether there is anything to add.
+            V::body(kind, &head.constant(), shown, part, out);
+            let body = out.split_off(begin);
+            return Self::message(kind, head, shown, 1, &body, times, out);
         }
+        let saved = *times;
+        end_unfinished(times, out);
+        let message = begun::<V>(head, shown, times, out);
         let body = out.len();
         V::body(kind, &head.constant(), shown, part, out);
         if out.len() == body {
-            if reopened.is_none() {
-                *times = saved;
-                return websocket::unopen(payload, out);
-            }
-            // The array ends where it did, without the comma.
-            out.pop();
-        } else if V::IS_SPELLED {
+            *times = saved;
+            return out.truncate(begin);
+        }
+        if V::IS_SPELLED {
             spelling::spell(body, spelling_of(head), out);
         }
-        close_message::<V>(head, payload, times, out);
+        close_message::<V>(head, message, times, out);
+    }
+
+    const GATHERS: bool = V::GATHERS;
+
+    fn end_gathered(is_last: bool, times: &mut FrameTimes, out: &mut Vec<u8>) {
+        if is_last {
+            return end_unfinished(times, out);
+        }
+        let array = times.array.take().filter(|array| array.form.is_gathered() && array.end == out.len());
+        if let Some(array) = array {
+            times.unfinished = Some(array.break_off(opcode::<V>(), out));
+        }
     }
 
     fn tick_part(topic: &Constant<'_>, shown: &Shown<'_>, part: &RecordPart<'_>, out: &mut Vec<u8>) {
@@ -279,14 +343,14 @@ impl<V: VenueMessages> Messages for Framed<V> {
         if body.is_empty() {
             return;
         }
+        end_unfinished(times, out);
         // The body has the symbol once for each trade.
-        let payload = websocket::open(out);
-        V::before(head, &newest.into(), times, out);
+        let message = begun::<V>(head, &newest.into(), times, out);
         let spelled = spelling_of(head);
         for part in body.split_inclusive(|byte| *byte == spelling::PLACE) {
             spelling::write_spelled(part, spelled, out);
         }
-        close_message::<V>(head, payload, times, out);
+        close_message::<V>(head, message, times, out);
     }
 
     /// No venue has a word for it. Where it matters the session ends (`session/dialect/`).

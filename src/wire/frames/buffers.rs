@@ -7,7 +7,7 @@ use flate2::Crc;
 
 use super::{
     frame::{Frame, ReadyFrame},
-    times::FrameTimes,
+    times::{FrameTimes, Unfinished},
 };
 use crate::{fanout::FRAMES_KEPT, tick::Nanos};
 
@@ -82,9 +82,9 @@ impl FrameBuffers {
         self.begun = None;
     }
 
-    /// The next frame begins with this number of a message.
-    pub fn set_sequence(&mut self, sequence: u64) {
-        self.times.sequence = sequence;
+    /// The next frame begins with this number of a message, or within a message.
+    pub fn set_message(&mut self, sequence: u64, unfinished: Option<Unfinished>) {
+        (self.times.sequence, self.times.unfinished) = (sequence, unfinished);
         self.begun = None;
     }
 

@@ -11,6 +11,7 @@ use super::{
     cached::CachedTopics,
     frame::ReadyFrame,
     run::Run,
+    times::Unfinished,
     writer::FrameWriter,
 };
 use crate::{
@@ -128,14 +129,16 @@ impl Framer {
         self.frames.current().has_lost
     }
 
-    /// The number of the next message of a session, in encodings that number them: for the next frame, and, once that is
-    /// filled, for the one behind it.
-    pub fn set_sequence(&mut self, sequence: u64) {
-        self.frames.set_sequence(sequence);
+    /// The number of the next message of a session, in encodings that number them, and the message that it was sent a part
+    /// of: for the next frame.
+    pub fn set_message(&mut self, sequence: u64, unfinished: Option<Unfinished>) {
+        self.frames.set_message(sequence, unfinished);
     }
 
-    pub fn sequence(&self) -> u64 {
-        self.frames.current().times.sequence
+    /// The same once that is filled, for the one behind it.
+    pub fn message(&self) -> (u64, Option<Unfinished>) {
+        let times = &self.frames.current().times;
+        (times.sequence, times.unfinished)
     }
 
     /// The finished frame, until it is released. `None` when it has no message.

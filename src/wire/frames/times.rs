@@ -13,18 +13,40 @@ pub struct FrameTimes {
     pub sequence: u64,
     /// The array that the frame ends with, in encodings that add to one.
     pub array: Option<OpenArray>,
+    /// When the next message goes out with all of its form, where these are one message.
+    pub gathered: Nanos,
+    /// The message of which the frames before have a part.
+    pub unfinished: Option<Unfinished>,
 }
 
 /// A message that is an array, to which the next one of its form may add.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OpenArray {
     pub form: Form,
+    /// The time for which it is gathered, where its form is.
+    pub gathered: Nanos,
+    /// Whether frames before have a part of it, so that its frame of WebSocket is a continuation.
+    pub is_rest: bool,
     /// Where its payload begins, and its frame ends.
     pub payload: usize,
     pub end: usize,
     /// How many bytes stand behind its last element.
     pub closing_bytes: usize,
 }
+
+/// An array that several frames have parts of, so that it may be longer than any of them (RFC 6455, 5.4). A session keeps this of
+/// it, and no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unfinished {
+    pub form: Form,
+    pub gathered: Nanos,
+    /// What stands behind its last element.
+    pub closing: [u8; CLOSING_BYTES_MAX],
+    pub closing_bytes: u8,
+}
+
+/// An array is closed, and what it is within.
+pub const CLOSING_BYTES_MAX: usize = 2;
 
 /// What two messages differ by, in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

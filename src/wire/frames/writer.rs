@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     fanout::{Emit, GapReason, NAME_BYTES_MAX, TopicRef, View},
-    tick::{SYMBOL_BYTES_MAX, WantedFields},
+    tick::{Nanos, SYMBOL_BYTES_MAX, WantedFields},
     topic::{Record, Stamped},
     wire::{
         compression::Deflater,
@@ -67,6 +67,12 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
             start
         });
         self.frames.ready()
+    }
+
+    /// Ends its messages. `is_last`: the session is sent no more for now.
+    pub fn end_gathered(&mut self, is_last: bool) {
+        let frame = self.frames.current_mut();
+        E::Messages::end_gathered(is_last, &mut frame.times, &mut frame.bytes);
     }
 
     #[cold]
@@ -166,6 +172,10 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     fn repeat(&mut self, number: usize) -> bool {
         let encoding = self.encoding();
         !E::IS_NUMBERED && self.frames.repeat(number, encoding)
+    }
+
+    fn gather(&mut self, at: Nanos) {
+        self.frames.current_mut().times.gathered = at;
     }
 
     fn snapshot(&mut self, topic: &TopicRef<'_>, view: &View) {

@@ -37,6 +37,7 @@ impl<const ROW: u8, const COMBINED: bool, const MICROS: bool> VenueMessages
     for BinanceMessages<ROW, COMBINED, MICROS>
 {
     const ID: u8 = ROW;
+    const GATHERS: bool = true;
 
     fn body(
         kind: MessageKind,

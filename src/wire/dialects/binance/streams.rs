@@ -51,14 +51,19 @@ const fn conflated(name: &'static str, number: u8, fields: FieldSet, interval: D
     }
 }
 
+/// One array of all symbols, each second.
+const fn gathered(name: &'static str, number: u8, fields: FieldSet) -> DialectStream {
+    DialectStream { form: Form::gathered(number), ..conflated(name, number, fields, TICKER_EVERY) }
+}
+
 pub static TRADE: DialectStream = trades("trade", 1);
 pub static AGG_TRADE: DialectStream = trades("aggTrade", 2);
 pub static BOOK_TICKER: DialectStream = conflated("bookTicker", 3, FieldSet::QUOTE, Duration::ZERO);
 pub static MINI_TICKER: DialectStream = conflated("miniTicker", 4, BAR, TICKER_EVERY);
 pub static TICKER: DialectStream = conflated("ticker", 5, DAY, TICKER_EVERY);
 pub static ALL_BOOK_TICKERS: DialectStream = conflated("!bookTicker", 6, FieldSet::QUOTE, Duration::ZERO);
-pub static ALL_MINI_TICKERS: DialectStream = conflated("!miniTicker@arr", 7, BAR, TICKER_EVERY);
-pub static ALL_TICKERS: DialectStream = conflated("!ticker@arr", 8, DAY, TICKER_EVERY);
+pub static ALL_MINI_TICKERS: DialectStream = gathered("!miniTicker@arr", 7, BAR);
+pub static ALL_TICKERS: DialectStream = gathered("!ticker@arr", 8, DAY);
 
 /// The streams of one symbol, and those of all.
 static OF_ONE: [&DialectStream; 5] = [&TRADE, &AGG_TRADE, &BOOK_TICKER, &MINI_TICKER, &TICKER];
