@@ -54,8 +54,8 @@ pub enum Problem {
     Twice { key: String, first: ConfigOrigin },
     #[error("`{key}` must be {wanted}, but is {found}")]
     Kind { key: &'static str, wanted: String, found: &'static str },
-    #[error("`{key}` must be a whole number, but is `{}`", ShownText(.found))]
-    NoNumber { key: &'static str, found: String },
+    #[error("`{key}` must be {}, but is `{}`", .unit.whole(), ShownText(.found))]
+    NoNumber { key: &'static str, unit: ValueUnit, found: String },
     #[error("`{key}` must be from {min} to {max}{}, but is {found}", Of(*.unit))]
     Range { key: &'static str, unit: ValueUnit, min: u64, max: u64, found: i128 },
     #[error("`{key}` must be {}, but is `{}`", OneOf(.words), ShownText(.found))]

@@ -97,9 +97,9 @@ impl ConfigKey {
         let found = match raw {
             GivenValue::Integer(number) => number,
             GivenValue::Text(text) => {
-                read_integer(&text).ok_or(Problem::NoNumber { key: self.name, found: text })?
+                read_integer(&text).ok_or(Problem::NoNumber { key: self.name, unit, found: text })?
             }
-            other => return Err(self.wrong_kind("a whole number, without quotes".to_owned(), &other)),
+            other => return Err(self.wrong_kind(format!("{}, without quotes", unit.whole()), &other)),
         };
         u64::try_from(found).ok().filter(|number| (min..=max).contains(number)).ok_or(Problem::Range {
             key: self.name,

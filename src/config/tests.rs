@@ -377,7 +377,10 @@ fn a_contradiction_is_told_where_the_highest_layer_made_it() {
     );
     // Whether a faulty limit contradicts another is undecided.
     let outcome = gather(&set(&["limits.pong_ms=x"]), [], Some(("t.toml", file)));
-    assert_eq!(lines(outcome), ["--set limits.pong_ms: `limits.pong_ms` must be a whole number, but is `x`"]);
+    assert_eq!(
+        lines(outcome),
+        ["--set limits.pong_ms: `limits.pong_ms` must be a whole number of milliseconds, but is `x`"]
+    );
 }
 
 #[test]

@@ -14,6 +14,17 @@ pub enum ValueUnit {
     Millis,
 }
 
+impl ValueUnit {
+    /// What a number in it is, for a person.
+    pub const fn whole(self) -> &'static str {
+        match self {
+            ValueUnit::One => "a whole number",
+            ValueUnit::Bytes => "a whole number of bytes",
+            ValueUnit::Millis => "a whole number of milliseconds",
+        }
+    }
+}
+
 /// A value in [`Config`](super::Config); prints as TOML.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ConfigValue {

@@ -45,6 +45,25 @@ pub enum SourceError {
     SeedAlone,
     #[error("{source_name}: option {option:?} is given twice")]
     Twice { source_name: &'static str, option: String },
+    #[error("{}", joined(.0))]
+    Several(Vec<SourceError>),
+}
+
+// === impl SourceError ===
+
+impl SourceError {
+    /// The option that is wrong, of those that there are.
+    pub(super) fn option(&self) -> Option<&'static str> {
+        match self {
+            SourceError::Value { option, .. } | SourceError::Invalid { option, .. } => Some(option),
+            _ => None,
+        }
+    }
+}
+
+fn joined(faults: &[SourceError]) -> String {
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    faults.join("; ")
 }
 
 const SOURCES: &str = "sim, replay:FILE, replay:bundled, - (standard input), push";

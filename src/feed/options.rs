@@ -1,7 +1,7 @@
 //! A source's options: the query behind its name, each taken once, by name and type.
 //!
 //! Invariant: an unknown option, a value that cannot be read, and an option that is given twice (except `file`) are
-//! errors; none is ignored.
+//! errors; none is ignored, and all of them are told at once.
 
 use std::{borrow::Cow, fmt, mem, str::FromStr};
 
@@ -17,6 +17,8 @@ pub struct Options<'a> {
     left: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// The names of options that were read, for the message about an unknown one.
     known: Vec<&'static str>,
+    /// What is wrong so far. Reading goes on as if these options were absent, so that a person learns of all faults.
+    faults: Vec<SourceError>,
 }
 
 // === impl Options ===
@@ -31,39 +33,38 @@ impl<'a> Options<'a> {
             }
             left.push((option, value));
         }
-        Ok(Options { source, left, known: Vec::new() })
+        Ok(Options { source, left, known: Vec::new(), faults: Vec::new() })
     }
 
-    /// Takes an option out; `None` when it was not given. `expected` describes to a person what `parse` takes.
+    /// Takes an option out; `None` when it was not given, or has a value that `parse` does not take: [`Self::finish`]
+    /// tells that one. `expected` describes to a person what `parse` takes.
     pub fn take<T>(
         &mut self,
         option: &'static str,
         expected: &'static str,
         parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, SourceError> {
+    ) -> Option<T> {
         self.known.push(option);
-        let Some(at) = self.left.iter().position(|(name, _)| name == option) else { return Ok(None) };
-        let (_, value) = self.left.swap_remove(at);
-        match parse(&value) {
-            Some(parsed) => Ok(Some(parsed)),
-            None => Err(SourceError::Value {
-                source_name: self.source,
-                option,
-                value: value.into_owned(),
-                expected,
-            }),
+        let at = self.left.iter().position(|(name, _)| name == option)?;
+        let (_, value) = self.left.remove(at);
+        let parsed = parse(&value);
+        if parsed.is_none() {
+            let value = value.into_owned();
+            self.faults.push(SourceError::Value { source_name: self.source, option, value, expected });
         }
+        parsed
     }
 
     /// Takes out an option whose parser reports the fault itself.
-    pub fn take_parsed<T: FromStr<Err: fmt::Display>>(
-        &mut self,
-        option: &'static str,
-    ) -> Result<Option<T>, SourceError> {
-        let Some(text) = self.take(option, "text", |text| Some(text.to_owned()))? else { return Ok(None) };
-        let wrong =
-            |why: T::Err| SourceError::Invalid { source_name: self.source, option, why: why.to_string() };
-        text.parse().map(Some).map_err(wrong)
+    pub fn take_parsed<T: FromStr<Err: fmt::Display>>(&mut self, option: &'static str) -> Option<T> {
+        let text = self.take(option, "text", |text| Some(text.to_owned()))?;
+        let parsed = text.parse().map_err(|why: T::Err| self.refuse(option, why.to_string()));
+        parsed.ok()
+    }
+
+    /// Notes what is wrong with an option, also where it is missing.
+    pub fn refuse(&mut self, option: &'static str, why: String) {
+        self.faults.push(SourceError::Invalid { source_name: self.source, option, why });
     }
 
     /// Takes out every further file, in the order in which they were given.
@@ -75,16 +76,35 @@ impl<'a> Options<'a> {
         files.into_iter().map(|(_, file)| file.into_owned()).collect()
     }
 
+    /// What was made of the options, if nothing is wrong with any of them.
+    ///
     /// # Errors
-    /// When an unknown option is left.
-    pub fn finish(self) -> Result<(), SourceError> {
-        match self.left.into_iter().next() {
-            None => Ok(()),
-            Some((option, _)) => Err(SourceError::Option {
-                source_name: self.source,
-                option: option.into_owned(),
-                known: self.known.join(", "),
-            }),
+    /// Every fault of values, and either that of `made` or each unknown option: where `made` is none, not every option
+    /// that there is was asked for.
+    pub fn finish<T>(self, made: Result<T, SourceError>) -> Result<T, SourceError> {
+        let mut faults = self.faults;
+        let made = match made {
+            Ok(made) => {
+                let known = self.known.join(", ");
+                faults.extend(self.left.into_iter().map(|(option, _)| SourceError::Option {
+                    source_name: self.source,
+                    option: option.into_owned(),
+                    known: known.clone(),
+                }));
+                Some(made)
+            }
+            Err(fault) => {
+                // What is missing for its value alone is told already.
+                if !faults.iter().any(|told| told.option().is_some() && told.option() == fault.option()) {
+                    faults.push(fault);
+                }
+                None
+            }
+        };
+        match (faults.len(), made) {
+            (0, Some(made)) => Ok(made),
+            (1, _) => Err(faults.remove(0)),
+            _ => Err(SourceError::Several(faults)),
         }
     }
 }

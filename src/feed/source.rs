@@ -88,18 +88,19 @@ impl Source {
         };
         let mut options = Options::parse(label, query)?;
         let kind = match (label, file, venue) {
-            (_, _, Some(venue)) => {
-                SourceKind::Upstream(Box::new(UpstreamConfig::from_options(venue, query, &mut options)?))
-            }
-            ("sim", ..) => SourceKind::Sim(sim::SimConfig::from_options(&mut options)?),
-            ("-", ..) => SourceKind::Stdin,
-            ("push", ..) => SourceKind::Push,
+            (_, _, Some(venue)) => UpstreamConfig::from_options(venue, query, &mut options)
+                .map(|config| SourceKind::Upstream(Box::new(config))),
+            ("sim", ..) => Ok(SourceKind::Sim(sim::SimConfig::from_options(&mut options))),
+            ("-", ..) => Ok(SourceKind::Stdin),
+            ("push", ..) => Ok(SourceKind::Push),
             (_, None | Some(""), _) => return Err(SourceError::NoFile),
-            (_, Some(file), _) => SourceKind::Replay(replay::ReplayConfig::from_options(file, &mut options)?),
+            (_, Some(file), _) => {
+                replay::ReplayConfig::from_options(file, &mut options).map(SourceKind::Replay)
+            }
         };
         let expected = "1 to 32 of a-z A-Z 0-9 _ . -";
-        let name = options.take("name", expected, |name| is_name(name).then(|| name.to_owned()))?;
-        options.finish()?;
+        let name = options.take("name", expected, |name| is_name(name).then(|| name.to_owned()));
+        let kind = options.finish(kind)?;
         Ok(Source { name: name.unwrap_or_else(|| kind.name().to_owned()), text: text.to_owned(), kind })
     }
 

@@ -9,7 +9,7 @@ use std::{collections::HashSet, fmt, path::PathBuf, sync::Arc};
 use crate::{
     escape::Escaped,
     feed::{
-        SourceError, bundled,
+        bundled,
         formats::Hints,
         options::Options,
         record::RecordedTick,
@@ -106,26 +106,24 @@ impl fmt::Display for RecordingInput {
 // === impl Selection ===
 
 impl Selection {
-    /// # Errors
-    /// When a value cannot be read.
-    pub fn from_options(options: &mut Options<'_>) -> Result<Self, SourceError> {
-        Ok(Selection {
-            from: options.take("from", TIME_EXPECTED, parse_time)?,
-            to: options.take("to", TIME_EXPECTED, parse_time)?,
+    pub fn from_options(options: &mut Options<'_>) -> Self {
+        Selection {
+            from: options.take("from", TIME_EXPECTED, parse_time),
+            to: options.take("to", TIME_EXPECTED, parse_time),
             symbols: options
-                .take("symbols", "names or patterns of symbols with commas between", parse_symbols)?
+                .take("symbols", "names or patterns of symbols with commas between", parse_symbols)
                 .unwrap_or_default(),
-            on_error: options.take("on_error", "skip or stop", OnError::parse)?.unwrap_or_default(),
-            sorted: options.take("sorted", "true or false", |text| text.parse().ok())?.unwrap_or_default(),
+            on_error: options.take("on_error", "skip or stop", OnError::parse).unwrap_or_default(),
+            sorted: options.take("sorted", "true or false", |text| text.parse().ok()).unwrap_or_default(),
             hints: Hints {
-                columns: options.take_parsed("columns")?,
-                unit: options.take_parsed("unit")?,
-                symbol: options.take_parsed("symbol")?,
-                prefix: options.take_parsed("prefix")?,
+                columns: options.take_parsed("columns"),
+                unit: options.take_parsed("unit"),
+                symbol: options.take_parsed("symbol"),
+                prefix: options.take_parsed("prefix"),
                 ..Hints::default()
             },
             ..Selection::default()
-        })
+        }
     }
 
     /// Whether the record is selected.

@@ -91,18 +91,18 @@ impl ReplayConfig {
                 .chain(more.iter().map(String::as_str))
                 .map(RecordingInput::named)
                 .collect(),
-            selection: Selection::from_options(options)?,
+            selection: Selection::from_options(options),
             speed: options
-                .take("speed", ReplaySpeed::EXPECTED, |text| text.parse().ok())?
+                .take("speed", ReplaySpeed::EXPECTED, |text| text.parse().ok())
                 .unwrap_or(whole.speed),
             end: options
-                .take("loop", "true or false", |text| text.parse().ok())?
+                .take("loop", "true or false", |text| text.parse().ok())
                 .map_or(whole.end, |again: bool| if again { AtEnd::Loop } else { AtEnd::Stop }),
-            start: options.take("start", Start::EXPECTED, Start::parse)?.unwrap_or(whole.start),
-            max_gap: options.take("max_gap", MaxGap::EXPECTED, MaxGap::parse)?.unwrap_or(whole.max_gap),
+            start: options.take("start", Start::EXPECTED, Start::parse).unwrap_or(whole.start),
+            max_gap: options.take("max_gap", MaxGap::EXPECTED, MaxGap::parse).unwrap_or(whole.max_gap),
             ..whole
         };
-        let given = options.take("clock", "wall or replay", TimestampMode::parse)?;
+        let given = options.take("clock", "wall or replay", TimestampMode::parse);
         let scenario = scenario_of(options)?;
         if scenario.is_some() && given == Some(TimestampMode::Wall) {
             return Err(SourceError::ScenarioClock);
@@ -116,8 +116,8 @@ impl ReplayConfig {
 /// `scenario=NAME&seed=N`.
 fn scenario_of(options: &mut Options<'_>) -> Result<Option<Box<ScenarioConfig>>, SourceError> {
     let text =
-        options.take("scenario", "a name or a file", |text| (!text.is_empty()).then(|| text.to_owned()))?;
-    let seed = options.take("seed", "a number from 0 to 18446744073709551615", |text| text.parse().ok())?;
+        options.take("scenario", "a name or a file", |text| (!text.is_empty()).then(|| text.to_owned()));
+    let seed = options.take("seed", "a number from 0 to 18446744073709551615", |text| text.parse().ok());
     match (text, seed) {
         (None, Some(_)) => Err(SourceError::SeedAlone),
         (text, seed) => Ok(text.map(|text| Box::new(ScenarioConfig { text, seed: seed.unwrap_or(1) }))),

@@ -1,7 +1,7 @@
 //! The options of `sim`.
 
 use crate::{
-    feed::{ReplaySpeed, SourceError, options::Options},
+    feed::{ReplaySpeed, options::Options},
     tick::Nanos,
 };
 
@@ -25,35 +25,35 @@ pub struct SimConfig {
 }
 
 impl SimConfig {
-    pub(in crate::feed) fn from_options(options: &mut Options<'_>) -> Result<Self, SourceError> {
+    pub(in crate::feed) fn from_options(options: &mut Options<'_>) -> Self {
         let default = SimConfig::default();
-        Ok(SimConfig {
+        SimConfig {
             symbols: options
-                .take("symbols", "a whole number from 1 to 1000000", |text| within(text, 1..=1_000_000))?
+                .take("symbols", "a whole number from 1 to 1000000", |text| within(text, 1..=1_000_000))
                 .unwrap_or(default.symbols),
             rate: options
-                .take("rate", "a whole number from 1 to 10000000", |text| within(text, 1..=10_000_000))?
+                .take("rate", "a whole number from 1 to 10000000", |text| within(text, 1..=10_000_000))
                 .unwrap_or(default.rate),
             seed: options
-                .take("seed", "a whole number from 0 to 18446744073709551615", |text| text.parse().ok())?
+                .take("seed", "a whole number from 0 to 18446744073709551615", |text| text.parse().ok())
                 .unwrap_or(default.seed),
             burst: options
-                .take("burst", "a number from 1 to 1000", |text| within(text, 1.0..=1_000.0))?
+                .take("burst", "a number from 1 to 1000", |text| within(text, 1.0..=1_000.0))
                 .unwrap_or(default.burst),
             zipf_exponent: options
-                .take("zipf", "a number from 0 to 10", |text| within(text, 0.0..=10.0))?
+                .take("zipf", "a number from 0 to 10", |text| within(text, 0.0..=10.0))
                 .unwrap_or(default.zipf_exponent),
             trades: options
-                .take("trades", "a number from 0 to 1", |text| within(text, 0.0..=1.0))?
+                .take("trades", "a number from 0 to 1", |text| within(text, 0.0..=1.0))
                 .unwrap_or(default.trades),
-            count: options.take("count", "a whole number from 1", |text| within(text, 1..=u64::MAX))?,
+            count: options.take("count", "a whole number from 1", |text| within(text, 1..=u64::MAX)),
             speed: options
-                .take("speed", ReplaySpeed::EXPECTED, |text| text.parse().ok())?
+                .take("speed", ReplaySpeed::EXPECTED, |text| text.parse().ok())
                 .unwrap_or(default.speed),
             start: options.take("start", "microseconds since 1970", |text| {
                 text.parse().ok().and_then(Nanos::from_micros)
-            })?,
-        })
+            }),
+        }
     }
 }
 

@@ -173,6 +173,19 @@ fn wrong_options_are_refused_with_what_is_allowed() {
         "sim: unknown option \"Rate\"; there are symbols, rate, seed, burst, zipf, trades, count, speed, start, name",
     );
     check_refused("sim?seed=1&seed=1", "sim: option \"seed\" is given twice");
+    // All that is wrong is told at once, and a misspelt option beside what is missing for it.
+    check_refused(
+        "sim?rate=fast&symbls=4&zipf=11",
+        "sim: option rate is \"fast\", and not a whole number from 1 to 10000000; sim: option zipf is \"11\", and not a number \
+         from 0 to 10; sim: unknown option \"symbls\"; there are symbols, rate, seed, burst, zipf, trades, count, speed, start, name",
+    );
+    check_refused(
+        "binance?symbol=BTCUSDT",
+        "binance: option symbols: at least one is needed, as the venue spells it, or * for all of them; binance: unknown \
+         option \"symbol\"; there are symbols, prefix, url, ca, mute, list, trades, name",
+    );
+    // What is missing for its value alone is told once.
+    check_refused("alpaca?symbols=AAPL&key_file=", "alpaca: option key_file is \"\", and not a file");
     let whole = "a whole number from 1 to 1000000";
     for value in ["0", "-1", "1000001", "1.5", "", "many"] {
         check_refused(

@@ -61,7 +61,7 @@ impl UpstreamConfig {
     ) -> Result<Self, SourceError> {
         let source_name = venue.name();
         let invalid = |option, why| SourceError::Invalid { source_name, option, why };
-        let list = options.take("symbols", "symbols, separated by commas", |text| Some(text.to_owned()))?;
+        let list = options.take("symbols", "symbols, separated by commas", |text| Some(text.to_owned()));
         let list = list.or_else(|| venue.default_symbols().map(str::to_owned)).unwrap_or_default();
         let mut symbols: Vec<CompactString> = Vec::new();
         for symbol in list.split(',').map(str::trim).filter(|symbol| !symbol.is_empty()) {
@@ -73,28 +73,28 @@ impl UpstreamConfig {
         }
         if symbols.is_empty() {
             let why = "at least one is needed, as the venue spells it, or * for all of them".to_owned();
-            return Err(invalid("symbols", why));
+            options.refuse("symbols", why);
         }
         let is_prefix =
             |text: &str| text.len() <= PREFIX_BYTES_MAX && (text.is_empty() || Symbol::new(text).is_ok());
         let prefix = options
-            .take("prefix", "at most 16 bytes of a symbol", |text| is_prefix(text).then(|| text.to_owned()))?
+            .take("prefix", "at most 16 bytes of a symbol", |text| is_prefix(text).then(|| text.to_owned()))
             .unwrap_or_default();
         let too_long = symbols.iter().find(|symbol| symbol.len() + prefix.len() > SYMBOL_BYTES_MAX);
         if let Some(symbol) = too_long {
             let why = format!("{prefix}{symbol} is longer than a symbol may be");
             return Err(invalid("prefix", why));
         }
-        let url = options.take_parsed::<VenueTarget>("url")?;
-        let trust = options.take_parsed::<Trust>("ca")?.unwrap_or_default();
+        let url = options.take_parsed::<VenueTarget>("url");
+        let trust = options.take_parsed::<Trust>("ca").unwrap_or_default();
         let mute = options.take("mute", "0.1 to 86400 seconds", |text| {
             let seconds: f64 = text.parse().ok()?;
             MUTE_SECONDS.contains(&seconds).then(|| Duration::from_secs_f64(seconds))
-        })?;
+        });
         let list_again = options.take("list", "1 to 604800 seconds", |text| {
             let seconds: u64 = text.parse().ok()?;
             LIST_SECONDS.contains(&seconds).then(|| Duration::from_secs(seconds))
-        })?;
+        });
         let dialer = venue.configure(options, &symbols)?;
         if symbols.iter().any(|symbol| symbol == "*") {
             if symbols.len() > 1 {

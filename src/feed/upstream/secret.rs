@@ -36,7 +36,7 @@ impl Secret {
         option: &'static str,
         variable: &'static str,
     ) -> Result<Self, SourceError> {
-        let file = options.take(option, "a file", |file| (!file.is_empty()).then(|| PathBuf::from(file)))?;
+        let file = options.take(option, "a file", |file| (!file.is_empty()).then(|| PathBuf::from(file)));
         let place = file.map_or(SecretPlace::Environment(variable), SecretPlace::File);
         let text = place.read().map_err(|why| match &place {
             SecretPlace::File(_) => SourceError::Invalid { source_name, option, why },
@@ -58,7 +58,7 @@ impl Secret {
         source_name: &'static str,
         option: &'static str,
     ) -> Result<Option<Self>, SourceError> {
-        let file = options.take(option, "a file", |file| (!file.is_empty()).then(|| PathBuf::from(file)))?;
+        let file = options.take(option, "a file", |file| (!file.is_empty()).then(|| PathBuf::from(file)));
         let Some(place) = file.map(SecretPlace::File) else { return Ok(None) };
         let text = place.read().map_err(|why| SourceError::Invalid { source_name, option, why })?;
         Ok(Some(Secret { place, text }))

@@ -29,9 +29,8 @@ pub struct Talk {
 pub fn dialer(venue: &dyn Venue, query: &str, symbols: &[&str]) -> Arc<dyn Dialer> {
     let mut options = Options::parse(venue.name(), query).unwrap();
     let symbols: Vec<CompactString> = symbols.iter().map(CompactString::new).collect();
-    let dialer = venue.configure(&mut options, &symbols).unwrap();
-    options.finish().unwrap();
-    dialer
+    let dialer = venue.configure(&mut options, &symbols);
+    options.finish(dialer).unwrap()
 }
 
 /// A file that holds a key. It is written once, whichever test asks first.

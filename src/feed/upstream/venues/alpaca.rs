@@ -98,8 +98,8 @@ impl Venue for Alpaca {
         options: &mut Options<'_>,
         symbols: &[CompactString],
     ) -> Result<Arc<dyn Dialer>, SourceError> {
-        let source = options.take("source", AlpacaSource::NAMES, AlpacaSource::parse)?;
-        let encoding = options.take("encoding", "json or msgpack", AlpacaEncoding::parse)?;
+        let source = options.take("source", AlpacaSource::NAMES, AlpacaSource::parse);
+        let encoding = options.take("encoding", "json or msgpack", AlpacaEncoding::parse);
         let key = Secret::take(options, self.name(), "key_file", "APCA_API_KEY_ID")?;
         let secret = Secret::take(options, self.name(), "secret_file", "APCA_API_SECRET_KEY")?;
         let source = source.unwrap_or(AlpacaSource::Iex);

@@ -125,7 +125,7 @@ fn configure(
         "each" if market == BinanceMarket::Spot => Some(TradeEvent::Trade),
         "agg" => Some(TradeEvent::AggTrade),
         _ => None,
-    })?;
+    });
     let by_default = match market {
         BinanceMarket::Spot => TradeEvent::Trade,
         BinanceMarket::UsdM => TradeEvent::AggTrade,

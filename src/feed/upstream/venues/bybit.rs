@@ -122,7 +122,7 @@ impl Venue for Bybit {
         options: &mut Options<'_>,
         symbols: &[CompactString],
     ) -> Result<Arc<dyn Dialer>, SourceError> {
-        let category = options.take("category", "spot or linear", BybitCategory::parse)?;
+        let category = options.take("category", "spot or linear", BybitCategory::parse);
         let is_spelt = |symbol: &str| symbols::is_plain(symbol, "-") && symbols::is_upper(symbol);
         symbols::check(self.name(), symbols, "a symbol such as BTCUSDT", is_spelt)?;
         Ok(Arc::new(BybitDialer { category: category.unwrap_or(BybitCategory::Spot) }))

@@ -79,9 +79,9 @@ impl Venue for Massive {
         options: &mut Options<'_>,
         symbols: &[CompactString],
     ) -> Result<Arc<dyn Dialer>, SourceError> {
-        let market = options.take("market", "stocks, options, crypto or forex", MassiveMarket::parse)?;
+        let market = options.take("market", "stocks, options, crypto or forex", MassiveMarket::parse);
         let market = market.unwrap_or(MassiveMarket::Stocks);
-        let is_delayed = options.take("delayed", "true or false", |text| text.parse().ok())?;
+        let is_delayed = options.take("delayed", "true or false", |text| text.parse().ok());
         let key = Secret::take(options, self.name(), "key_file", "MASSIVE_API_KEY")?;
         symbols::check(self.name(), symbols, market.expected(), |symbol| market.spells(symbol))?;
         Ok(Arc::new(MassiveDialer { market, is_delayed: is_delayed.unwrap_or(false), key }))

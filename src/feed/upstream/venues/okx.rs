@@ -133,7 +133,7 @@ impl Venue for Okx {
         options: &mut Options<'_>,
         symbols: &[CompactString],
     ) -> Result<Arc<dyn Dialer>, SourceError> {
-        let quotes = options.take("quotes", "bbo-tbt or tickers", OkxQuotes::parse)?;
+        let quotes = options.take("quotes", "bbo-tbt or tickers", OkxQuotes::parse);
         let is_spelt = |symbol: &str| {
             let is_name = |name: &str| symbols::is_plain(name, "_");
             symbol.contains('-') && symbol.split('-').all(is_name) && symbols::is_upper(symbol)

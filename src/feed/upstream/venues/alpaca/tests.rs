@@ -185,7 +185,8 @@ fn halts_are_told() {
 fn a_key_that_is_missing_and_a_symbol_of_another_market_are_told() {
     let told = |query: &str, symbol: &str| {
         let mut options = Options::parse("alpaca", query).unwrap();
-        Alpaca.configure(&mut options, &[CompactString::new(symbol)]).err().unwrap().to_string()
+        let made = Alpaca.configure(&mut options, &[CompactString::new(symbol)]);
+        options.finish(made).err().unwrap().to_string()
     };
     let missing = told("key_file=/nowhere/key", "AAPL");
     assert!(missing.contains("/nowhere/key"), "{missing}");
