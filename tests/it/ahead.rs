@@ -158,6 +158,23 @@ async fn a_client_that_answers_no_pings_is_served_all_the_same_and_counted() {
 }
 
 #[tokio::test]
+async fn a_client_that_reads_is_not_slow_because_its_answer_is_awaited() {
+    // The first window is full for longer than that before the client is known to answer nothing.
+    let server = Server::with().limit("ring_ticks", TICKS * 2).limit("progress_ms", 500).start().await;
+    let mut reader = Reader::open(&server).await;
+    reader.read_all().await;
+    publish_until_held(&server).await;
+    reader.read_all().await;
+    server
+        .until_metrics("it to be counted", |metrics| metrics.sum("tickcast_sessions_unanswering") == 1)
+        .await;
+    while reader.seq < TICKS {
+        reader.read_all().await;
+    }
+    assert_eq!(server.metrics().await.sum("tickcast_sessions_closed_total"), 0);
+}
+
+#[tokio::test]
 async fn without_a_target_nobody_is_held() {
     let server = Server::with().limit("ring_ticks", TICKS * 2).limit("target_delay_ms", 0).start().await;
     let mut reader = Reader::open(&server).await;

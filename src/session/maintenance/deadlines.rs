@@ -8,7 +8,11 @@ use crate::{
     limits::Limits,
     planted::{Fault, is_planted},
     session::{
-        core::Core, outbound::window::ReadWindow, socket::SessionSocket, state::Session, stats::thread_nanos,
+        core::Core,
+        outbound::window::{ReadProof, ReadWindow},
+        socket::SessionSocket,
+        state::Session,
+        stats::thread_nanos,
     },
     tick::Nanos,
     wire::{CloseReason, Control, control::Pace},
@@ -145,6 +149,7 @@ fn check_deadlines<S: SessionSocket>(session: &Session<S>, limits: &Limits, now:
     // One that reads slowly proves it as seldom.
     let proof = if session.blocked { 0 } else { 2 * session.drain_nanos() };
     if session.is_stopped()
+        && !session.may_answer_no_pings()
         && now.since(session.progress_at) >= progress.max(proof)
         && !is_planted(Fault::NeverSlow)
     {
@@ -171,6 +176,13 @@ impl<S> Session<S> {
     /// The last ping was not answered in time, and nothing else has come.
     pub(super) fn is_unanswered(&self, limits: &Limits, now: Nanos) -> bool {
         self.pinged_at > self.heard_at && now.since(self.pinged_at) >= nanos(limits.pong)
+    }
+
+    /// Its socket takes bytes, and it is held because it has not answered yet: it may have read everything, and is served
+    /// without a window before long.
+    fn may_answer_no_pings(&self) -> bool {
+        let is_awaited = |window: &ReadWindow| window.proof == ReadProof::Awaited;
+        !self.blocked && self.window.as_deref().is_some_and(is_awaited)
     }
 
     /// How long a held client needs, at its own rate, for what is under way.
