@@ -501,6 +501,12 @@ const checks = {
     await publish(server, { symbol: 'NOSUCH', last: 5, last_size: 1 });
     await untilCell(page, 'NOSUCH', 'state', '●live');
     await untilCell(page, 'NOSUCH', 'last', '5');
+    // The same of one that is searched for.
+    await page.fill('#search', 'NEITHER');
+    await until(page, 'an offer', () => document.querySelector('#found').textContent === 'NEITHERadd, no tick yet');
+    await page.press('#search', 'Enter');
+    await untilCell(page, 'NEITHER', 'last', 'no such symbol');
+    assert.equal(await text(page, 'pick'), 'NEITHER');
     await assertClean(opened, server);
   },
 
@@ -1045,6 +1051,14 @@ const checks = {
     await untilBadge(page, 'connected');
     await untilCell(page, 'B', 'bid', '▲8');
     await until(page, 'the form to go', () => document.querySelector('#token').hidden && !document.querySelector('#notice').textContent);
+
+    // A list of patterns alone is refused nothing, and the stream waits for long: the page asks all the same.
+    const patterns = await open(context, server, '');
+    await patterns.page.locator('#token').waitFor();
+    await patterns.page.fill('#token-text', tokens.at(-1));
+    await patterns.page.press('#token-text', 'Enter');
+    await untilCell(patterns.page, 'B', 'bid', '8');
+    await patterns.page.locator('#token').waitFor({ state: 'hidden' });
 
     // Another tab has no token, and none is in an address, a cookie or what outlives the tab.
     const other = await open(context, server, '?symbols=A');

@@ -44,6 +44,8 @@ const nowMs = (): number => clock.nowMs();
 async function ask<T>(path: string): Promise<T> {
   const token = storedToken();
   const answer = await fetch(path, token ? { headers: { Authorization: `Bearer ${token}` } } : {});
+  // The stream waits for a token for a while before it says so.
+  if (answer.status === 401 && token === storedToken()) session.wantsToken = true;
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
   return await answer.json() as T;
 }
@@ -85,7 +87,7 @@ const tape = new Tape(byId('tape-table'), byId('tape'), byId('told'));
 const feeds = new Feeds(byId('feeds'), () => ask<Feed[]>('/v1/feeds'));
 const search = new Search({
   symbols,
-  watched: symbol => book.rows.has(symbol) || session.watchlist.has(symbol),
+  watched: symbol => book.rows.has(symbol),
   filter: text => { filterText = text.trim(); orderIsOld = true; soon(); },
   go: pick,
   add(entry) { change(session.watchlist.with(entry)); if (!isGlob(entry) && !isLeftOut(entry)) pick(symbolOf(entry)); },
@@ -353,7 +355,8 @@ function paintChart(row: Row): void {
 function paintPickedLook(row: Row): void {
   const look = lookOf(row, session.online, grid.serverNowMs, grid.staleMs), detail = byId('detail');
   if (detail.dataset.state !== look) detail.dataset.state = look;
-  put('pick-age', row.rxMs ? `${ageText(row, grid.serverNowMs)} old${row.delayMs ? `, ${duration(row.delayMs)} delayed. ${legible(row.legend)}` : ''}` : look === 'unknown' ? "neither a feed's list nor a past tick has this name" : '');
+  const age = row.rxMs ? `${ageText(row, grid.serverNowMs)} old` : look === 'unknown' ? "neither a feed's list nor a past tick has this name" : '';
+  put('pick-age', [age, row.delayMs && `${duration(row.delayMs)} delayed. ${legible(row.legend)}`].filter(Boolean).join(', '));
 }
 
 function soon(): void {

@@ -261,7 +261,7 @@ export class Session {
   // === What is asked for
 
   setList(list: Watchlist): void {
-    const before = this.list, { names, globs } = list.targets(), had = before.targets();
+    const before = this.list, { globs } = list.targets(), had = before.targets();
     this.list = list;
     const goneGlobs = had.globs.filter(glob => !globs.includes(glob));
     const gone = [...this.book.rows.keys()].filter(symbol => !list.has(symbol));
@@ -278,7 +278,8 @@ export class Session {
       // comes with its glob.
       const all = goneGlobs.length > 0 || before.entries.some(entry => isLeftOut(entry) && !list.entries.includes(entry));
       this.#subscribe({
-        names: names.filter(name => all || !had.names.includes(name) && !had.globs.some(glob => matches(glob, name))),
+        // What a glob would bring by itself is asked for by name when it is not there, so that the page is told why.
+        names: [...list.names.keys()].filter(name => list.isInGlob(name) ? !before.names.has(name) && !this.book.rows.has(name) : all || !had.names.includes(name)),
         globs: globs.filter(glob => all || !had.globs.includes(glob)),
       });
     }

@@ -134,8 +134,9 @@ export class Watchlist {
   }
 
   with(entry: string): Watchlist {
-    const others = this.entries.filter(other => other !== entry && other !== '!' + sent(entry));
-    const already = !isGlob(entry) && !isLeftOut(entry) && new Watchlist(others).has(symbolOf(entry));
+    const out = '!' + sent(entry), others = this.entries.filter(other => other !== entry && other !== out);
+    // What is no longer left out comes by its glob.
+    const already = this.entries.includes(out) && !isGlob(entry) && !isLeftOut(entry) && new Watchlist(others).has(symbolOf(entry));
     return new Watchlist(already ? others : [...others, entry]);
   }
 

@@ -140,6 +140,7 @@ test('the watchlist', () => {
   assert.deepEqual(new Watchlist(['A', 'B']).without('A').entries, ['B']);
   assert.deepEqual(new Watchlist(['*', '!A']).with('A').entries, ['*']);
   assert.deepEqual(new Watchlist(['A']).with('B').with('B').entries, ['A', 'B']);
+  assert.deepEqual(new Watchlist(['*']).with('A').with('A').entries, ['*', 'A'], 'a person asks for one that the glob did not bring');
   assert.deepEqual(new Watchlist(['*', '!A']).without('!A').entries, ['*']);
 });
 

@@ -341,6 +341,18 @@ test('only rows on screen are asked for at the interval of the page', () => {
     [[['A', 'B'], 100], [['A'], 5000], [['C'], 100], [['B', 'C'], 250]]);
 });
 
+test('a name that a glob would bring is asked for by name when nothing has come of it', () => {
+  const { session, book, say, welcome, sent } = play(['*']);
+  welcome();
+  say(base('A', 3));
+  session.setList(session.watchlist.with('NOSUCH'));
+  assert.deepEqual(sent('subscribe').map(({ symbols }) => symbols), [['*'], ['NOSUCH']]);
+  say({ type: 'subscribed', id: 9, results: [{ symbol: 'NOSUCH', status: 'pending', known: false }] });
+  assert.ok(book.rows.has('NOSUCH'), 'and its row says that nobody knows it');
+  session.setList(session.watchlist.with('A'));
+  assert.equal(sent('subscribe').length, 2, 'one that is there goes on');
+});
+
 test('the list changes without a word more than needed', () => {
   const { session, book, say, welcome, sent } = play(['A', 'B']);
   welcome();
