@@ -107,7 +107,13 @@ impl ReplayShown {
 
     /// One line for a person.
     pub fn line(&self) -> String {
-        let time = self.time.map_or_else(|| "before the first record".to_owned(), moment);
+        // Behind a seek nothing was played, and the next record is where the replay stands.
+        let time = match (self.time, self.next, self.position) {
+            (Some(time), ..) => moment(time),
+            (None, Some(next), 1..) => format!("before {}", moment(next)),
+            (None, None, 1..) => "at the end".to_owned(),
+            (None, _, 0) => "before the first record".to_owned(),
+        };
         let ReplayPace { p50, p99, max, .. } = self.pace_error_us;
         printable(&format!(
             "{} {}  {time}  record {}  round {}  {}  {} played, {} rejected  late p50 {p50} us p99 {p99} us max {max} us  {}",

@@ -213,6 +213,17 @@ fn a_bar_goes_from_nothing_to_all() {
 }
 
 #[test]
+fn a_line_tells_where_the_replay_stands() {
+    let stands = |time, next, position| ReplayShown { position, time, next, ..state("a") }.line();
+    assert!(
+        stands(None, Some(FIRST), 7).contains("  before 2025-03-25T00:00:00.000000Z  record 7"),
+        "after a seek"
+    );
+    assert!(stands(None, None, 7).contains("  at the end  record 7"));
+    assert!(stands(None, Some(FIRST), 0).contains("  before the first record  record 0"));
+}
+
+#[test]
 fn a_state_is_one_line() {
     let state = br#"{"feed":"replay","file":"a.ndjson","phase":"waiting","paused":false,"waiting_for_clients":2,"ended":false,"speed":"max","position":3,"time":1742860800000001,"round":1,"records":3,"waiting_for_readers":false,"pace_error_us":{"records":3,"p50":1,"p99":2,"max":3},"rejected":0,"clients":1}"#;
     let shown = ReplayShown::read(state).unwrap();

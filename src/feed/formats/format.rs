@@ -60,11 +60,11 @@ impl Format {
                              Tardis CSV (its line of names: exchange,symbol,timestamp,local_timestamp,...), \
                              Binance's public trades, aggTrades and bookTicker (a name such as \
                              BTCUSDT-trades-2024-01-01.csv, which tells the symbol), captures of streams of \
-                             Binance, Bybit, OKX, Coinbase and Kraken (a message a line, behind a time or not), QuantConnect Lean \
+                             Binance, Bybit, OKX, Coinbase, Kraken, Hyperliquid, Alpaca and Massive (a message a line, behind a time or not), QuantConnect Lean \
                              ticks (a name such as 20131009_ibm_trade_tick.csv or 20140501_eurusd_tick_quote.csv), flat files of Polygon, tables of Databento, and trades \
                              of Bybit, OKX and KuCoin (their line of names), any other table (with columns=), Nasdaq ITCH 5.0 (a name with \
                              the day, such as S081321-v50.txt), Databento DBN (mbp-1, tbbo, mbp-10, bbo-1s, bbo-1m, \
-                             trades, cmbp-1, tcbbo, cbbo-1s, cbbo-1m, mbo; a build with the feature dbn), Parquet (a build with the feature parquet); each plain, in gzip, zstd, bzip2, xz or zip";
+                             trades, cmbp-1, tcbbo, cbbo, cbbo-1s, cbbo-1m, mbo; a build with the feature dbn), Parquet (a build with the feature parquet); each plain, in gzip, zstd, bzip2, xz or zip";
 
     /// Whether it is lines of text.
     pub const fn is_text(self) -> bool {

@@ -81,7 +81,9 @@ pub fn told(error: std::io::Error) -> std::io::Error {
     let Some(rustls::Error::InvalidCertificate(fault)) = inner else { return error };
     let why = match fault {
         // A bad signature: somebody else's authority has the same name.
-        Fault::UnknownIssuer | Fault::BadSignature => {
+        Fault::UnknownIssuer
+        | Fault::BadSignature
+        | Fault::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "its certificate is of an authority that is not trusted here: ca=FILE names another".to_owned()
         }
         Fault::NotValidForName | Fault::NotValidForNameContext { .. } => {

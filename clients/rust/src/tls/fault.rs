@@ -138,8 +138,11 @@ impl fmt::Display for TlsFault {
             TlsFault::NotYetValid(None) => {
                 f.write_str("its certificate is not valid yet: is this machine's clock wrong?")
             }
-            TlsFault::Certificate(CertificateError::BadSignature) => f.write_str(
-                "a signature does not verify (BadSignature): its certificate is of another authority with the name of a trusted one, which `--ca` names, or it has not the key of its certificate",
+            TlsFault::Certificate(
+                CertificateError::BadSignature
+                | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+            ) => f.write_str(
+                "a signature does not verify: its certificate is of another authority with the name of a trusted one, which `--ca` names, or it has not the key of its certificate",
             ),
             TlsFault::Certificate(error) => write!(f, "its certificate cannot be used: {error}"),
             TlsFault::CertificateRequired => f.write_str(

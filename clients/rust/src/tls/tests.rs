@@ -43,11 +43,15 @@ fn a_fault_says_what_is_wrong_and_what_to_do() {
         true,
         "valid only in 90 s: is this machine's clock wrong?",
     );
-    check(
-        certificate(CertificateError::BadSignature),
-        true,
-        "of another authority with the name of a trusted one, which `--ca` names",
-    );
+    // The trusted authority of that name has the same kind of key, or another one.
+    let unlike = CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+        signature_algorithm_id: vec![6, 8],
+        public_key_algorithm_id: vec![6, 9],
+    };
+    for fault in [CertificateError::BadSignature, unlike] {
+        let says = "of another authority with the name of a trusted one, which `--ca` names";
+        check(certificate(fault), true, says);
+    }
     check(certificate(CertificateError::Revoked), true, "cannot be used");
     check(rustls::Error::AlertReceived(AlertDescription::CertificateRequired), true, "`--client-cert`");
     check(
