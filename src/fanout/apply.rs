@@ -16,7 +16,7 @@ use crate::{
 /// How a topic's part of a batch is taken in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum TakenBy {
-    /// The record as the batch leaves it, and the stops that the batch has.
+    /// The record as the batch leaves it, and the tape events that the batch has.
     Record,
     /// Tick by tick.
     Ticks,
@@ -26,8 +26,8 @@ enum TakenBy {
 
 impl TakenBy {
     fn of(topic: &LocalTopic, batch: &Batch) -> TakenBy {
-        let lacks_stops = topic.stop_readers > 0 && !batch.detail.has_trades();
-        match (topic.wants_ticks() || lacks_stops, batch.has_ticks()) {
+        let lacks_tape_events = topic.tape_readers > 0 && !batch.detail.has_trades();
+        match (topic.wants_ticks() || lacks_tape_events, batch.has_ticks()) {
             (false, _) => TakenBy::Record,
             (true, true) => TakenBy::Ticks,
             (true, false) => TakenBy::Reading,
@@ -43,8 +43,8 @@ impl Fanout {
         }
         let ready = self.schedule.ready.len();
         self.list_topics(&batch.new_topics);
-        if !batch.stops.is_empty() {
-            self.keep_stops(batch);
+        if !batch.tape_events.is_empty() {
+            self.keep_tape_events(batch);
         }
         let mut touched = std::mem::take(&mut self.scratch.touched);
         if self.apply_records(batch, &mut touched) {
@@ -101,15 +101,15 @@ impl Fanout {
         one_by_one
     }
 
-    /// Keeps the records at a batch's stops, of the topics whose record is then taken as the batch leaves it.
-    fn keep_stops(&mut self, batch: &Batch) {
-        for Touched { topic, record } in &batch.stops {
+    /// Keeps the records at a batch's tape events, of the topics whose record is then taken as the batch leaves it.
+    fn keep_tape_events(&mut self, batch: &Batch) {
+        for Touched { topic, record } in &batch.tape_events {
             let Some(local) = self.watched(*topic) else { continue };
             let topic = &mut self.topics[local as usize];
-            let is_new = topic.stop_readers > 0 && record.seq > topic.record.seq;
+            let is_new = topic.tape_readers > 0 && record.seq > topic.record.seq;
             if is_new && TakenBy::of(topic, batch) == TakenBy::Record {
                 let are_behind = topic.readers_behind > 0;
-                topic.stops.push(record, topic.record.seq, are_behind, self.bounds.recent_ticks);
+                topic.tape_events.push(record, topic.record.seq, are_behind, self.bounds.recent_ticks);
             }
         }
     }
@@ -133,8 +133,8 @@ impl Fanout {
         }
         topic.fresh += 1;
         topic.apply(tick, self.bounds.recent_ticks);
-        if topic.stop_readers > 0 && tick.is_stop() {
-            topic.keep_stop(self.bounds.recent_ticks);
+        if topic.tape_readers > 0 && tick.is_tape_event() {
+            topic.keep_tape_event(self.bounds.recent_ticks);
         }
         if !topic.masked.is_empty() {
             self.match_fields(local, tick, now);
@@ -145,7 +145,7 @@ impl Fanout {
     /// In mode `trades` a trade does not wait for the end of an interval.
     fn match_fields(&mut self, local: u32, tick: &Stamped, now: Nanos) {
         let topic = &mut self.topics[local as usize];
-        let is_stop = topic.stop_readers > 0 && tick.is_stop();
+        let is_tape_event = topic.tape_readers > 0 && tick.is_tape_event();
         for &key in &topic.masked {
             let sub = &mut self.subs[key as usize];
             // An idle subscription without a base waits for the symbol's first tick, whatever its fields.
@@ -156,12 +156,12 @@ impl Fanout {
             } else if sub.state == SubscriptionState::Idle {
                 sub.lead = lead(sub.skipped);
                 topic.readers_behind += u32::from(sub.mode.reads_history());
-                if is_stop && sub.mode == Mode::Trades {
+                if is_tape_event && sub.mode == Mode::Trades {
                     self.schedule.mark_due(key, sub, tick.rx);
                 } else {
                     self.schedule.mark_behind(key, sub, tick.rx, now);
                 }
-            } else if is_stop && sub.mode == Mode::Trades && sub.state == SubscriptionState::Waiting {
+            } else if is_tape_event && sub.mode == Mode::Trades && sub.state == SubscriptionState::Waiting {
                 self.schedule.enqueue(key, sub);
             }
         }
@@ -174,8 +174,8 @@ impl Fanout {
         let offered = fresh * (topic.plain.len() + topic.masked.len()) as u64;
         of_plane(topic.plane, &mut self.accounts, &mut self.delayed.accounts).offered += offered;
         let rx = topic.fresh_rx;
-        if topic.stop_readers > 0 {
-            self.mark_topic_with_stops(local, rx, now);
+        if topic.tape_readers > 0 {
+            self.mark_topic_with_tape_events(local, rx, now);
         }
         let topic = &mut self.topics[local as usize];
         // Subscriptions that are behind already stay where they are.
@@ -197,15 +197,15 @@ impl Fanout {
 
     /// As the rest of [`Self::mark_topic`], where some subscriptions are in mode `trades`: a trade ends their intervals.
     #[cold]
-    fn mark_topic_with_stops(&mut self, local: u32, rx: Nanos, now: Nanos) {
+    fn mark_topic_with_tape_events(&mut self, local: u32, rx: Nanos, now: Nanos) {
         let topic = &mut self.topics[local as usize];
-        let has_stop = topic.stops.take_fresh();
+        let has_tape_events = topic.tape_events.take_fresh();
         for key in topic.idle.drain(..) {
             let Some(sub) = self.subs.get_mut(key as usize).filter(|sub| sub.is_idle_on(local)) else {
                 continue;
             };
             topic.readers_behind += u32::from(sub.mode.reads_history());
-            if has_stop && sub.mode == Mode::Trades {
+            if has_tape_events && sub.mode == Mode::Trades {
                 self.schedule.mark_due(key, sub, rx);
             } else {
                 self.schedule.mark_behind(key, sub, rx, now);
@@ -214,7 +214,7 @@ impl Fanout {
                 }
             }
         }
-        if has_stop {
+        if has_tape_events {
             for key in topic.held.drain(..) {
                 if let Some(sub) = self.subs.get_mut(key as usize).filter(|sub| sub.holds_quotes_of(local)) {
                     self.schedule.enqueue(key, sub);

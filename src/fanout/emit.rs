@@ -76,7 +76,14 @@ pub trait Emit {
     fn run(&mut self, topic: &TopicRef<'_>, ticks: &[Stamped], view: &View) -> usize;
 
     /// As [`Self::merged`], of `record`, as it stood at a tick that is not merged away.
-    fn stop(&mut self, topic: &TopicRef<'_>, record: &Record, n: u64, always: WantedFields, view: &View);
+    fn tape_event(
+        &mut self,
+        topic: &TopicRef<'_>,
+        record: &Record,
+        n: u64,
+        always: WantedFields,
+        view: &View,
+    );
 
     /// Ticks `from..=to` are lost to this subscription.
     fn gap(&mut self, topic: &TopicRef<'_>, from: u64, to: u64, reason: GapReason, view: &View);

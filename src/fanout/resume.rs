@@ -88,8 +88,9 @@ impl Fanout {
         }
         let rx = ticks.get(sub.lead as usize).map_or(topic.record.rx, |tick| tick.rx);
         let behind = missed > sub.skipped;
-        let has_stops = sub.mode == Mode::Trades && !must_know_all && topic.stops.cover(resume.last);
-        let within = !reads_history || has_stops || oldest <= resume.last + 1;
+        let has_tape_events =
+            sub.mode == Mode::Trades && !must_know_all && topic.tape_events.cover(resume.last);
+        let within = !reads_history || has_tape_events || oldest <= resume.last + 1;
         self.scratch.history = ticks;
         (if within { SubscribeOutcome::Resumed } else { SubscribeOutcome::Gap }, behind, rx)
     }

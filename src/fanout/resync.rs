@@ -150,14 +150,14 @@ impl Fanout {
         let keys: Vec<u32> = topic.masked.iter().filter(reads_history).copied().collect();
         let mut ticks = std::mem::take(&mut self.scratch.history);
         ticks.clear();
-        let run = if keys.is_empty() && topic.stop_readers == 0 { 1 } else { usize::MAX };
+        let run = if keys.is_empty() && topic.tape_readers == 0 { 1 } else { usize::MAX };
         store.history(market, seen.seq + 1, head.seq, run, &mut ticks);
         self.walked += ticks.len() * (1 + keys.len());
         let bound = if seen.seq > 0 { seen.rx } else { head.rx };
         let rx = ticks.first().map_or(bound, |tick| tick.rx);
         let are_lost = ticks.is_empty();
-        if topic.stop_readers > 0 {
-            self.keep_missed_stops(local, head.seq, &ticks);
+        if topic.tape_readers > 0 {
+            self.keep_missed_tape_events(local, head.seq, &ticks);
         }
         for key in keys {
             let sub = &mut self.subs[key as usize];
@@ -165,7 +165,9 @@ impl Fanout {
             let begins = is_idle && sub.base != Base::None;
             let view = self.views.get(sub.view);
             let concerns = |tick: &Stamped| view.wants(tick);
-            if sub.mode == Mode::Trades && (are_lost || ticks.iter().any(|t| t.is_stop() && concerns(t))) {
+            if sub.mode == Mode::Trades
+                && (are_lost || ticks.iter().any(|t| t.is_tape_event() && concerns(t)))
+            {
                 self.scratch.flushed.push(key);
             }
             let offered = if begins { ticks.get(1..).unwrap_or_default() } else { &ticks[..] };
@@ -181,18 +183,18 @@ impl Fanout {
         rx
     }
 
-    /// Keeps the stops among missed ticks of a topic, up to its new head. None when the ring no longer has all of them.
-    fn keep_missed_stops(&mut self, local: u32, head: u64, ticks: &[Stamped]) {
+    /// Keeps the tape events among missed ticks of a topic, up to its new head. None when the ring no longer has all of them.
+    fn keep_missed_tape_events(&mut self, local: u32, head: u64, ticks: &[Stamped]) {
         let topic = &mut self.topics[local as usize];
         let (seen, are_behind) = (topic.record.seq, topic.readers_behind > 0);
         if ticks.is_empty() {
-            return topic.stops.lose(head);
+            return topic.tape_events.lose(head);
         }
         let mut record = topic.record.clone();
         for tick in ticks {
             advance(&mut record, tick);
-            if tick.is_stop() {
-                topic.stops.push(&record, seen, are_behind, self.bounds.recent_ticks);
+            if tick.is_tape_event() {
+                topic.tape_events.push(&record, seen, are_behind, self.bounds.recent_ticks);
             }
         }
     }

@@ -71,13 +71,13 @@ pub struct Fanout {
 /// How much is kept, and read at once. The model makes them small, so that they are reached often.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Bounds {
-    /// Ticks that a topic keeps for mode `every`, and stops that it keeps for mode `trades`, while a subscription is
+    /// Ticks that a topic keeps for mode `every`, and tape events that it keeps for mode `trades`, while a subscription is
     /// behind; the ring has older ones.
     pub recent_ticks: usize,
     /// Ticks that are read from the ring at once, for a subscription that is behind the recent ones.
     pub history_ticks: usize,
-    /// Messages that a subscription is sent at once, one for each stop, before the session's others have their turn.
-    pub stops_at_once: usize,
+    /// Messages that a subscription is sent at once, one for each tape event, before the session's others have their turn.
+    pub tape_events_at_once: usize,
 }
 
 /// How many subscriptions need more of a batch than the records after it.
@@ -110,8 +110,8 @@ impl Needs {
 pub(super) struct Scratch {
     pub touched: Vec<u32>,
     pub history: Vec<Stamped>,
-    /// Stops that are older than those that a topic keeps.
-    pub stops: Vec<Record>,
+    /// Tape events that are older than those that a topic keeps.
+    pub tape_events: Vec<Record>,
     /// Subscriptions of a topic that do not wait for their interval.
     pub flushed: Vec<u32>,
     pub every_queue: BinaryHeap<Reverse<(u64, u32)>>,
@@ -180,7 +180,7 @@ impl Fanout {
             user_subscriptions_max: usize::MAX,
             needs: Needs::default(),
             pattern_needs: Needs::default(),
-            bounds: Bounds { recent_ticks: 256, history_ticks: 128, stops_at_once: 32 },
+            bounds: Bounds { recent_ticks: 256, history_ticks: 128, tape_events_at_once: 32 },
             frame_cache: FrameCache::default(),
             scratch: Scratch::default(),
         }

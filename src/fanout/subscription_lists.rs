@@ -8,7 +8,7 @@ use super::{
     Fanout, LocalId, Mode, Name, SessionKey, Spec, View,
     accounting::of_plane,
     pace::SendPace,
-    state::{Base, Claim, LocalTopic, Stops, Subscription, SubscriptionState, UNWATCHED, index32},
+    state::{Base, Claim, LocalTopic, Subscription, SubscriptionState, TapeEvents, UNWATCHED, index32},
 };
 use crate::{
     tick::{Nanos, State, Symbol},
@@ -180,10 +180,10 @@ impl Fanout {
         self.needs.add(sub.needs());
         topic.tick_readers += u32::from(sub.reads_ticks());
         if sub.mode == Mode::Trades {
-            if topic.stop_readers == 0 {
-                topic.stops.begin_at(topic.record.seq);
+            if topic.tape_readers == 0 {
+                topic.tape_events.begin_at(topic.record.seq);
             }
-            topic.stop_readers += 1;
+            topic.tape_readers += 1;
         }
         let plain = sub.view.has_every_field();
         let list = if plain { &mut topic.plain } else { &mut topic.masked };
@@ -209,7 +209,7 @@ impl Fanout {
     /// Keeps the list of those that hold quotes small, however often they wait without a trade.
     pub(super) fn tidy_held(&mut self, local: u32) {
         let topic = &mut self.topics[local as usize];
-        if topic.held.len() > 2 * topic.stop_readers as usize + IDLE_SLACK {
+        if topic.held.len() > 2 * topic.tape_readers as usize + IDLE_SLACK {
             let subs = &self.subs;
             topic.held.retain(|&key| subs.get(key as usize).is_some_and(|sub| sub.holds_quotes_of(local)));
             topic.held.sort_unstable();
@@ -227,13 +227,13 @@ impl Fanout {
         self.needs.remove(sub.needs());
         let topic = &mut self.topics[local as usize];
         topic.tick_readers -= u32::from(reads_ticks);
-        topic.stop_readers -= u32::from(mode == Mode::Trades);
+        topic.tape_readers -= u32::from(mode == Mode::Trades);
         topic.readers_behind -= u32::from(mode.reads_history() && state != SubscriptionState::Idle);
         if topic.tick_readers == 0 {
             topic.recent = Vec::new();
         }
-        if topic.stop_readers == 0 {
-            (topic.stops, topic.held) = (Stops::default(), Vec::new());
+        if topic.tape_readers == 0 {
+            (topic.tape_events, topic.held) = (TapeEvents::default(), Vec::new());
         }
         let list = if plain { &mut topic.plain } else { &mut topic.masked };
         list.swap_remove(slot);

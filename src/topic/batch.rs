@@ -68,8 +68,9 @@ impl Stamped {
         record.reference.begin(record.seq, &record.fields);
     }
 
+    /// Whether it is a trade, a cancel or a correction: mode `trades` merges none of them.
     #[inline]
-    pub fn is_stop(&self) -> bool {
+    pub fn is_tape_event(&self) -> bool {
         (self.fields.is_trade() && !is_planted(Fault::MergesTrade)) || self.fields.correction().is_some()
     }
 }
@@ -149,7 +150,7 @@ pub struct Batch {
     /// All ticks, when the detail has them, otherwise none.
     pub ticks: Vec<Stamped>,
     /// Records as they stood at the ticks that must not be merged away, in order: at each trade, when the detail has them.
-    pub stops: Vec<Touched>,
+    pub tape_events: Vec<Touched>,
     /// The topics of the ticks, each once, in the order of their first ticks: for readers that need no single ticks.
     pub touched: Vec<Touched>,
     /// Topics whose feed has ended.

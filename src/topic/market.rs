@@ -117,8 +117,8 @@ impl Market {
                     if has_ticks {
                         batch.ticks.push(Stamped::last_of(id, record));
                     }
-                    if has_trades && record.is_stop() {
-                        batch.stops.push(Touched { topic: id, record: record.clone() });
+                    if has_trades && record.is_tape_event() {
+                        batch.tape_events.push(Touched { topic: id, record: record.clone() });
                     }
                 }
                 Err(fault) => {

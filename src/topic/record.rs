@@ -155,7 +155,7 @@ impl Record {
 
     /// Whether the last tick was a trade, a cancel or a correction: mode `trades` merges none of them.
     #[inline]
-    pub fn is_stop(&self) -> bool {
+    pub fn is_tape_event(&self) -> bool {
         self.fields.report().is_some()
             || self.changed.intersect(self.fields.mask).contains_all(FieldSet::TRADE)
     }

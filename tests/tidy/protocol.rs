@@ -205,7 +205,9 @@ fn data_messages() -> Vec<String> {
             fields.set_trade_id(id("4744868159"));
             set_totals(fields, "0.03976", Some(14));
         }),
-        data(|framer| framer.stop(&topic(&symbol, &at_trade()), &at_trade(), 5, FieldSet::QUOTE.into(), all)),
+        data(|framer| {
+            framer.tape_event(&topic(&symbol, &at_trade()), &at_trade(), 5, FieldSet::QUOTE.into(), all);
+        }),
         data(|framer| framer.gap(&topic(&symbol, &changed), 71, 2311, GapReason::Slow, all)),
         data(|framer| {
             framer.snapshot(&topic(&Symbol::new("BTC-PERP").unwrap(), &with_configured_fields()), all);

@@ -57,31 +57,31 @@ impl Fanout {
         let topic = &self.topics[sub.topic as usize];
         let view = self.views.get(sub.view);
         let mut ticks = std::mem::take(&mut self.scratch.history);
-        let mut stops = std::mem::take(&mut self.scratch.stops);
+        let mut events = std::mem::take(&mut self.scratch.tape_events);
         ticks.clear();
-        stops.clear();
-        read_corrections(topic, sub.cursor, frame.store, &mut ticks, &mut stops);
+        events.clear();
+        read_corrections(topic, sub.cursor, frame.store, &mut ticks, &mut events);
         self.walked += ticks.len();
         let mut is_full = false;
         if ticks.first().is_none_or(|oldest| oldest.seq > sub.cursor + 1) {
             frame.send_gap(sub, topic, view, sub.gap_reason());
         }
-        let begun = stops.partition_point(|stop| stop.seq <= sub.cursor);
+        let begun = events.partition_point(|event| event.seq <= sub.cursor);
         // The whole record after `set` shows the correction that is its last tick.
         let is_again = sub.base == Base::Again;
-        for stop in stops[begun..].iter().filter(|stop| !is_again || stop.seq < topic.record.seq) {
+        for event in events[begun..].iter().filter(|event| !is_again || event.seq < topic.record.seq) {
             is_full = !frame.emit.has_room();
             if is_full {
                 break;
             }
-            let before = ticks.iter().filter(|tick| tick.seq > sub.cursor && tick.seq <= stop.seq);
+            let before = ticks.iter().filter(|tick| tick.seq > sub.cursor && tick.seq <= event.seq);
             // Of ticks that were missed on their way here none was recorded as filtered.
             let passed = (before.filter(|tick| !view.wants(tick)).count() as u64).min(sub.skipped);
-            // After `set` they were recorded by other fields: no more than the ticks behind the stop may be left of them.
-            let passed = passed.max(sub.skipped.saturating_sub(topic.record.seq - stop.seq));
-            frame.send_correction(sub, topic, stop, passed, view);
+            // After `set` they were recorded by other fields: no more than the ticks behind the tape event may be left of them.
+            let passed = passed.max(sub.skipped.saturating_sub(topic.record.seq - event.seq));
+            frame.send_correction(sub, topic, event, passed, view);
         }
-        (self.scratch.history, self.scratch.stops) = (ticks, stops);
+        (self.scratch.history, self.scratch.tape_events) = (ticks, events);
         is_full
     }
 }
@@ -102,7 +102,7 @@ fn read_corrections(
     cursor: u64,
     store: &impl Store,
     ticks: &mut Vec<Stamped>,
-    stops: &mut Vec<Record>,
+    tape_events: &mut Vec<Record>,
 ) {
     let Some(market) = topic.market else { return };
     store.ring(market, topic.record.seq, ticks);
@@ -110,7 +110,7 @@ fn read_corrections(
     for tick in ticks.iter() {
         advance(&mut record, tick);
         if tick.seq > cursor && tick.fields.correction().is_some() {
-            stops.push(record.clone());
+            tape_events.push(record.clone());
         }
     }
 }

@@ -131,32 +131,32 @@ impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
         sub.begin_at(head);
     }
 
-    /// The record as it stood at a stop, in place of the ticks since the cursor, of which `passed` were recorded as
+    /// The record as it stood at a tape event, in place of the ticks since the cursor, of which `passed` were recorded as
     /// filtered. It names the fields that these have changed, and those of the quote.
     #[inline]
-    pub fn send_stop(
+    pub fn send_tape_event(
         &mut self,
         sub: &mut Subscription,
         topic: &LocalTopic,
-        stop: &Record,
+        event: &Record,
         passed: u64,
         view: &View,
     ) {
-        let quote = FieldSet::QUOTE.intersect(stop.fields.mask).into();
-        self.send_up_to(sub, topic, stop, passed, quote, view);
+        let quote = FieldSet::QUOTE.intersect(event.fields.mask).into();
+        self.send_up_to(sub, topic, event, passed, quote, view);
         sub.claim = Claim::None;
     }
 
-    /// As [`Self::send_stop`], without the quote: what the ticks since the cursor have changed.
+    /// As [`Self::send_tape_event`], without the quote: what the ticks since the cursor have changed.
     pub fn send_correction(
         &mut self,
         sub: &mut Subscription,
         topic: &LocalTopic,
-        stop: &Record,
+        event: &Record,
         passed: u64,
         view: &View,
     ) {
-        self.send_up_to(sub, topic, stop, passed, WantedFields::NONE, view);
+        self.send_up_to(sub, topic, event, passed, WantedFields::NONE, view);
     }
 
     #[inline]
@@ -164,15 +164,15 @@ impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
         &mut self,
         sub: &mut Subscription,
         topic: &LocalTopic,
-        stop: &Record,
+        event: &Record,
         passed: u64,
         always: WantedFields,
         view: &View,
     ) {
-        let n = stop.seq - sub.cursor;
+        let n = event.seq - sub.cursor;
         self.tally.record(topic.plane, n - passed);
-        self.emit.stop(&topic_of(&mut self.firsts, sub, topic), stop, n, always, view);
-        (sub.cursor, sub.since) = (stop.seq, stop.rx);
+        self.emit.tape_event(&topic_of(&mut self.firsts, sub, topic), event, n, always, view);
+        (sub.cursor, sub.since) = (event.seq, event.rx);
         sub.skipped -= passed;
         sub.lead = 0;
     }

@@ -100,10 +100,10 @@ impl Fanout {
         let topic = &mut self.topics[sub.topic as usize];
         let due = sub.due_to(topic);
         let waits = due < topic.record.seq;
-        let by_trade = sub.pace.has_interval() && topic.stops.newest_after(sub.cursor).is_some();
+        let by_trade = sub.pace.has_interval() && topic.tape_events.newest_after(sub.cursor).is_some();
         sub.cursor = due;
         if waits {
-            if let Some(trade) = topic.stops.at(due) {
+            if let Some(trade) = topic.tape_events.at(due) {
                 sub.since = trade.rx;
             }
             self.schedule.wait_after_trade(key, sub, now);
@@ -226,14 +226,14 @@ fn is_part(sub: &Subscription, topic: &LocalTopic, part: &KeyPart) -> bool {
         && sub.mode == part.mode
         && sub.claim == part.claim
         && sub.base == Base::None
-        && (sub.mode != Mode::Trades || topic.stops.cover(sub.cursor))
+        && (sub.mode != Mode::Trades || topic.tape_events.cover(sub.cursor))
 }
 
 /// Whether its next message depends on no more than a [`KeyPart`].
 ///
 /// Its next messages are ticks with all their fields, one by one or merged, or trades that are kept, and nothing else.
 fn is_simple(sub: &Subscription, topic: &LocalTopic) -> bool {
-    if sub.mode == Mode::Trades && !topic.stops.cover(sub.cursor) {
+    if sub.mode == Mode::Trades && !topic.tape_events.cover(sub.cursor) {
         return false;
     }
     if sub.mode == Mode::Latest && topic.hides_correction(sub.cursor) {

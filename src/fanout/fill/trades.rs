@@ -4,7 +4,7 @@
 //! of an interval that begins with that trade's message. After a run of trades a subscription goes to the end of its
 //! session's queue, so that a symbol with many trades starves no other.
 //!
-//! Loss first: a topic keeps the records at its newest trades ([`Stops`](crate::fanout::state::Stops)). The message of an older
+//! Loss first: a topic keeps the records at its newest trades ([`TapeEvents`](crate::fanout::state::TapeEvents)). The message of an older
 //! trade is made of the ring's ticks: the fields that they changed since the client's last message, and those of the quote
 //! that the ring and the newer records prove. When the ring no longer has the tick after the cursor, a gap says so.
 
@@ -39,8 +39,8 @@ impl Fanout {
         }
         let sub = &mut self.subs[key as usize];
         let topic = &self.topics[sub.topic as usize];
-        let turn = if !sub.reads_ticks() && topic.stops.cover(sub.cursor) {
-            send_kept(sub, topic, self.views.get(sub.view), self.bounds.stops_at_once, frame)
+        let turn = if !sub.reads_ticks() && topic.tape_events.cover(sub.cursor) {
+            send_kept(sub, topic, self.views.get(sub.view), self.bounds.tape_events_at_once, frame)
         } else {
             self.send_read(key, frame)
         };
@@ -54,11 +54,11 @@ impl Fanout {
         let topic = &self.topics[sub.topic as usize];
         let view = self.views.get(sub.view);
         let mut ticks = std::mem::take(&mut self.scratch.history);
-        let mut old = std::mem::take(&mut self.scratch.stops);
+        let mut old = std::mem::take(&mut self.scratch.tape_events);
         ticks.clear();
         old.clear();
         let from = sub.next_seq();
-        if topic.stops.cover(from - 1) {
+        if topic.tape_events.cover(from - 1) {
             topic.history(from, usize::MAX, frame.store, &mut ticks);
         } else {
             read_old(topic, from, frame.store, &mut ticks, &mut old);
@@ -67,12 +67,12 @@ impl Fanout {
         let oldest = ticks.first().map_or(u64::MAX, |tick| tick.seq);
         let turn = if let Some(at) = from.checked_sub(oldest) {
             let ticks = &ticks[usize::try_from(at).unwrap_or(usize::MAX).min(ticks.len())..];
-            send_with_ticks(sub, topic, view, self.bounds.stops_at_once, ticks, &old, frame)
+            send_with_ticks(sub, topic, view, self.bounds.tape_events_at_once, ticks, &old, frame)
         } else {
             frame.send_gap(sub, topic, view, sub.gap_reason());
             Turn::default()
         };
-        (self.scratch.history, self.scratch.stops) = (ticks, old);
+        (self.scratch.history, self.scratch.tape_events) = (ticks, old);
         turn
     }
 
@@ -119,11 +119,11 @@ fn send_kept(
     frame: &mut OpenFrame<'_, impl Store, impl Emit>,
 ) -> Turn {
     let mut sent = 0;
-    for stop in topic.stops.after(sub.cursor) {
+    for event in topic.tape_events.after(sub.cursor) {
         if sent == run || !frame.emit.has_room() {
             return Turn { sent, has_more: true };
         }
-        frame.send_stop(sub, topic, stop, 0, view);
+        frame.send_tape_event(sub, topic, event, 0, view);
         sent += 1;
     }
     Turn { sent, has_more: false }
@@ -141,17 +141,17 @@ fn send_with_ticks(
 ) -> Turn {
     let mut turn = Turn::default();
     let mut ticks = ticks;
-    for stop in old.iter().chain(topic.stops.after(sub.cursor)) {
-        if !view.wants_last(stop) {
+    for event in old.iter().chain(topic.tape_events.after(sub.cursor)) {
+        if !view.wants_last(event) {
             continue;
         }
         if turn.sent == run || !frame.emit.has_room() {
             turn.has_more = true;
             break;
         }
-        let (before, after) = ticks.split_at(ticks.partition_point(|tick| tick.seq <= stop.seq));
+        let (before, after) = ticks.split_at(ticks.partition_point(|tick| tick.seq <= event.seq));
         let passed = u64::from(sub.lead) + before.iter().filter(|tick| !view.wants(tick)).count() as u64;
-        frame.send_stop(sub, topic, stop, passed, view);
+        frame.send_tape_event(sub, topic, event, passed, view);
         turn.sent += 1;
         ticks = after;
     }
@@ -177,10 +177,10 @@ fn read_old(
 ) {
     let Some(market) = topic.market else { return };
     store.ring(market, topic.record.seq, ticks);
-    let mut record = before(ticks, topic.stops.oldest().unwrap_or(&topic.record));
-    for tick in ticks.iter().take_while(|tick| tick.seq <= topic.stops.floor()) {
+    let mut record = before(ticks, topic.tape_events.oldest().unwrap_or(&topic.record));
+    for tick in ticks.iter().take_while(|tick| tick.seq <= topic.tape_events.floor()) {
         advance(&mut record, tick);
-        if tick.seq >= from && tick.is_stop() {
+        if tick.seq >= from && tick.is_tape_event() {
             old.push(record.clone());
         }
     }

@@ -52,7 +52,7 @@ impl World {
                 batch.ticks.clear();
             }
             if !detail.has_trades() {
-                batch.stops.clear();
+                batch.tape_events.clear();
             }
             if !batch.is_empty() {
                 self.batches.push_back(batch);

@@ -139,8 +139,8 @@ impl World {
         let owed = ledger.base != Base::None;
         let first = if ledger.reads_history() || owed { oldest.min(ledger.caught_up_at) } else { oldest };
         // Behind a message that is not of the head it is known when that was received.
-        let stops = ledger.cursor > 0 && (ledger.reads_history() || past.is_correction(ledger.cursor));
-        let sent_before = if stops { past.tick(ledger.cursor).rx } else { first };
+        let is_told_each = ledger.cursor > 0 && (ledger.reads_history() || past.is_correction(ledger.cursor));
+        let sent_before = if is_told_each { past.tick(ledger.cursor).rx } else { first };
         Some((first.min(sent_before), if owed { oldest.max(ledger.caught_up_at) } else { oldest }))
     }
 
@@ -235,7 +235,7 @@ impl World {
             ensure!(topic.market.is_some(), Memory, "{} was never listed and is kept", topic.symbol);
             let lists = (topic.plain.capacity(), topic.masked.capacity(), topic.recent.capacity());
             ensure!(lists == (0, 0, 0), Memory, "{} keeps {lists:?}", topic.symbol);
-            let lists = (topic.held.capacity(), topic.stops.iter().count());
+            let lists = (topic.held.capacity(), topic.tape_events.iter().count());
             ensure!(lists == (0, 0), Memory, "{} keeps {lists:?}", topic.symbol);
         }
         Ok(())

@@ -19,7 +19,7 @@ pub struct FrameContext<'a> {
     /// The newest seq that the shard has.
     pub head: u64,
     /// The fan-out keeps the records at all trades after this seq.
-    pub stops_from: u64,
+    pub tape_events_from: u64,
     pub ring_ticks: usize,
     pub now: Nanos,
     pub frame: usize,
@@ -30,7 +30,7 @@ pub struct FrameContext<'a> {
 impl Ledger {
     /// Checks one message, records the fate of each of its ticks, and applies it.
     pub fn receive(&mut self, what: &What, context: &mut FrameContext<'_>) -> Held {
-        let is_trade = matches!(what, What::Stop(..)) && self.sends_trades();
+        let is_trade = matches!(what, What::TapeEvent(..)) && self.sends_trades();
         if let Some(earliest) = self.earliest().filter(|_| !is_trade) {
             let now = context.now;
             ensure!(self.flushed || now >= earliest, TooSoon, "{what:?} at {now:?}, not before {earliest:?}");
@@ -41,7 +41,7 @@ impl Ledger {
             What::Snapshot(shown) => self.receive_snapshot(shown, context)?,
             What::Merged(shown, n) => self.receive_merged(shown, *n, context)?,
             What::Tick(shown, n) => self.receive_tick(shown, *n, context)?,
-            What::Stop(shown, n) => self.receive_stop(shown, *n, context)?,
+            What::TapeEvent(shown, n) => self.receive_tape_event(shown, *n, context)?,
             &What::Gap(from, to, reason) => self.receive_gap(from, to, reason, context)?,
         }
         self.gap_promised = false;
@@ -169,7 +169,7 @@ impl Ledger {
 
     /// The next trade, with all that has changed since the last message, and the quote. Or, where ticks are merged, the next
     /// cancel or correction, without the quote.
-    fn receive_stop(&mut self, shown: &Shown, n: u64, context: &mut FrameContext<'_>) -> Held {
+    fn receive_tape_event(&mut self, shown: &Shown, n: u64, context: &mut FrameContext<'_>) -> Held {
         let (seq, past) = (shown.seq, context.past);
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
         ensure!(seq <= context.head, Truth, "{seq} before the shard has it");
@@ -185,7 +185,7 @@ impl Ledger {
             self.check_correction(seq, context)?;
             self.estimate_filtered(seq, context.head, past);
         }
-        self.check_stop(shown, is_trade, context)?;
+        self.check_tape_event(shown, is_trade, context)?;
         if !is_trade {
             context.coverage.hit("a correction by itself");
             context.coverage.hit_if(n > 1, "a correction stands for the ticks before it");
@@ -203,8 +203,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// What a stop names: all that has changed, and of the quote what can be proved.
-    fn check_stop(&self, shown: &Shown, is_trade: bool, context: &mut FrameContext<'_>) -> Held {
+    /// What a tape event names: all that has changed, and of the quote what can be proved.
+    fn check_tape_event(&self, shown: &Shown, is_trade: bool, context: &mut FrameContext<'_>) -> Held {
         let (seq, past) = (shown.seq, context.past);
         let named = shown.fields.named();
         let report = self.report_of(past.tick(seq)).cloned();
@@ -219,7 +219,7 @@ impl Ledger {
         let must = past.changed(self.cursor, seq).intersect(wanted);
         ensure!(named.contains_all(must), EveryTrade, "{seq} names {named:?}, changed is {must:?}");
         // The quote: what the ring cannot prove of a trade that is not kept is left out.
-        let is_kept = seq > context.stops_from;
+        let is_kept = seq > context.tape_events_from;
         let oldest = past.oldest_in_ring(context.ring_ticks);
         let proven = past
             .changed((oldest - 1).min(seq), seq)

@@ -113,7 +113,7 @@ impl World {
     /// Mode `trades`: whether the fan-out keeps every trade after a seq.
     fn keeps_trades_after(&self, ledger: &Ledger, seq: u64) -> bool {
         let local = self.fanout.by_symbol.get(&symbol(ledger.symbol));
-        let keeps = |&local: &u32| self.fanout.topics[local as usize].stops.cover(seq);
+        let keeps = |&local: &u32| self.fanout.topics[local as usize].tape_events.cover(seq);
         ledger.is_trades() && ledger.spec.view.wanted == WantedFields::ALL && local.is_some_and(keeps)
     }
 

@@ -112,7 +112,7 @@ impl World {
         let mut context = FrameContext {
             past: &self.past[slot.which],
             head,
-            stops_from: topic.map_or(0, |topic| topic.stops.floor()),
+            tape_events_from: topic.map_or(0, |topic| topic.tape_events.floor()),
             ring_ticks: self.ring_ticks,
             now: self.now,
             frame,
@@ -121,7 +121,7 @@ impl World {
         };
         let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
         let Some(ledger) = entry.ledgers.get_mut(&slot) else { return Ok(()) };
-        let is_trade = matches!(message.what, What::Stop(..)) && ledger.sends_trades();
+        let is_trade = matches!(message.what, What::TapeEvent(..)) && ledger.sends_trades();
         ledger.receive(&message.what, &mut context)?;
         ensure!(
             ledger.introduced || message.introduces,
@@ -154,7 +154,7 @@ impl World {
         run: &mut (Option<Slot>, usize),
         has_room: bool,
     ) {
-        if !matches!(message.what, What::Stop(..)) {
+        if !matches!(message.what, What::TapeEvent(..)) {
             return;
         }
         *run = if run.0 == Some(slot) { (run.0, run.1 + 1) } else { (Some(slot), 1) };
@@ -167,7 +167,7 @@ impl World {
             return;
         }
         let has_more = ledger.next_trade(&self.past[slot.which]).is_some();
-        let ends = run.1 == self.fanout.bounds.stops_at_once && has_more;
+        let ends = run.1 == self.fanout.bounds.tape_events_at_once && has_more;
         if ledger.due && (ends || !has_room) {
             self.stamp += 1;
             ledger.due_since = Some(self.stamp);

@@ -101,7 +101,7 @@ impl Emit for Shown {
         ticks.len().min(2)
     }
 
-    fn stop(&mut self, topic: &TopicRef<'_>, _: &Record, _: u64, _: WantedFields, view: &View) {
+    fn tape_event(&mut self, topic: &TopicRef<'_>, _: &Record, _: u64, _: WantedFields, view: &View) {
         self.note(topic, view);
     }
 

@@ -45,7 +45,7 @@ impl Emit for Open {
         ticks.len()
     }
 
-    fn stop(&mut self, _: &TopicRef<'_>, _: &Record, _: u64, _: WantedFields, _: &View) {}
+    fn tape_event(&mut self, _: &TopicRef<'_>, _: &Record, _: u64, _: WantedFields, _: &View) {}
 
     fn gap(&mut self, _: &TopicRef<'_>, _: u64, _: u64, _: GapReason, _: &View) {}
 }

@@ -80,7 +80,7 @@ impl Emit for Frame<'_> {
         unreachable!("nothing is sent one by one");
     }
 
-    fn stop(&mut self, topic: &TopicRef<'_>, _: &Record, _: u64, _: WantedFields, view: &View) {
+    fn tape_event(&mut self, topic: &TopicRef<'_>, _: &Record, _: u64, _: WantedFields, view: &View) {
         self.take(topic, view);
     }
 

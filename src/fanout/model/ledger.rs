@@ -235,7 +235,7 @@ impl Ledger {
     }
 
     fn wants_trade(&self, seq: u64, past: &Past) -> bool {
-        past.is_stop(seq) && self.wants(past.tick(seq))
+        past.is_tape_event(seq) && self.wants(past.tick(seq))
     }
 
     /// The oldest cancel or correction before a seq that it is due, and is told of: no message may merge that with the ticks

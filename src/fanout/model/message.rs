@@ -29,7 +29,7 @@ pub enum What {
     /// An update with one tick.
     Tick(Shown, u64),
     /// An update with the record as it stood at a trade.
-    Stop(Shown, u64),
+    TapeEvent(Shown, u64),
     Gap(u64, u64, GapReason),
 }
 
@@ -77,7 +77,7 @@ impl fmt::Display for Message {
             What::Snapshot(shown) => write!(f, "snapshot {}", shown.seq),
             What::Merged(shown, n) => write!(f, "merged {} n {n}", shown.seq),
             What::Tick(shown, n) => write!(f, "tick {} n {n}", shown.seq),
-            What::Stop(shown, n) => write!(f, "trade {} n {n}", shown.seq),
+            What::TapeEvent(shown, n) => write!(f, "trade {} n {n}", shown.seq),
             What::Gap(from, to, reason) => write!(f, "gap {from} to {to} {}", reason.label()),
         }
     }
@@ -169,10 +169,17 @@ impl Emit for Recorder {
         sent
     }
 
-    fn stop(&mut self, topic: &TopicRef<'_>, record: &Record, n: u64, always: WantedFields, view: &View) {
+    fn tape_event(
+        &mut self,
+        topic: &TopicRef<'_>,
+        record: &Record,
+        n: u64,
+        always: WantedFields,
+        view: &View,
+    ) {
         let changed = record.changed_since(record.seq - n).fields;
         let fields = changed.union(always).intersect(view.wanted);
-        self.push(topic, view, What::Stop(shown(record, fields, view), n));
+        self.push(topic, view, What::TapeEvent(shown(record, fields, view), n));
     }
 
     fn gap(&mut self, topic: &TopicRef<'_>, from: u64, to: u64, reason: GapReason, view: &View) {

@@ -36,7 +36,7 @@ impl Past {
     }
 
     /// Whether mode `trades` has a message for a tick: it set both a price and a size, or says something of a trade.
-    pub fn is_stop(&self, seq: u64) -> bool {
+    pub fn is_tape_event(&self, seq: u64) -> bool {
         let has = |field| self.tick(seq).fields.mask.contains(field);
         (has(Field::Last) && has(Field::LastSize)) || self.tick(seq).fields.report().is_some()
     }

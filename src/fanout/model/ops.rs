@@ -29,7 +29,7 @@ pub struct Run {
     pub ring_ticks: usize,
     pub recent_ticks: usize,
     pub history_ticks: usize,
-    pub stops_at_once: usize,
+    pub tape_events_at_once: usize,
 }
 
 /// What a feed gives.
@@ -119,8 +119,11 @@ pub enum Mix {
 /// Short enough to be read when a run fails.
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Run { ring_ticks, recent_ticks, history_ticks, stops_at_once, .. } = self;
-        write!(f, "ring {ring_ticks}, recent {recent_ticks}, runs {history_ticks} and {stops_at_once}")?;
+        let Run { ring_ticks, recent_ticks, history_ticks, tape_events_at_once, .. } = self;
+        write!(
+            f,
+            "ring {ring_ticks}, recent {recent_ticks}, runs {history_ticks} and {tape_events_at_once}"
+        )?;
         self.ops.iter().enumerate().try_for_each(|(step, op)| write!(f, "\n  {step}: {op:?}"))
     }
 }
@@ -156,12 +159,12 @@ impl Slot {
 pub fn runs(mix: Mix, most: usize) -> impl Strategy<Value = Run> {
     let ops = prop::collection::vec(op(mix), 1..most);
     (ops, 2usize..8, 2usize..10, 1usize..4, 1usize..4).prop_map(
-        |(ops, ring_ticks, recent_ticks, history_ticks, stops_at_once)| Run {
+        |(ops, ring_ticks, recent_ticks, history_ticks, tape_events_at_once)| Run {
             ops,
             ring_ticks,
             recent_ticks,
             history_ticks,
-            stops_at_once,
+            tape_events_at_once,
         },
     )
 }

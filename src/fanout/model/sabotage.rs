@@ -151,7 +151,7 @@ impl Sabotage {
             }
             Sabotage::WrongN => {
                 for message in messages {
-                    if let What::Merged(_, n) | What::Tick(_, n) | What::Stop(_, n) = &mut message.what {
+                    if let What::Merged(_, n) | What::Tick(_, n) | What::TapeEvent(_, n) = &mut message.what {
                         *n += 1;
                     }
                 }
@@ -292,7 +292,10 @@ fn spoil_frame_cache(fanout: &mut Fanout) {
 fn each_shown(messages: &mut [Message], how: impl Fn(&mut super::message::Shown)) {
     for message in messages {
         match &mut message.what {
-            What::Snapshot(shown) | What::Merged(shown, _) | What::Tick(shown, _) | What::Stop(shown, _) => {
+            What::Snapshot(shown)
+            | What::Merged(shown, _)
+            | What::Tick(shown, _)
+            | What::TapeEvent(shown, _) => {
                 how(shown);
             }
             What::Gap(..) => {}

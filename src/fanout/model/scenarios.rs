@@ -54,7 +54,7 @@ pub(super) const FILL: Op = Op::Fill(WHO, ROOM);
 
 /// Checks what the session is sent.
 pub(super) fn check(ops: Vec<Op>, expected: &[&str]) {
-    let run = Run { ops, ring_ticks: 4, recent_ticks: 2, history_ticks: 2, stops_at_once: 2 };
+    let run = Run { ops, ring_ticks: 4, recent_ticks: 2, history_ticks: 2, tape_events_at_once: 2 };
     assert_eq!(sent(&run).unwrap_or_else(|broken| panic!("{broken}")), expected);
 }
 

@@ -40,7 +40,7 @@ impl World {
         ensure!(fanout.needs == needs, Memory, "{:?} are said to be needed, {needs:?} are", fanout.needs);
         for (which, past) in self.past.iter().enumerate() {
             let local = fanout.by_symbol.get(&symbol(which));
-            local.map_or(Ok(()), |&local| check_stops(&fanout.topics[local as usize], past))?;
+            local.map_or(Ok(()), |&local| check_tape_events(&fanout.topics[local as usize], past))?;
         }
         let views: HashSet<&View> = fanout.subs.iter().map(|(_, sub)| fanout.views.get(sub.view)).collect();
         let others = fanout.subs.iter().filter(|(_, sub)| sub.view != ViewId::WHOLE).count();
@@ -157,7 +157,7 @@ fn check_topic(fanout: &Fanout, local: u32, topic: &LocalTopic) -> Held {
     let counted = count(|sub| sub.mode == Mode::Trades && !sub.view.has_every_field());
     let behind = count(|sub| sub.mode.reads_history() && sub.state != SubscriptionState::Idle);
     let expected = (every + counted, trades, behind);
-    let counts = (topic.tick_readers, topic.stop_readers, topic.readers_behind);
+    let counts = (topic.tick_readers, topic.tape_readers, topic.readers_behind);
     ensure!(counts == expected, Memory, "counts {counts:?} readers, are {expected:?}");
     let held = topic.subscribers().filter(|&key| fanout.subs[key as usize].holds_quotes_of(local));
     let missing = held.into_iter().find(|key| !topic.held.contains(key));
@@ -170,7 +170,12 @@ fn check_topic(fanout: &Fanout, local: u32, topic: &LocalTopic) -> Held {
         topic.held.len()
     );
     let most = if trades > 0 { fanout.bounds.recent_ticks } else { 0 };
-    ensure!(topic.stops.iter().count() <= most, Memory, "{} stops, of {most}", topic.stops.iter().count());
+    ensure!(
+        topic.tape_events.iter().count() <= most,
+        Memory,
+        "{} tape events, of {most}",
+        topic.tape_events.iter().count()
+    );
     let is_idle = |key: &&u32| fanout.subs[**key as usize].state == SubscriptionState::Idle;
     let missing = topic.plain.iter().filter(is_idle).find(|key| !topic.idle.contains(key));
     ensure!(missing.is_none(), Progress, "{missing:?} is idle, and is not in the list");
@@ -190,15 +195,15 @@ fn check_topic(fanout: &Fanout, local: u32, topic: &LocalTopic) -> Held {
     Ok(())
 }
 
-/// The stops that a topic keeps are all trades after a seq, with the records as they stood.
-fn check_stops(topic: &LocalTopic, past: &Past) -> Held {
-    if topic.stop_readers == 0 {
+/// The tape events that a topic keeps are all trades after a seq, with the records as they stood.
+fn check_tape_events(topic: &LocalTopic, past: &Past) -> Held {
+    if topic.tape_readers == 0 {
         return Ok(());
     }
-    let trades = (topic.stops.floor() + 1..=topic.record.seq).filter(|&seq| past.is_stop(seq));
-    let kept = topic.stops.iter().map(|stop| stop.seq);
-    ensure!(kept.eq(trades), EveryTrade, "{} keeps other stops than its trades", topic.symbol);
-    let wrong = topic.stops.iter().find(|stop| stop.fields != past.record(stop.seq));
+    let trades = (topic.tape_events.floor() + 1..=topic.record.seq).filter(|&seq| past.is_tape_event(seq));
+    let kept = topic.tape_events.iter().map(|event| event.seq);
+    ensure!(kept.eq(trades), EveryTrade, "{} keeps other tape events than its trades", topic.symbol);
+    let wrong = topic.tape_events.iter().find(|event| event.fields != past.record(event.seq));
     ensure!(wrong.is_none(), EveryTrade, "{} keeps {wrong:?}", topic.symbol);
     Ok(())
 }

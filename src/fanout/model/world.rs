@@ -164,7 +164,7 @@ impl World {
         fanout.bounds = Bounds {
             recent_ticks: run.recent_ticks,
             history_ticks: run.history_ticks,
-            stops_at_once: run.stops_at_once,
+            tape_events_at_once: run.tape_events_at_once,
         };
         World {
             store: ModelStore { market, reads: Cell::new(0) },

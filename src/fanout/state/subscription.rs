@@ -182,17 +182,17 @@ impl Subscription {
     /// The order of the next trade that is to be sent; 0 when it is no longer kept, and the last of all when there is none.
     fn next_trade_order(&self, topic: &LocalTopic) -> u64 {
         let after = self.next_seq() - 1;
-        if !topic.stops.cover(after) {
+        if !topic.tape_events.cover(after) {
             return 0;
         }
-        topic.stops.after(after).next().map_or(u64::MAX, |stop| stop.order)
+        topic.tape_events.after(after).next().map_or(u64::MAX, |event| event.order)
     }
 
     /// The seq up to which it is due, when its turn comes. In mode `trades` quotes behind the last trade wait for an
     /// interval.
     #[inline]
     pub fn due_to(&self, topic: &LocalTopic) -> u64 {
-        let last_trade = || topic.stops.newest_after(self.cursor);
+        let last_trade = || topic.tape_events.newest_after(self.cursor);
         let waits = self.mode == Mode::Trades && self.pace.has_interval();
         waits.then(last_trade).flatten().unwrap_or(topic.record.seq)
     }
@@ -203,7 +203,7 @@ impl Subscription {
         if self.base != Base::None {
             return topic.record.order;
         }
-        topic.stops.at(self.cursor).map_or(0, |stop| stop.order + 1)
+        topic.tape_events.at(self.cursor).map_or(0, |event| event.order + 1)
     }
 
     /// It was sent the record as of `head`: changes make sense from there on.

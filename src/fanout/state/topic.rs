@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::Stops;
+use super::TapeEvents;
 use crate::{
     access::ProductId,
     planted::{Fault, is_planted},
@@ -36,15 +36,15 @@ pub(in crate::fanout) struct LocalTopic {
     pub idle: Vec<u32>,
     /// Subscriptions to some fields: each tick is compared with the fields of each of them.
     pub masked: Vec<u32>,
-    /// How many subscriptions read its ticks one by one, and how many read the records at its stops.
+    /// How many subscriptions read its ticks one by one, and how many read the records at its tape events.
     pub tick_readers: u32,
-    pub stop_readers: u32,
+    pub tape_readers: u32,
     /// How many of those that read its history are behind.
     pub readers_behind: u32,
     /// The newest ticks, while a subscription may need them one by one.
     pub recent: Vec<Stamped>,
     /// The records at the newest trades, while a subscription in mode `trades` may need them.
-    pub stops: Stops,
+    pub tape_events: TapeEvents,
     /// Subscriptions in mode `trades`, to every field, that wait for an interval: a trade ends it. Each at least once; also
     /// keys of subscriptions that no longer wait, or are gone, which are skipped.
     pub held: Vec<u32>,
@@ -83,10 +83,10 @@ impl LocalTopic {
             idle: Vec::new(),
             masked: Vec::new(),
             tick_readers: 0,
-            stop_readers: 0,
+            tape_readers: 0,
             readers_behind: 0,
             recent: Vec::new(),
-            stops: Stops::default(),
+            tape_events: TapeEvents::default(),
             held: Vec::new(),
             fresh: 0,
             fresh_rx: Nanos::default(),
@@ -151,16 +151,16 @@ impl LocalTopic {
         self.tick_readers > 0 || !self.masked.is_empty()
     }
 
-    /// As [`Stops::push`], for the record as it is.
-    pub fn keep_stop(&mut self, most: usize) {
+    /// As [`TapeEvents::push`], for the record as it is.
+    pub fn keep_tape_event(&mut self, most: usize) {
         let seen = self.record.seq - self.fresh;
-        self.stops.push(&self.record, seen, self.readers_behind > 0, most);
+        self.tape_events.push(&self.record, seen, self.readers_behind > 0, most);
     }
 
     /// Whether the records after a batch may not be enough for a subscription here.
     #[inline]
     pub fn needs_more(&self) -> bool {
-        self.stop_readers > 0 || self.wants_ticks()
+        self.tape_readers > 0 || self.wants_ticks()
     }
 
     pub fn has_subscribers(&self) -> bool {

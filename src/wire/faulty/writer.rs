@@ -291,7 +291,7 @@ impl Emit for FaultyWriter<'_> {
         sent
     }
 
-    fn stop(&mut self, topic: &TopicRef<'_>, _: &Record, n: u64, always: WantedFields, view: &View) {
+    fn tape_event(&mut self, topic: &TopicRef<'_>, _: &Record, n: u64, always: WantedFields, view: &View) {
         self.merged(topic, n, always, view);
     }
 

@@ -30,8 +30,8 @@ pub(super) struct Cached {
     run_first: u64,
     /// The parts of single ticks in forms of dialects, each at the remainder of its seq and form; empty until there is one.
     formed: Vec<FormedTick>,
-    /// Updates of the records at the newest stops, each at the remainder of its seq; empty until there is one.
-    stops: Vec<MergedUpdates>,
+    /// Updates of the records at the newest tape events, each at the remainder of its seq; empty until there is one.
+    tape_events: Vec<MergedUpdates>,
 }
 
 /// The part of one tick in a dialect's form.
@@ -47,8 +47,8 @@ struct FormedTick {
 const FORMED: usize = 32;
 /// A run that is longer than this is started again.
 const RUN_BYTES_MAX: usize = 8 * 1024;
-/// How many stops are cached: sessions that keep up are sent those of one batch, which has few for each topic.
-const STOPS: usize = 4;
+/// How many tape events are cached: sessions that keep up are sent those of one batch, which has few for each topic.
+const TAPE_EVENTS: usize = 4;
 
 impl Cached {
     /// The part of a snapshot that depends on this record alone.
@@ -102,13 +102,13 @@ impl Cached {
         &kept.part
     }
 
-    /// Updates of the record at a stop.
+    /// Updates of the record at a tape event.
     #[inline]
-    pub fn stop(&mut self, seq: u64) -> &mut MergedUpdates {
-        if self.stops.is_empty() {
-            self.stops.resize_with(STOPS, MergedUpdates::default);
+    pub fn tape_event(&mut self, seq: u64) -> &mut MergedUpdates {
+        if self.tape_events.is_empty() {
+            self.tape_events.resize_with(TAPE_EVENTS, MergedUpdates::default);
         }
-        &mut self.stops[seq as usize % STOPS]
+        &mut self.tape_events[seq as usize % TAPE_EVENTS]
     }
 
     /// Whether the run, once extended, has the ticks from `seq` on. A run that is too long is started again.

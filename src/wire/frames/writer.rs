@@ -270,12 +270,19 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         sent
     }
 
-    fn stop(&mut self, topic: &TopicRef<'_>, record: &Record, n: u64, always: WantedFields, view: &View) {
+    fn tape_event(
+        &mut self,
+        topic: &TopicRef<'_>,
+        record: &Record,
+        n: u64,
+        always: WantedFields,
+        view: &View,
+    ) {
         if !view.form.is_native() {
             // What is known of an older record may lack fields, and a conflated message shows all of them.
             return self.merged(topic, n, always, view);
         }
-        self.update(topic, record, n, always, view, |cached| cached.stop(record.seq));
+        self.update(topic, record, n, always, view, |cached| cached.tape_event(record.seq));
     }
 
     fn gap(&mut self, topic: &TopicRef<'_>, from: u64, to: u64, reason: GapReason, view: &View) {

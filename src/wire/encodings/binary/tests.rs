@@ -67,7 +67,7 @@ enum Sent {
     Tick {
         n: u64,
     },
-    Stop {
+    TapeEvent {
         n: u64,
     },
     Gap(u64, GapReason),
@@ -160,9 +160,9 @@ fn emit<E: Encoder>(mut writer: FrameWriter<'_, E>, topic: &Topic, at: usize, st
             let whole = View { wanted: WantedFields::ALL, ..view.clone() };
             return writer.run(&topic_ref, ticks, &whole);
         }
-        Sent::Stop { n } => {
+        Sent::TapeEvent { n } => {
             let quote = FieldSet::QUOTE.intersect(record.fields.mask).into();
-            writer.stop(&topic_ref, record, n.min(record.seq), quote, view);
+            writer.tape_event(&topic_ref, record, n.min(record.seq), quote, view);
         }
         Sent::Gap(from, reason) => writer.gap(&topic_ref, from.min(record.seq), record.seq, reason, view),
     }
@@ -332,7 +332,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Sent::LastTick),
         2 => (1usize..6).prop_map(Sent::Run),
         1 => n().prop_map(|n| Sent::Tick { n }),
-        1 => n().prop_map(|n| Sent::Stop { n }),
+        1 => n().prop_map(|n| Sent::TapeEvent { n }),
         1 => (any::<u64>(), reasons).prop_map(|(from, reason)| Sent::Gap(from, reason)),
     ];
     let near = |spread: i64| (-spread..spread).prop_map(|nanos| ORIGIN.0 + nanos);

@@ -200,7 +200,7 @@ pub fn names_and_fields() -> Vector {
             out.merged(&later.at(), 4, WantedFields::NONE, &some);
             // No wanted field has changed; the seq moves on.
             out.merged(&later.at(), 4, WantedFields::NONE, &none);
-            out.stop(&later.at(), &later.record, 4, FieldSet::QUOTE.into(), &named);
+            out.tape_event(&later.at(), &later.record, 4, FieldSet::QUOTE.into(), &named);
         })
         .end("names_and_fields", "Several subscriptions to one symbol: with a name, and with some fields.")
 }

@@ -1,36 +1,37 @@
-//! The records of a topic as they stood at its newest stops: ticks that must not be merged away, as trades in mode `trades`.
+//! The records of a topic as they stood at its newest tape events (trades, cancels, corrections), which mode `trades` merges
+//! into no other tick.
 //!
-//! Loss first: at most as many are kept as the caller says. One more drops the oldest, and [`Stops::cover`] then says that
+//! Loss first: at most as many are kept as the caller says. One more drops the oldest, and [`TapeEvents::cover`] then says that
 //! what is older must be read from the ring. They are kept while a subscription is behind that may need them.
 //!
-//! Invariants: seqs rise; every stop after `floor` is kept, and none up to it.
+//! Invariants: seqs rise; every tape event after `floor` is kept, and none up to it.
 
 use std::collections::VecDeque;
 
 use crate::topic::Record;
 
 #[derive(Default)]
-pub(in crate::fanout) struct Stops {
+pub(in crate::fanout) struct TapeEvents {
     kept: VecDeque<Record>,
     floor: u64,
-    /// A stop was added, or stops were lost, since subscriptions were marked last.
+    /// A tape event was added, or tape events were lost, since subscriptions were marked last.
     is_fresh: bool,
 }
 
-impl Stops {
-    /// Keeps stops from the next tick after `seq` on, and none before.
+impl TapeEvents {
+    /// Keeps tape events from the next tick after `seq` on, and none before.
     pub fn begin_at(&mut self, seq: u64) {
         self.kept.clear();
         self.floor = seq;
     }
 
-    /// Ticks up to `head` were missed, and among them stops may be.
+    /// Ticks up to `head` were missed, and among them tape events may be.
     pub fn lose(&mut self, head: u64) {
         self.begin_at(head);
         self.is_fresh = true;
     }
 
-    /// Adds a stop, and drops the oldest when there are more than `most`. `seen`: the seq up to which subscriptions were
+    /// Adds a tape event, and drops the oldest when there are more than `most`. `seen`: the seq up to which subscriptions were
     /// marked. Unless any `are_behind`, those up to it are needed no more.
     pub fn push(&mut self, record: &Record, seen: u64, are_behind: bool, most: usize) {
         if !are_behind && self.kept.back().is_some_and(|last| last.seq <= seen) {
@@ -45,7 +46,7 @@ impl Stops {
         self.is_fresh = true;
     }
 
-    /// Whether every stop after this seq is kept.
+    /// Whether every tape event after this seq is kept.
     #[inline]
     pub fn cover(&self, seq: u64) -> bool {
         seq >= self.floor
@@ -57,7 +58,7 @@ impl Stops {
         // Nearly always the first, or one of the last few.
         let from = match self.kept.front() {
             Some(first) if first.seq > seq => 0,
-            _ => self.kept.partition_point(|stop| stop.seq <= seq),
+            _ => self.kept.partition_point(|event| event.seq <= seq),
         };
         self.kept.range(from..)
     }
@@ -65,12 +66,12 @@ impl Stops {
     /// The seq of the newest one, when it is after this seq.
     #[inline]
     pub fn newest_after(&self, seq: u64) -> Option<u64> {
-        self.kept.back().map(|stop| stop.seq).filter(|&newest| newest > seq)
+        self.kept.back().map(|event| event.seq).filter(|&newest| newest > seq)
     }
 
-    /// The stop with this seq.
+    /// The tape event with this seq.
     pub fn at(&self, seq: u64) -> Option<&Record> {
-        let found = self.kept.binary_search_by_key(&seq, |stop| stop.seq).ok()?;
+        let found = self.kept.binary_search_by_key(&seq, |event| event.seq).ok()?;
         self.kept.get(found)
     }
 
