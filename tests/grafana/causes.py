@@ -1,6 +1,6 @@
 """What each alert is for, caused for real: sick servers, each with the trouble that it is named after.
 
-Two alerts stand for what by law or design does not happen, and cannot be caused from outside: the books do not balance, and
+Two alerts stand for what by law or design does not happen, and cannot be caused from outside: the accounts do not balance, and
 a shard does not answer. Those about TLS and tokens are of servers that would not let the scraper of this suite in. For all of
 them a small exporter serves a real scrape of the healthy server with some figures changed.
 """
@@ -28,7 +28,7 @@ CAUSED = {
     "TickcastNotReady": ("broken", "its recording is damaged in the middle"),
     "TickcastDrainLong": ("draining", "SIGTERM, a client that does not read, and a minute to drain"),
     "TickcastShardSilent": ("doctored", "a doctored scrape: no shard can be stopped from outside"),
-    "TickcastBooksDoNotBalance": ("doctored", "a doctored scrape: by law the residual is 0"),
+    "TickcastAccountsDoNotBalance": ("doctored", "a doctored scrape: by law the residual is 0"),
     "TickcastGaps": ("thin", "thin clients in mode every, and a short ring"),
     "TickcastFeedDown": ("ended", "its standard input ended"),
     "TickcastFeedStale": ("mute", "its feed went silent"),
