@@ -90,6 +90,23 @@ impl Products {
         product.place().and_then(|place| self.named.get(place)).unwrap_or(&self.rest)
     }
 
+    /// The place of a symbol's product in [`Self::all`].
+    pub fn place(&self, symbol: &Symbol) -> usize {
+        self.id_of(symbol).place().unwrap_or(self.named.len())
+    }
+
+    /// Those that are configured, and that of all other symbols.
+    pub fn all(&self) -> impl Iterator<Item = &Product> {
+        self.named.iter().chain([&self.rest])
+    }
+
+    /// Whether both have the same products of the same symbols, which are perhaps shown otherwise.
+    pub fn are_of_same_symbols(&self, others: &Products) -> bool {
+        let is_same =
+            |(one, other): (&Product, &Product)| one.name == other.name && one.symbols == other.symbols;
+        self.named.len() == others.named.len() && self.named.iter().zip(&others.named).all(is_same)
+    }
+
     /// As the accounts of use have it.
     pub fn name(&self, product: ProductId) -> &CompactString {
         &self.get(product).name
@@ -103,15 +120,6 @@ impl Products {
     /// How many there are, with that of all other symbols.
     pub(super) fn len(&self) -> usize {
         self.named.len() + 1
-    }
-
-    /// The different delays, shortest first.
-    pub fn delays(&self) -> Vec<Duration> {
-        let mut delays: Vec<Duration> =
-            self.named.iter().chain([&self.rest]).map(|product| product.delay).collect();
-        delays.sort_unstable();
-        delays.dedup();
-        delays
     }
 }
 
@@ -144,8 +152,14 @@ mod tests {
         check("XNAS.AAPL", "all of x", 600_000);
         check("AAPL", "all of x", 600_000);
         check("BTC", "default", 1_200_000);
-        assert_eq!(products.delays(), [600, 900, 1_200].map(Duration::from_secs));
-        assert_eq!(Products::default().delays(), [DELAY]);
+        assert_eq!(products.all().map(Product::delay_ms).collect::<Vec<_>>(), [900_000, 600_000, 1_200_000]);
+        assert_eq!(Products::default().all().map(|product| product.delay).collect::<Vec<_>>(), [DELAY]);
+        let of = |symbol: &str, delay_ms| {
+            Products::new(vec![product("x", &[symbol], delay_ms)], Duration::from_millis(delay_ms))
+        };
+        assert!(of("A", 1).are_of_same_symbols(&of("A", 2)));
+        assert!(!of("A", 1).are_of_same_symbols(&of("B", 1)));
+        assert!(!of("A", 1).are_of_same_symbols(&Products::default()));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Invariant: settings with a fault change nothing; what needs a restart keeps its value until then, and is named.
 
+use std::sync::Arc;
+
 use tickcast::{
     feed::{Source, source::SourceKind},
     server::service::Service,
@@ -47,7 +49,9 @@ impl Running {
         }
         let Changes { config, applied, waiting } = Changes::between(&self.config, &new);
         // Before all others: settings whose files are faulty change nothing.
-        if let Err(faults) = self.service.reload_auth(settings::auth(&config.auth)) {
+        let auth = settings::auth(&config.auth);
+        let products = Arc::clone(&auth.products);
+        if let Err(faults) = self.service.reload_auth(auth) {
             for fault in &faults {
                 tracing::error!("a file of the new settings is faulty: {fault}");
             }
@@ -58,6 +62,7 @@ impl Running {
         let more = most_talkative(self.config.log_level, config.log_level);
         self.log.set_level(more);
         let old_sessions = self.config.limits.sessions;
+        self.service.reload_delays(&products);
         self.service.reload(config.limits.clone(), &config.allowed_origins, &config.trusted_proxies);
         for KeyChange { key, old, new } in &applied {
             tracing::info!(key, %old, %new, "setting changed: {key} {old} → {new}");

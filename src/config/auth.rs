@@ -71,6 +71,11 @@ impl AuthConfig {
         }
     }
 
+    /// Whether symbols have the same products, which are perhaps shown otherwise.
+    pub(super) fn has_products_of_same_symbols(&self, other: &AuthConfig) -> bool {
+        self.products().are_of_same_symbols(&other.products())
+    }
+
     fn products(&self) -> Products {
         let named = self.products.iter().map(|config| {
             let delay = if config.has_delay { config.product.delay } else { self.delay };

@@ -97,7 +97,7 @@ pub(super) const SESSIONS_OVER: ConfigKey = ConfigKey {
 
 pub(super) const DELAY: ConfigKey = ConfigKey {
     name: "auth.delay_ms",
-    applies: Applies::AtRestart,
+    applies: Applies::AtOnce,
     kind: Kind::Number {
         unit: ValueUnit::Millis,
         min: 0,
@@ -128,7 +128,7 @@ pub(super) const PRODUCTS: ConfigKey = ConfigKey {
     kind: Kind::Products,
     doc: "Symbols that are reported together, and shown alike when they are shown delayed, up to 64: a table `[[auth.products]]` for \
           each, with `name`, `symbols`, `delay_ms`, `delayed_fields` and `notice`, or `name;symbols;delay_ms;delayed_fields;notice` in \
-          one text. The section on products explains them.",
+          one text. The section on products explains them, and says what of them changes at once.",
 };
 
 pub(super) const REVOKED: ConfigKey = text!(

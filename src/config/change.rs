@@ -32,7 +32,9 @@ impl Changes {
             if change.old == change.new {
                 continue;
             }
-            match key.applies {
+            let is_of_same_symbols =
+                matches!(key.kind, Kind::Products) && old.auth.has_products_of_same_symbols(&new.auth);
+            match if is_of_same_symbols { Applies::AtOnce } else { key.applies } {
                 Applies::AtRestart => changes.waiting.push(change),
                 Applies::AtOnce => {
                     copy(&key.kind, new, &mut changes.config);
@@ -59,7 +61,7 @@ fn copy(kind: &Kind, from: &Config, to: &mut Config) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{key::ConfigKey, relation::Relation};
+    use crate::config::{Flags, Gathered, key::ConfigKey, relation::Relation};
 
     #[test]
     fn what_applies_at_once_is_taken_over_and_the_rest_waits() {
@@ -81,6 +83,27 @@ mod tests {
         assert_eq!(config.allowed_origins, new.allowed_origins);
         let nothing = Changes::between(&config, &config.clone());
         assert!(nothing.applied.is_empty() && nothing.waiting.is_empty());
+    }
+
+    #[test]
+    fn products_of_the_same_symbols_change_at_once_and_others_wait() {
+        let of = |text: &str| {
+            let given = format!("[auth]\nproducts = [\"{text}\"]\n");
+            Gathered::new(&Flags::default(), [], Some(("t.toml", &given))).into_config().unwrap()
+        };
+        let check = |new: &str, at_once: bool| {
+            let Changes { config, applied, waiting } = Changes::between(&of("x;X.*;5;bid;late"), &of(new));
+            assert_eq!(
+                (applied.len(), waiting.len()),
+                (usize::from(at_once), usize::from(!at_once)),
+                "{new}"
+            );
+            assert_eq!(config.auth.products == of(new).auth.products, at_once, "{new}");
+        };
+        check("x;X.*;7;bid;late", true);
+        check("x;X.*;;;", true);
+        check("y;X.*;5;bid;late", false);
+        check("x;X.*,Y;5;bid;late", false);
     }
 
     #[test]

@@ -18,6 +18,9 @@ impl Fanout {
         for Touched { topic: market, record } in &batch.touched {
             let Some(local) = self.delayed.watched(*market) else { continue };
             let topic = &mut self.topics[local as usize];
+            if batch.rule < topic.rule {
+                continue;
+            }
             // A record that was read from the delayed market may be ahead of the batches.
             let Some(fresh) = record.seq.checked_sub(topic.record.seq).filter(|&fresh| fresh > 0) else {
                 continue;
@@ -41,15 +44,22 @@ impl Fanout {
             self.mark_topic(local, now);
         }
         for &(market, state) in &batch.states {
-            if let Some(local) = self.delayed.watched(market) {
+            if let Some(local) = self.delayed.watched(market).filter(|&local| self.takes(local, batch)) {
                 self.change_state(local, state);
             }
         }
         for (symbol, told) in &batch.told {
-            if let Some(&local) = self.delayed.by_symbol.get(symbol) {
+            if let Some(&local) = self.delayed.by_symbol.get(symbol)
+                && self.takes(local, batch)
+            {
                 self.take_told(local, told);
             }
         }
         self.schedule.ready.reorder_from(ready);
+    }
+
+    /// Whether a batch became due by the delay that is in force for a topic.
+    fn takes(&self, local: u32, batch: &Batch) -> bool {
+        batch.rule >= self.topics[local as usize].rule
     }
 }

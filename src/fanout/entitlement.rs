@@ -183,14 +183,19 @@ impl Fanout {
 
     /// A subscription as the session may have it, and what has to change for that; `None` when it may read none of its fields.
     fn cut_of(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<(Spec, Change)> {
+        let spec = self.spec_of(session, symbol, name)?;
+        let allowed = self.allowed_of(session, symbol, &spec)?;
+        let change = change_to(&spec, &allowed);
+        Some((allowed, change))
+    }
+
+    /// A subscription as it was asked for, as far as it was allowed then.
+    pub(super) fn spec_of(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<Spec> {
         let key = self.find(session, symbol, name)?;
         let sub = &self.subs[key as usize];
         let view = self.views.get(sub.view).clone();
         let interval = sub.pace.interval();
-        let spec = Spec { mode: self.asked_mode(key), interval, view, snapshot: true };
-        let allowed = self.allowed_of(session, symbol, &spec)?;
-        let change = change_to(&spec, &allowed);
-        Some((allowed, change))
+        Some(Spec { mode: self.asked_mode(key), interval, view, snapshot: true })
     }
 
     pub(super) fn entitled(&self, session: SessionKey) -> Option<&Entitled> {

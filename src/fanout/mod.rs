@@ -20,6 +20,7 @@
 mod accounting;
 mod apply;
 mod apply_delayed;
+mod change_delays;
 mod emit;
 mod entitlement;
 mod fill;

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     access::Products,
     tick::{CustomFields, Nanos, State, Symbol},
-    topic::{Detail, Plane, Record, Stamped, TopicId},
+    topic::{DelayRules, Detail, Plane, Record, Stamped, TopicId},
 };
 
 /// One shard's topics, subscriptions and accounts.
@@ -192,8 +192,9 @@ impl Fanout {
     }
 
     /// Shows symbols delayed to whoever may read them so.
-    pub fn show_delayed(&mut self, products: Arc<Products>, table: Arc<CustomFields>) {
-        self.delayed.products = Some(products);
+    pub fn show_delayed(&mut self, rules: &DelayRules, table: Arc<CustomFields>) {
+        self.delayed.rule = rules.number;
+        self.delayed.products = Some(Arc::clone(&rules.products));
         self.delayed.table = table;
     }
 

@@ -46,7 +46,7 @@ impl Fanout {
             Plane::Delayed => {
                 let delay_ms =
                     self.delayed.products.as_ref().map_or(0, |products| products.of(symbol).delay_ms());
-                LocalTopic::delayed(symbol.clone(), delay_ms)
+                LocalTopic::delayed(symbol.clone(), delay_ms, self.delayed.rule)
             }
         };
         let local = index32(self.topics.insert(LocalTopic { product, market, ..topic }));

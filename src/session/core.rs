@@ -124,7 +124,7 @@ impl<S: SessionSocket> Core<S> {
         }
         fanout.count_by(Arc::clone(&node.products));
         if let Some(delayed) = node.ingest.delayed() {
-            fanout.show_delayed(Arc::clone(&delayed.products), Arc::clone(&node.fields));
+            fanout.show_delayed(&delayed.rules(), Arc::clone(&node.fields));
         }
         Core {
             number,
@@ -179,6 +179,7 @@ impl<S: SessionSocket> Core<S> {
         self.framer.deflater.set_bytes_min(limits.deflate_bytes);
         self.pacing.set_pause_max(pause_nanos(limits));
         self.welcome = None;
+        self.change_delays(market);
         self.send_notices(&mut Units::new(BULK_UNITS));
     }
 

@@ -147,6 +147,8 @@ impl<S: SessionSocket> Core<S> {
     /// Returns whether all batches that were taken are applied.
     fn apply_batches(&mut self, market: Nanos, units: &mut Units) -> bool {
         let node = Arc::clone(&self.node);
+        // What was taken may be due by other delays.
+        self.change_delays(market);
         if !self.fanout.resync_some(market, &*node.ingest, units) {
             return false;
         }

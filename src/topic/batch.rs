@@ -140,6 +140,8 @@ impl Detail {
 pub struct Batch {
     /// Of a delayed market it has records and states, and nothing else.
     pub plane: Plane,
+    /// Of a delayed market, the number of the delays by which it became due.
+    pub rule: u32,
     pub new_topics: Vec<NewTopic>,
     /// How many ticks ingest took in for this batch.
     pub taken: usize,

@@ -17,6 +17,7 @@ use super::{
     store::{Image, ListedTopic, Store},
 };
 use crate::{
+    access::Products,
     feed::{self, RefusedTick, SymbolState},
     limits::Limits,
     tick::{Nanos, Symbol, Tick},
@@ -95,6 +96,14 @@ impl Ingest {
     /// next.
     pub fn turn_delayed(&self, now: Nanos) -> Option<Nanos> {
         self.delayed()?.turn(now, self, |batch| self.hand_out(&Arc::new(batch)))
+    }
+
+    /// Shows symbols delayed by these products from now on. Shards that have been told so, or are given a batch that is due by them,
+    /// let what they show begin anew.
+    pub fn change_delays(&self, products: Arc<Products>, now: Nanos) {
+        if let Some(delayed) = self.delayed() {
+            delayed.change(products, now, self, |batch| self.hand_out(&Arc::new(batch)));
+        }
     }
 
     /// Whether the symbol has ticked, or a feed declares it. For any other symbol it is unknown whether it exists.

@@ -24,7 +24,7 @@ mod tape;
 
 pub use batch::{Batch, Detail, FeedId, NewTopic, Plane, Stamped, ToldState, TopicId, Touched};
 pub use batch_queue::BatchQueue;
-pub use delayed::{DelayedMarket, DelayedReport, WaitingRecords};
+pub use delayed::{DelayRules, DelayedMarket, DelayedReport, WaitingRecords};
 pub use ingest::{Ingest, Interest, Outlet};
 pub use market::Market;
 pub use named_at::{ChangedFields, NamedAt};

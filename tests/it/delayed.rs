@@ -364,7 +364,7 @@ async fn the_accounts_of_use_tell_what_was_received_delayed_by_product() {
             .filter(|record| record["event"] == "received")
             .map(|record| {
                 let of = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
-                (of("product"), record["symbols"][0].as_str().unwrap().to_owned(), record["delayed"] == true)
+                (of("product"), of("symbol"), record["delayed"] == true)
             })
             .collect();
         rows.sort_unstable();
@@ -374,4 +374,132 @@ async fn the_accounts_of_use_tell_what_was_received_delayed_by_product() {
     let expected = [row("default", "Z.C", false), row("x", "X.A", true), row("y", "Y.B", true)];
     eventually("the accounts", async || received() == expected).await;
     let _ = fs::remove_dir_all(&folder);
+}
+
+/// A client's next message about a symbol, or the next `subscribed`.
+async fn about(client: &mut RawClient, symbol: &str) -> Value {
+    loop {
+        let Some((opcode, payload)) = client.read_frame().await else { panic!("hung up before {symbol}") };
+        assert_ne!(opcode, raw::CLOSE, "closed: {}", String::from_utf8_lossy(&payload));
+        if opcode == raw::TEXT {
+            let messages: Vec<Value> = serde_json::from_slice(&payload).expect("messages");
+            assert!(
+                messages.len() == 1 || messages.iter().all(|one| one["type"] != "subscribed"),
+                "{messages:?}"
+            );
+            let of = |one: &Value| one["symbol"] == symbol || one["type"] == "subscribed";
+            if let Some(found) = messages.into_iter().find(of) {
+                return found;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_changed_delay_counts_at_once_and_shows_nothing_that_is_newer() {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("delays.toml");
+    let write = |delay_ms: u64, notice: &str, symbols: &str| {
+        let product = format!("name = \"z\"\nsymbols = [\"{symbols}\"]\nnotice = \"{notice}\"\n");
+        fs::write(&path, format!("[auth]\ndelay_ms = {delay_ms}\n[[auth.products]]\n{product}"))
+            .expect("a file");
+    };
+    write(20_000, "late", "Z.*");
+    let feed = format!("replay:{}?start=paused&clock=replay", recording(120).display());
+    let guarded = Guarded::start(&["--feed", &feed, "--config", path.to_str().expect("UTF-8")]).await;
+    let mut market = Standing { guarded, second: -1 };
+    let reload = async |market: &Standing, times: usize| {
+        let server = &market.guarded.server;
+        server.signal("HUP");
+        let is_read = || server.log().matches("settings read again").count() == times;
+        eventually("the settings to be read again", async || is_read()).await;
+    };
+    let token = token(&json!({"delayed": ["Z.C"]}), &json!({}));
+    let seq = async |market: &Standing| {
+        let rows = shown(market, "/v1/symbols", &token).await;
+        rows.first().map_or(0, |(_, seq)| *seq)
+    };
+
+    market.pass(40).await;
+    eventually("what is due", async || seq(&market).await == 20).await;
+    let mut client = market.stream(&json!({"delayed": ["Z.C"]})).await;
+    tell(&mut client, &json!({"op": "subscribe", "symbols": ["Z.C"], "mode": "every"})).await;
+    let result = &about(&mut client, "Z.C").await["results"][0];
+    assert_eq!((&result["delay_ms"], &result["notice"]), (&json!(20_000), &json!("late")));
+    let message = about(&mut client, "Z.C").await;
+    assert_eq!((&message["type"], &message["seq"]), (&json!("snapshot"), &json!(20)));
+
+    // A shorter one: what is that old by now is shown.
+    write(10_000, "less late", "Z.*");
+    reload(&market, 1).await;
+    let result = about(&mut client, "Z.C").await;
+    let expected = json!([{"symbol": "Z.C", "status": "ok", "delay_ms": 10_000, "notice": "less late"}]);
+    assert_eq!((&result["id"], &result["results"]), (&json!(null), &expected));
+    let mut held = 0;
+    while held < 30 {
+        let message = about(&mut client, "Z.C").await;
+        if message["type"] != "status" {
+            assert_eq!(message["delay_ms"], 10_000, "{message}");
+            assert!(message["rx"].as_i64().expect("a time") + 10_000_000 <= market.now(), "early: {message}");
+            held = message["seq"].as_u64().expect("a seq");
+        }
+    }
+    assert_eq!(seq(&market).await, 30);
+
+    // A longer one: what was shown is hidden until it is that old.
+    write(30_000, "less late", "Z.*");
+    reload(&market, 2).await;
+    let result = about(&mut client, "Z.C").await;
+    assert_eq!(result["results"][0]["status"], "pending", "{result}");
+    assert_eq!(seq(&market).await, 0, "it is not among the symbols");
+    market.pass(19).await;
+    assert_eq!(seq(&market).await, 0);
+    market.pass(1).await;
+    let message = about(&mut client, "Z.C").await;
+    assert_eq!((&message["seq"], &message["delay_ms"]), (&json!(30), &json!(30_000)), "{message}");
+    assert_eq!(message["rx"].as_i64().expect("a time") + 30_000_000, market.now());
+    assert_eq!(message["bid"].as_u64(), Some(29), "the whole record: {message}");
+
+    // Other symbols are another product, by which accounts count.
+    write(30_000, "less late", "Y.*");
+    reload(&market, 3).await;
+    let log = market.guarded.server.log();
+    assert!(log.contains("setting changed: auth.delay_ms 20000 → 10000"), "{log}");
+    assert!(log.contains("setting needs a restart: auth.products stays"), "{log}");
+    assert!(log.contains("setting changed: auth.products"), "{log}");
+    let metrics = Metrics::parse(&market.guarded.get("/metrics", Some(&admin())).await.body);
+    assert_eq!(metrics.sum("tickcast_delayed_residual"), 0);
+}
+
+#[tokio::test]
+async fn without_a_grid_nothing_is_shown_delayed_and_products_count_all_the_same() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("delayed-no-grid");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder");
+    let audit = format!("audit.file={}", folder.join("audit.jsonl").display());
+    let products = format!("auth.products=[\"x;X.*;5000;bid;{NOTICE}\"]");
+    let settings = ["--set", "auth.delayed_grid_ms=0", "--set", &products, "--set", &audit];
+    let guarded = Guarded::start(&settings).await;
+    guarded.publish("{\"symbol\":\"X.A\",\"bid\":1,\"ask\":2}\n{\"symbol\":\"C\",\"bid\":3}\n").await;
+    let late = token(&json!({"read": ["C"], "delayed": ["X.*"]}), &json!({}));
+    let mut client = guarded.stream(&format!("token={late}"), "").await;
+    let results = subscribe(&mut client, &json!({"op": "subscribe", "symbols": ["X.A", "C", "X.*"]})).await;
+    assert_eq!((&results[0]["code"], &results[1]["status"]), (&json!("not_entitled"), &json!("ok")));
+    assert!(results[0]["message"].as_str().is_some_and(|why| why.contains("auth.delayed_grid_ms is 0")));
+    assert_eq!((&results[2]["matched"], &results[1]["delay_ms"]), (&json!(0), &Value::Null));
+    for path in ["/v1/snapshot?symbols=X.A,C", "/v1/snapshot?symbols=*", "/v1/symbols"] {
+        let rows = guarded.get(path, Some(&late)).await.json();
+        let symbols: Vec<_> = rows.as_array().expect("rows").iter().map(|row| &row["symbol"]).collect();
+        assert_eq!(symbols, ["C"], "{path}");
+    }
+    // In real time nothing of the product but its name matters.
+    let snapshot = guarded.get("/v1/snapshot?symbols=X.A", Some(&reads(&["*"]))).await.json();
+    assert_eq!((&snapshot[0]["ask"], &snapshot[0]["delay_ms"]), (&json!(2), &Value::Null));
+    eventually("the request is counted by its product", async || {
+        let report = guarded.get("/v1/admin/usage", Some(&admin())).await.json();
+        let mut rows = report["users"].as_array().expect("rows").iter();
+        rows.any(|row| row["product"] == "x" && row["requests"] == 1 && row["real_time"] == json!(["X.A"]))
+    })
+    .await;
+    let metrics = Metrics::parse(&guarded.get("/metrics", Some(&admin())).await.body);
+    assert_eq!(metrics.sum("tickcast_delayed_waiting_records"), 0);
 }

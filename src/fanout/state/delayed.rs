@@ -18,6 +18,8 @@ use crate::{
 pub(in crate::fanout) struct DelayedTable {
     /// Says how much later a symbol is shown; `None` where nothing is shown delayed.
     pub products: Option<Arc<Products>>,
+    /// The number of these products among those that there were.
+    pub rule: u32,
     /// The fields of a configuration, which a product may name.
     pub table: Arc<CustomFields>,
     pub by_symbol: SymbolMap<u32>,

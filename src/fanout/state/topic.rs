@@ -23,6 +23,8 @@ pub(in crate::fanout) struct LocalTopic {
     pub plane: Plane,
     /// How much later than in real time it is shown, in milliseconds; 0 in real time.
     pub delay_ms: u32,
+    /// Of delayed ones: what became due by other delays before these is not taken in any more.
+    pub rule: u32,
     /// `None` until the symbol is listed.
     pub market: Option<TopicId>,
     pub record: Record,
@@ -75,6 +77,7 @@ impl LocalTopic {
             product: ProductId::REST,
             plane: Plane::RealTime,
             delay_ms: 0,
+            rule: 0,
             market: None,
             record: Record::default(),
             state: State::Pending,
@@ -94,8 +97,8 @@ impl LocalTopic {
     }
 
     /// Of the delayed market.
-    pub fn delayed(symbol: Symbol, delay_ms: u32) -> Self {
-        LocalTopic { plane: Plane::Delayed, delay_ms, ..LocalTopic::new(symbol) }
+    pub fn delayed(symbol: Symbol, delay_ms: u32, rule: u32) -> Self {
+        LocalTopic { plane: Plane::Delayed, delay_ms, rule, ..LocalTopic::new(symbol) }
     }
 
     #[inline]

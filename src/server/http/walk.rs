@@ -26,7 +26,7 @@ use crate::{
     server::{shard::Shard, slices::Priority},
     session::node::NodeState,
     tick::{Numbers, State, Symbol, WantedFields},
-    topic::{Image, ListedTopic, Plane},
+    topic::{DelayRules, DelayedMarket, Image, ListedTopic, Plane},
     wire::encodings::json,
 };
 
@@ -210,10 +210,10 @@ impl SymbolsWalk {
             |row: &&ListedTopic| self.node.plane_of(&self.rights, &row.symbol) == Some(Plane::Delayed);
         let symbols: Vec<Symbol> = rows.iter().filter(is_late).map(|row| row.symbol.clone()).collect();
         let mut images = self.node.ingest.delayed_records(&symbols).into_iter();
-        let now = self.node.market.now();
+        let (now, products) = (self.node.market.now(), delayed.products());
         let listed = |row: &ListedTopic| {
             let Image { record, closed, told } = images.next()??;
-            let due = record.rx.plus(delayed.products.of(&row.symbol).delay);
+            let due = record.rx.plus(products.of(&row.symbol).delay);
             let state = match (closed, told) {
                 (true, _) => State::Closed,
                 (false, Some(told)) => told.state,
@@ -281,11 +281,30 @@ impl RecordsWalk {
         RecordsWalk { node, named, seen, globs, from: 0, until, numbers, rights, wanted, answered }
     }
 
+    /// Symbols as they are shown delayed, and the rules by which they are: both of one moment.
+    fn late(&self, symbols: &[Symbol]) -> (Option<Arc<DelayRules>>, Vec<Option<Image>>) {
+        let delayed = self.node.ingest.delayed();
+        loop {
+            let rules = delayed.map(DelayedMarket::rules);
+            let images = self.node.ingest.delayed_records(symbols);
+            let has_changed =
+                |rules: &Arc<DelayRules>| delayed.is_some_and(|one| one.has_changed(rules.number));
+            if !rules.as_ref().is_some_and(has_changed) {
+                return (rules, images);
+            }
+        }
+    }
+
     /// The fields that may be read of a symbol, and how much later it is shown.
-    fn shown_of(&self, symbol: &Symbol, plane: Plane) -> (WantedFields, Option<u32>) {
-        match (plane, self.node.ingest.delayed()) {
-            (Plane::Delayed, Some(delayed)) => {
-                let product = delayed.products.of(symbol);
+    fn shown_of(
+        &self,
+        symbol: &Symbol,
+        plane: Plane,
+        rules: Option<&DelayRules>,
+    ) -> (WantedFields, Option<u32>) {
+        match (plane, rules) {
+            (Plane::Delayed, Some(rules)) => {
+                let product = rules.products.of(symbol);
                 let wanted = match &product.fields {
                     None => self.wanted,
                     Some(_) => product.delayed_fields(&self.node.fields).intersect(self.wanted),
@@ -327,7 +346,8 @@ impl Walk for RecordsWalk {
             here.map(|(symbol, _)| symbol.clone()).collect()
         };
         let mut in_real_time = self.node.ingest.records(&of(Plane::RealTime)).into_iter();
-        let mut late = self.node.ingest.delayed_records(&of(Plane::Delayed)).into_iter();
+        let (rules, late) = self.late(&of(Plane::Delayed));
+        let mut late = late.into_iter();
         let mut shown = [Vec::new(), Vec::new()];
         for (symbol, plane) in symbols.iter().zip(&planes) {
             let image = match plane {
@@ -337,7 +357,7 @@ impl Walk for RecordsWalk {
             let Some(Image { record, .. }) = image.flatten().filter(|image| image.record.seq > 0) else {
                 continue;
             };
-            let (wanted, delay_ms) = self.shown_of(symbol, *plane);
+            let (wanted, delay_ms) = self.shown_of(symbol, *plane, rules.as_deref());
             if !wanted.is_empty() {
                 out.push(b',');
                 json::write_snapshot(symbol, &record, wanted, self.numbers, delay_ms, out);

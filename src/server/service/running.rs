@@ -13,6 +13,7 @@ use std::{
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::{
+    access::Products,
     feed::{
         Source,
         replay::ReplayControl,
@@ -92,6 +93,16 @@ impl Service {
     #[cfg(feature = "tls")]
     pub fn reload_auth(&self, settings: AuthSettings) -> Result<(), Vec<AuthFault>> {
         self.auth.reload(settings)
+    }
+
+    /// Shows symbols delayed by these products, of the same symbols as before, when [`Self::reload`] returns.
+    pub fn reload_delays(&self, products: &Arc<Products>) {
+        let node = &self.server.node;
+        let Some(delayed) = node.ingest.delayed() else { return };
+        let before = delayed.products();
+        if before != *products && before.are_of_same_symbols(products) {
+            node.ingest.change_delays(Arc::clone(products), node.market.now());
+        }
     }
 
     /// The handles of its replays.

@@ -12,10 +12,7 @@ use crate::{
     planted::{Fault, is_planted},
     session::{core::Core, socket::SessionSocket, users},
     tick::Nanos,
-    wire::{
-        CloseReason, CommandError, Control, ErrorCode, Id,
-        control::{Entry, Status},
-    },
+    wire::{CloseReason, CommandError, Control, ErrorCode, Id},
 };
 
 impl<S: SessionSocket> Core<S> {
@@ -131,13 +128,7 @@ impl<S: SessionSocket> Core<S> {
         }
         let Restricted { ended, moved } = std::mem::take(changed);
         self.control(key, &Control::Auth { id: job.id.take(), expires: job.rights.expires });
-        if !ended.is_empty() {
-            let results = ended.into_iter().map(|withdrawn| Entry {
-                name: withdrawn.name,
-                ..Entry::new(withdrawn.symbol.as_str(), Status::Ok)
-            });
-            self.control(key, &Control::Unsubscribed { id: None, results: results.collect() });
-        }
+        self.tell_ended(key, ended);
         self.tell_moved(key, &moved);
         true
     }

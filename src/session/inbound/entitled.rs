@@ -1,15 +1,17 @@
 //! What a command is refused because the session may not read it. `fanout/entitlement.rs` knows what it may.
 
+use std::sync::Arc;
+
 use super::{
     job::{SymbolsCommand, SymbolsJob},
     results::status,
 };
 use crate::{
     access::Entitlement,
-    fanout::{Moved, Name, SessionKey},
+    fanout::{Moved, Name, Restricted, SessionKey, Withdrawn},
     planted::{Fault, is_planted},
     session::{core::Core, refusals::RefusedAccess, socket::SessionSocket},
-    tick::{State, Symbol},
+    tick::{Nanos, State, Symbol},
     topic::Plane,
     wire::{
         Control, ErrorCode,
@@ -75,6 +77,35 @@ impl<S: SessionSocket> Core<S> {
                 );
             }
         }
+    }
+
+    /// Lets what is shown delayed begin anew, where products are shown otherwise now. It costs one load when they are not.
+    pub(in crate::session) fn change_delays(&mut self, now: Nanos) {
+        let node = Arc::clone(&self.node);
+        let Some(delayed) = node.ingest.delayed() else { return };
+        if !delayed.has_changed(self.fanout.delay_rule()) {
+            return;
+        }
+        let sessions = self.sessions.iter().enumerate().filter(|(_, session)| session.is_some());
+        let keys = sessions.map(|(index, _)| SessionKey(u32::try_from(index).unwrap_or(u32::MAX)));
+        let changed = self.fanout.change_delays(&delayed.rules(), keys, now, &*node.ingest);
+        for (key, Restricted { ended, moved }) in changed {
+            self.tell_ended(key, ended);
+            self.tell_moved(key, &moved);
+            self.fanout.make_ready(key);
+        }
+    }
+
+    /// Tells of subscriptions that are not allowed any more.
+    pub(super) fn tell_ended(&mut self, key: SessionKey, ended: Vec<Withdrawn>) {
+        if ended.is_empty() {
+            return;
+        }
+        let results = ended.into_iter().map(|withdrawn| Entry {
+            name: withdrawn.name,
+            ..Entry::new(withdrawn.symbol.as_str(), Status::Ok)
+        });
+        self.control(key, &Control::Unsubscribed { id: None, results: results.collect() });
     }
 
     /// The answer to a pattern where no symbol may be read: with this token, or before there is one.

@@ -95,9 +95,40 @@ impl DelayLine {
     }
 
     /// The end of the slot of a tick that was received then.
-    fn end_of(&self, rx: Nanos) -> Nanos {
+    pub fn end_of(&self, rx: Nanos) -> Nanos {
         let slots = rx.0.saturating_sub(1).div_euclid(self.grid_nanos).saturating_add(1);
         Nanos(slots.saturating_mul(self.grid_nanos))
+    }
+
+    /// The end of the last slot that was due by then.
+    pub fn last_shown(&self, now: Nanos) -> Nanos {
+        let delay = i64::try_from(self.delay.as_nanos()).unwrap_or(i64::MAX);
+        let slots = now.0.saturating_sub(delay).div_euclid(self.grid_nanos);
+        Nanos(slots.saturating_mul(self.grid_nanos))
+    }
+
+    /// Adds a slot before all others, of records that nothing is shown of any more.
+    pub fn put_back(
+        &mut self,
+        end: Nanos,
+        records: &[(TopicId, Record)],
+        closed: Vec<TopicId>,
+        told: Vec<(Symbol, ToldState)>,
+    ) {
+        let (mut out, mut before, mut custom) = (Vec::new(), Before::default(), Vec::new());
+        let nothing = Fields::default();
+        for (id, record) in records {
+            let changed = record.changed_since(0).fields;
+            if let Some(values) = record.fields.custom.as_ref().filter(|_| !changed.custom.is_empty()) {
+                custom.push((*id, Arc::clone(values)));
+            }
+            let base = (&nothing, BaseNumbers::default());
+            packed::write(id.0, record, changed.fixed, base, &mut before, &mut out);
+        }
+        let slot = GridSlot { end, bytes: out.into(), records: records.len(), custom, closed, told };
+        self.bytes += slot.size();
+        self.records += slot.records;
+        self.slots.push_front(slot);
     }
 
     /// Makes room for what was received then: a slot that has ended is closed. What comes late, from a feed that was slower to

@@ -1,23 +1,28 @@
 //! The market as it was some time ago, for whoever may read a symbol only delayed.
 //!
-//! It is fed with the batches that shards are sent, by a queue of its own that ingest never waits for. For each different
-//! delay there is one line, shared by everyone. What is due goes to the shards, as batches of the delayed plane.
+//! It is fed with the batches that shards are sent, by a queue of its own that ingest never waits for. For each product there
+//! is one line, shared by everyone. What is due goes to the shards, as batches of the delayed plane.
 //!
 //! Loss first: what waits is merged to a grid ([`DelayLine`]). When batches were lost on their way here, the
 //! records are read from the market, and the ticks in between are merged into them. Seqs say how many in each case.
 //!
 //! Invariants: a tick is shown when the market's clock has reached its time of receipt plus the delay, never before; each
-//! record that is shown is the market's as of its seq, without cancels, corrections and reports of single trades.
+//! record that is shown is the market's as of its seq, without cancels, corrections and reports of single trades. Both hold
+//! while delays change, by the delay that is in force ([`DelayedMarket::change`]).
 
+mod change;
 mod line;
 mod packed;
 #[cfg(test)]
 mod tests;
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+use arc_swap::ArcSwap;
 
 use self::line::{DelayLine, DueSlot, HeldTopic, ShownTopic};
 use super::{
@@ -36,16 +41,24 @@ use crate::{
 pub struct DelayedMarket {
     queue: Arc<BatchQueue<Batch>>,
     wake: Box<dyn Fn() + Send + Sync>,
-    pub products: Arc<Products>,
+    rules: ArcSwap<DelayRules>,
     /// What waits. Its lock is held by whoever calls [`Self::turn`], and for a scrape.
     lines: Mutex<Lines>,
     /// What may be shown. Its lock is held for bounded copies.
     shown: Mutex<Vec<ShownTopic>>,
 }
 
+/// How symbols are shown: it is replaced whole.
+#[derive(Clone, Debug)]
+pub struct DelayRules {
+    /// It rises with each change. Batches have that by which they became due.
+    pub number: u32,
+    pub products: Arc<Products>,
+}
+
 #[derive(Default)]
 struct Lines {
-    /// One for each different delay, shortest first.
+    /// One for each product, as [`Products::place`] has it.
     all: Vec<DelayLine>,
     /// By [`TopicId`].
     topics: Vec<HeldTopic>,
@@ -93,15 +106,29 @@ const LISTED_AT_ONCE: usize = 1_024;
 impl DelayedMarket {
     /// `wake` is called when [`Self::turn`] has something to take in.
     pub fn new(products: Arc<Products>, grid: Duration, wake: Box<dyn Fn() + Send + Sync>) -> Self {
-        let lines = products.delays().into_iter().map(|delay| DelayLine::new(delay, grid)).collect();
+        let lines = products.all().map(|product| DelayLine::new(product.delay, grid)).collect();
         let lines = Lines { all: lines, ..Lines::default() };
         DelayedMarket {
             queue: Arc::new(BatchQueue::new(QUEUE_TICKS)),
             wake,
-            products,
+            rules: ArcSwap::from_pointee(DelayRules { number: 0, products }),
             lines: Mutex::new(lines),
             shown: Mutex::default(),
         }
+    }
+
+    /// How symbols are shown now.
+    pub fn rules(&self) -> Arc<DelayRules> {
+        self.rules.load_full()
+    }
+
+    pub fn products(&self) -> Arc<Products> {
+        Arc::clone(&self.rules.load().products)
+    }
+
+    /// Whether symbols are shown otherwise than by the rules of this number. It costs a load.
+    pub fn has_changed(&self, number: u32) -> bool {
+        self.rules.load().number != number
     }
 
     /// A batch of the market. It is queued under the market's lock, and does not wait.
@@ -114,22 +141,32 @@ impl DelayedMarket {
     /// Takes in what the market has told, and gives out what is due; says when there is something due next. `now` is by the
     /// market's clock.
     pub fn turn(&self, now: Nanos, market: &impl CurrentMarket, mut out: impl FnMut(Batch)) -> Option<Nanos> {
-        let lines = &mut *self.lock_lines();
+        self.turn_lines(&mut self.lock_lines(), now, market, &mut out)
+    }
+
+    fn turn_lines(
+        &self,
+        lines: &mut Lines,
+        now: Nanos,
+        market: &impl CurrentMarket,
+        out: &mut impl FnMut(Batch),
+    ) -> Option<Nanos> {
+        let DelayRules { number, products } = &*self.rules();
         let mut batches = std::mem::take(&mut lines.batches);
         if self.queue.take(&mut batches).missed {
             lines.missed += 1;
-            lines.catch_up(now, market, &self.products);
+            lines.catch_up(now, market, products);
         }
         for batch in batches.drain(..) {
-            lines.list(now, &batch.new_topics, market, &self.products);
-            lines.take(now, &batch, &self.products);
+            lines.list(now, &batch.new_topics, market, products);
+            lines.take(now, &batch, products);
         }
         lines.batches = batches;
         let early = if is_planted(Fault::ShowsEarly) { EARLY_NANOS } else { 0 };
         for at in 0..lines.all.len() {
             let Lines { all, topics, released, .. } = lines;
             while let Some(mut slot) = all[at].take_due(Nanos(now.0.saturating_add(early)), topics) {
-                *released += self.release(&mut slot, topics, market, &mut out);
+                *released += self.release(*number, &mut slot, topics, market, out);
             }
         }
         lines.all.iter().filter_map(DelayLine::due).min()
@@ -138,6 +175,7 @@ impl DelayedMarket {
     /// Shows a slot that is due, some topics at a time.
     fn release(
         &self,
+        number: u32,
         slot: &mut DueSlot,
         held: &[HeldTopic],
         market: &impl CurrentMarket,
@@ -148,7 +186,7 @@ impl DelayedMarket {
         loop {
             // A batch is given out under the lock, so that whoever reads a record first has no batch after it that is older.
             let mut shown = self.lock_shown();
-            let mut batch = Batch { plane: Plane::Delayed, ..Batch::default() };
+            let mut batch = Batch { plane: Plane::Delayed, rule: number, ..Batch::default() };
             while batch.touched.len() < TOPICS_A_BATCH
                 && let Some(topic) = slot.next(&mut shown, held)
             {
@@ -197,10 +235,14 @@ impl DelayedMarket {
 
     pub fn report(&self) -> DelayedReport {
         let lines = self.lock_lines();
-        let waiting = lines.all.iter().map(|line| {
+        let mut by_delay = BTreeMap::<Duration, (usize, usize)>::new();
+        for line in &lines.all {
             let (bytes, records) = line.waiting();
-            WaitingRecords { delay: line.delay, records, bytes }
-        });
+            let sum = by_delay.entry(line.delay).or_default();
+            *sum = (sum.0 + bytes, sum.1 + records);
+        }
+        let waiting =
+            by_delay.into_iter().map(|(delay, (bytes, records))| WaitingRecords { delay, records, bytes });
         DelayedReport { waiting: waiting.collect(), released: lines.released, missed: lines.missed }
     }
 
@@ -252,9 +294,7 @@ impl Lines {
     }
 
     fn add(&mut self, symbol: &Symbol, products: &Products) {
-        let delay = products.of(symbol).delay;
-        let line = self.all.iter().position(|line| line.delay == delay).unwrap_or_default();
-        self.topics.push(HeldTopic::new(line));
+        self.topics.push(HeldTopic::new(products.place(symbol)));
     }
 
     /// Batches were lost: what they said is in the records.
@@ -298,10 +338,9 @@ impl Lines {
     /// A feed has told a symbol's state before this is told, also of one without a tick.
     fn tell(&mut self, now: Nanos, symbol: &Symbol, told: &ToldState, products: &Products) {
         self.has_told = true;
-        let delay = products.of(symbol).delay;
-        let line = self.all.iter().position(|line| line.delay == delay).unwrap_or_default();
-        self.all[line].open(now, &mut self.topics);
-        self.all[line].tell(symbol, told);
+        let line = &mut self.all[products.place(symbol)];
+        line.open(now, &mut self.topics);
+        line.tell(symbol, told);
     }
 
     fn note(&mut self, id: TopicId, seq: u64, rx: Nanos, take: impl FnOnce(&mut Record)) {

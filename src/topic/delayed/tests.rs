@@ -41,6 +41,8 @@ enum Act {
     /// So many batches are lost.
     Lose,
     Close,
+    /// Other delays from now on.
+    Change([u64; 3]),
 }
 
 const SYMBOLS: [&str; 6] = ["A.0", "A.1", "B.0", "B.1", "C.0", "C.1"];
@@ -95,6 +97,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         5 => Just(Act::Turn),
         1 => Just(Act::Lose),
         1 => Just(Act::Close),
+        2 => [0..300_u64, 0..300_u64, 0..2_000_u64].prop_map(Act::Change),
     ];
     prop::collection::vec(act, 1..80)
 }
@@ -107,6 +110,8 @@ struct Watched {
     now: Nanos,
     history: BTreeMap<(TopicId, u64), Record>,
     shown: BTreeMap<TopicId, Record>,
+    /// The last seq of each topic that was hidden again: those before it are merged into it.
+    hidden: BTreeMap<TopicId, u64>,
     grid: Duration,
     turned: Nanos,
 }
@@ -129,14 +134,15 @@ impl Watched {
             now: Nanos(BEGIN),
             history: BTreeMap::new(),
             shown: BTreeMap::new(),
+            hidden: BTreeMap::new(),
             grid,
             turned: Nanos(BEGIN),
         }
     }
 
-    fn delay(&self, topic: TopicId) -> Duration {
+    fn delay(&self, topic: TopicId, rules: &DelayRules) -> Duration {
         let market = self.market.0.borrow();
-        self.delayed.products.of(market.symbol(topic).expect("a topic")).delay
+        rules.products.of(market.symbol(topic).expect("a topic")).delay
     }
 
     fn ticks(&mut self, ticks: &[(u8, Fields)], rx: Nanos) -> Batch {
@@ -170,10 +176,17 @@ impl Watched {
         let due = self.delayed.turn(self.now, &self.market, |batch| out.push(batch));
         self.turned = self.now;
         prop_assert!(due.is_none_or(|due| due > self.now), "what is due is given out");
+        self.take(out, &self.delayed.rules())?;
+        self.images_are_shown()
+    }
+
+    /// Takes what was given out by these rules.
+    fn take(&mut self, out: Vec<Batch>, rules: &DelayRules) -> Result<(), TestCaseError> {
+        prop_assert!(out.iter().all(|batch| batch.rule == rules.number));
         for Touched { topic, record } in out.into_iter().flat_map(|batch: Batch| batch.touched) {
             let before = self.shown.get(&topic).map_or(0, |record| record.seq);
             prop_assert!(record.seq > before, "seqs rise");
-            prop_assert!(record.rx.plus(self.delay(topic)) <= self.now, "shown too early");
+            prop_assert!(record.rx.plus(self.delay(topic, rules)) <= self.now, "shown too early");
             let was = self.history.get(&(topic, record.seq)).expect("a tick of the market");
             let of = |record: &Record| {
                 let mut fields = record.fields.clone();
@@ -187,18 +200,53 @@ impl Watched {
             prop_assert_eq!(changed.intersect(since), since);
             self.shown.insert(topic, record);
         }
+        Ok(())
+    }
+
+    /// What is shown is what was given out last.
+    fn images_are_shown(&self) -> Result<(), TestCaseError> {
         for (topic, record) in &self.shown {
             prop_assert_eq!(&self.delayed.image(*topic).record, record);
         }
         Ok(())
     }
 
+    /// Other delays: what is shown and is too new by them is hidden until it is due again.
+    fn change(&mut self, delays: [u64; 3]) -> Result<(), TestCaseError> {
+        let (before, mut out) = (self.delayed.rules(), Vec::new());
+        self.delayed.change(Arc::new(products(delays)), self.now, &self.market, |batch| out.push(batch));
+        let after = self.delayed.rules();
+        prop_assert!(after.number == before.number + 1 && self.delayed.has_changed(before.number));
+        // What is due by then is given out by the old ones, and may be hidden at once.
+        let hidden = |watched: &Self, topic: TopicId, record: &Record| {
+            let (old, new) = (watched.delay(topic, &before), watched.delay(topic, &after));
+            new > old && record.rx.plus(new) > watched.now
+        };
+        self.take(out, &before)?;
+        for (topic, record) in self.shown.clone() {
+            let image = self.delayed.image(topic).record;
+            if hidden(self, topic, &record) {
+                prop_assert_eq!(image.seq, 0, "it is newer than may be shown");
+                self.shown.remove(&topic);
+                self.hidden.insert(topic, record.seq);
+            } else {
+                prop_assert_eq!(image, record, "it may go on being shown");
+            }
+        }
+        Ok(())
+    }
+
     /// Whatever was received long enough ago is shown.
     fn nothing_is_kept_back(&self) -> Result<(), TestCaseError> {
+        let rules = &self.delayed.rules();
         for ((topic, seq), record) in &self.history {
-            let late =
-                record.rx.plus(self.delay(*topic)).plus(self.grid).plus(Duration::from_nanos(3 * MS as u64));
-            if late <= self.turned {
+            let late = record
+                .rx
+                .plus(self.delay(*topic, rules))
+                .plus(self.grid)
+                .plus(Duration::from_nanos(3 * MS as u64));
+            let is_merged = self.hidden.get(topic).is_some_and(|hidden| seq < hidden);
+            if late <= self.turned && !is_merged {
                 let shown = self.shown.get(topic).map_or(0, |record| record.seq);
                 prop_assert!(shown >= *seq, "{seq} of {topic:?} is kept back: {shown}");
             }
@@ -242,6 +290,7 @@ proptest! {
                     }
                 }
                 Act::Lose => losing = loses,
+                Act::Change(delays) => watched.change(delays)?,
                 Act::Close => {
                     has_closed = true;
                     let batch = watched.market.0.borrow_mut().close(FeedId(0));

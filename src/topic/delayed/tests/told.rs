@@ -86,3 +86,41 @@ fn a_state_that_was_lost_on_its_way_is_read_from_the_market() {
     assert_eq!(watched.told_after(0), [], "it is not due");
     assert_eq!(watched.told_after(112), [(SYMBOLS[0].to_owned(), halted)]);
 }
+
+#[test]
+fn a_longer_delay_hides_a_state_and_the_end_of_a_feed_until_they_are_due_again() {
+    let mut watched = Watched::new([100; 3], 10, Detail::Records);
+    let halted = told(State::Stale, "halted: news pending");
+    watched.quote();
+    watched.tell(&halted, false);
+    let batch = watched.market.0.borrow_mut().close(FeedId(0));
+    watched.delayed.push(&Arc::new(batch));
+    assert_eq!(watched.told_after(0), []);
+    assert_eq!(watched.told_after(112).len(), 1);
+    assert!(watched.delayed.image(TopicId(0)).closed);
+    watched.change([300; 3]).expect("its laws");
+    let Image { record, closed, told } = watched.delayed.image(TopicId(0));
+    assert_eq!((record.seq, closed, told), (0, false, None), "all of it is hidden");
+    assert_eq!(watched.told_after(187), [], "it is not due");
+    assert_eq!((watched.told_after(1), watched.delayed.image(TopicId(0)).record.seq), (Vec::new(), 1));
+    // Nothing says when in the time that was shown a state was told: the slot that was shown last counts.
+    assert_eq!(watched.told_after(10), [(SYMBOLS[0].to_owned(), halted)]);
+    assert!(watched.delayed.image(TopicId(0)).closed);
+}
+
+#[test]
+fn a_shorter_delay_shows_what_is_that_old_at_once() {
+    let mut watched = Watched::new([1_000; 3], 10, Detail::Records);
+    watched.quote();
+    assert_eq!(watched.told_after(0), []);
+    watched.now.0 += 300 * MS;
+    watched.quote();
+    watched.turn().expect("its laws");
+    watched.now.0 += 150 * MS;
+    watched.change([200; 3]).expect("its laws");
+    watched.turn().expect("its laws");
+    assert_eq!(watched.delayed.image(TopicId(0)).record.seq, 1, "450 ms old, and not 150");
+    let report = watched.delayed.report().waiting;
+    let [WaitingRecords { delay, records, .. }] = report[..] else { panic!("{report:?}") };
+    assert_eq!((delay, records), (Duration::from_millis(200), 1));
+}
