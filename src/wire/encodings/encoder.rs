@@ -137,10 +137,15 @@ pub trait Messages: Encoder {
     );
 
     /// Appends the cached part of an update with one tick, whose `n` is 1.
-    fn tick_part(topic: &Constant<'_>, shown: &Shown<'_>, part: &RecordPart<'_>, out: &mut Vec<u8>);
+    fn tick_part(topic: &Constant<'_>, shown: &Shown<'_>, part: &RecordPart<'_>, out: &mut Vec<u8>) {
+        Self::part(MessageKind::Update, topic, shown, part, out);
+    }
 
     /// Appends the update, from the part that [`Self::tick_part`] wrote.
-    fn tick(head: &Addressed<'_>, shown: &Shown<'_>, part: &[u8], times: &mut FrameTimes, out: &mut Vec<u8>);
+    #[inline]
+    fn tick(head: &Addressed<'_>, shown: &Shown<'_>, part: &[u8], times: &mut FrameTimes, out: &mut Vec<u8>) {
+        Self::message(MessageKind::Update, head, shown, 1, part, times, out);
+    }
 
     /// Appends the updates of consecutive ticks, at least one, from the parts that [`Self::tick_part`] wrote.
     fn run(

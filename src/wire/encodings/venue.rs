@@ -301,14 +301,6 @@ impl<V: VenueMessages> Messages for Framed<V> {
         }
     }
 
-    fn tick_part(topic: &Constant<'_>, shown: &Shown<'_>, part: &RecordPart<'_>, out: &mut Vec<u8>) {
-        V::body(MessageKind::Update, topic, shown, part, out);
-    }
-
-    fn tick(head: &Addressed<'_>, shown: &Shown<'_>, part: &[u8], times: &mut FrameTimes, out: &mut Vec<u8>) {
-        Self::message(MessageKind::Update, head, shown, 1, part, times, out);
-    }
-
     fn run(
         head: &Addressed<'_>,
         ticks: &[Stamped],

@@ -129,15 +129,6 @@ impl Messages for Binary {
         body.write_rest(out);
     }
 
-    fn tick_part(topic: &Constant<'_>, shown: &Shown<'_>, part: &RecordPart<'_>, out: &mut Vec<u8>) {
-        Self::part(MessageKind::Update, topic, shown, part, out);
-    }
-
-    #[inline]
-    fn tick(head: &Addressed<'_>, shown: &Shown<'_>, part: &[u8], times: &mut FrameTimes, out: &mut Vec<u8>) {
-        Self::message(MessageKind::Update, head, shown, 1, part, times, out);
-    }
-
     fn run(
         head: &Addressed<'_>,
         ticks: &[Stamped],
