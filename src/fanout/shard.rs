@@ -281,7 +281,7 @@ impl Fanout {
 
     /// A frame was filled.
     #[inline]
-    pub(super) fn fly(&mut self, tally: &FrameTally) {
+    pub(super) fn count_in_flight(&mut self, tally: &FrameTally) {
         self.in_flight += tally.in_real_time();
         self.delayed.in_flight += tally.late.ticks();
     }

@@ -18,7 +18,7 @@ use crate::{
     planted::{Fault, is_planted},
     tick::Nanos,
     topic::readers::JoinedReader,
-    wire::{CloseReason, Encoding, TakenIn, compression::gzip, control::Pace, faulty::FaultyMessages},
+    wire::{CloseReason, Encoding, ReceiptTimes, compression::gzip, control::Pace, faulty::FaultyMessages},
 };
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and none rules out another")]
@@ -80,7 +80,7 @@ pub struct Session<S> {
     pub frames_sent: u64,
     pub bytes_sent: u64,
     /// Messages of data that its socket has accepted, and that no account has yet.
-    pub untold: ProductCounts,
+    pub unreported_uses: ProductCounts,
     /// Its beginning was recorded, so its end is.
     pub is_audited: bool,
     /// Reading resumes when the control queue, or the list of commands, has room again.
@@ -98,7 +98,7 @@ pub struct Session<S> {
     /// It was told that its token ends soon.
     pub is_warned: bool,
     /// What waits in `control` and `rest` tells of symbols that only who may read them is told.
-    pub tells: bool,
+    pub discloses_symbols: bool,
     /// Of a session that speaks a venue's protocol.
     pub dialect: Option<Box<DialectSession>>,
 }
@@ -115,7 +115,7 @@ pub struct Transport<S> {
 pub struct InFlight {
     pub tally: FrameTally,
     pub rx: Vec<Nanos>,
-    pub taken_in: TakenIn,
+    pub receipt_times: ReceiptTimes,
     pub uses: ProductCounts,
 }
 
@@ -174,7 +174,7 @@ impl<S> Session<S> {
             joined: None,
             frames_sent: 0,
             bytes_sent: 0,
-            untold: ProductCounts::default(),
+            unreported_uses: ProductCounts::default(),
             is_audited: false,
             reading_held: false,
             jobs: None,
@@ -183,7 +183,7 @@ impl<S> Session<S> {
             share: None,
             awaits_token: false,
             is_warned: false,
-            tells: false,
+            discloses_symbols: false,
             dialect: None,
         }
     }
@@ -251,7 +251,7 @@ impl<S> Session<S> {
 
     /// Something that its rights allow is partly written, or waits to be.
     pub fn owes_what_rights_allow(&self) -> bool {
-        self.in_flight.is_some() || self.tells
+        self.in_flight.is_some() || self.discloses_symbols
     }
 
     pub fn is_open(&self) -> bool {

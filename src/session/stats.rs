@@ -3,7 +3,7 @@
 use crate::{
     fanout::Accounts,
     tick::Nanos,
-    wire::{CloseReason, DeflateCounts, TakenIn, dialects::DIALECTS_MAX},
+    wire::{CloseReason, DeflateCounts, ReceiptTimes, dialects::DIALECTS_MAX},
 };
 
 /// Upper bounds of the age histogram, in seconds: from 50 us, below any network, to the ten seconds after which a
@@ -145,15 +145,15 @@ impl LimitHit {
 }
 
 impl Ages {
-    /// Records the ages of a frame's messages, accepted at `now`. `rx` says when each was taken in, `taken_in` sums it
+    /// Records the ages of a frame's messages, accepted at `now`. `rx` says when each was taken in, `receipt_times` sums it
     /// up.
-    pub fn observe(&mut self, rx: &[Nanos], taken_in: TakenIn, now: Nanos) {
+    pub fn observe(&mut self, rx: &[Nanos], receipt_times: ReceiptTimes, now: Nanos) {
         // Most frames hold messages of nearly the same age. Then the cost does not depend on their number.
-        let (most, least) = (now.since(taken_in.oldest), now.since(taken_in.newest));
+        let (most, least) = (now.since(receipt_times.oldest), now.since(receipt_times.newest));
         let (highest, lowest) = (bucket_of(most), bucket_of(least));
-        if highest == lowest && now >= taken_in.newest {
-            self.buckets[highest] += taken_in.count;
-            self.sum_nanos += u128::from(most * taken_in.count - taken_in.since_oldest_sum);
+        if highest == lowest && now >= receipt_times.newest {
+            self.buckets[highest] += receipt_times.count;
+            self.sum_nanos += u128::from(most * receipt_times.count - receipt_times.since_oldest_sum);
             return;
         }
         for &rx in rx {
@@ -235,7 +235,7 @@ mod tests {
 
     fn observed(rx: &[Nanos], now: Nanos) -> Ages {
         let mut ages = Ages::default();
-        ages.observe(rx, TakenIn::of(rx), now);
+        ages.observe(rx, ReceiptTimes::of(rx), now);
         ages
     }
 

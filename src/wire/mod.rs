@@ -25,7 +25,7 @@ pub use compression::{DeflateCounts, DeflateWindow, Deflater, InflateFault, Infl
 pub use control::Control;
 pub use encodings::{Encoding, encoder::message_bytes_max};
 pub use error::{CommandError, ErrorCode};
-pub use frames::{FrameSize, FrameWriter, Framer, HeldFrame, ReadyFrame, TakenIn, Unfinished};
+pub use frames::{FrameSize, FrameWriter, Framer, HeldFrame, ReadyFrame, ReceiptTimes, Unfinished};
 pub use id::Id;
 pub use websocket::ping;
 

@@ -43,7 +43,7 @@ impl Fanout {
             firsts.clear();
         }
         if let Some(tally) = self.fill_again(session, now, emit) {
-            self.fly(&tally);
+            self.count_in_flight(&tally);
             return tally;
         }
         let kept = self.keep_key(session, emit.encoding());
@@ -74,7 +74,7 @@ impl Fanout {
         if let Some(number) = kept {
             self.keep_frame(session, number, &tally, emit);
         }
-        self.fly(&tally);
+        self.count_in_flight(&tally);
         tally
     }
 

@@ -47,8 +47,8 @@ impl<S: SessionSocket> Core<S> {
         let now = self.node.clock.now();
         let Some(session) = self.session(key) else { return };
         let (number, used_by, via) = (session.number, session.rights.who(), session.via());
-        let untold = mem::take(&mut session.untold);
-        self.node.tell_used_at(now, &used_by, via, &untold);
+        let unreported_uses = mem::take(&mut session.unreported_uses);
+        self.node.tell_used_at(now, &used_by, via, &unreported_uses);
         let (who, expires) = (rights.who(), rights.expires.map(Nanos::micros));
         let products = self.node.products.held(rights);
         audit.tell(now, Event::Renewed { session: number, who, expires, products });
@@ -92,7 +92,7 @@ impl<S: SessionSocket> Core<S> {
     pub(super) fn audit_ended(&self, session: &Session<S>, reason: CloseReason) {
         let Some(audit) = &self.node.audit else { return };
         let (now, rights) = (self.node.clock.now(), &session.rights);
-        self.node.tell_used_at(now, &rights.who(), session.via(), &session.untold);
+        self.node.tell_used_at(now, &rights.who(), session.via(), &session.unreported_uses);
         let number = session.number;
         if reason == CloseReason::Revoked {
             let (user, token) = (rights.user.clone(), rights.token.clone());
@@ -114,8 +114,8 @@ impl<S: SessionSocket> Core<S> {
             let end = Nanos(month.begin_micros() * 1_000 - 1);
             let mut sent: HashMap<(Who, Via), ProductCounts> = HashMap::new();
             for session in self.sessions.iter_mut().flatten() {
-                let untold = mem::take(&mut session.untold);
-                sent.entry((session.rights.who(), session.via())).or_default().add_all(&untold);
+                let unreported_uses = mem::take(&mut session.unreported_uses);
+                sent.entry((session.rights.who(), session.via())).or_default().add_all(&unreported_uses);
             }
             for ((who, via), uses) in sent {
                 self.node.tell_used_at(end, &who, via, &uses);

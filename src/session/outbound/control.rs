@@ -22,7 +22,7 @@ impl<S: SessionSocket> Core<S> {
     /// What waits for the session now tells of symbols.
     pub(in crate::session) fn note_telling(&mut self, key: SessionKey) {
         if let Some(session) = self.session(key) {
-            session.tells = true;
+            session.discloses_symbols = true;
         }
     }
 

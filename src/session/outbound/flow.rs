@@ -14,7 +14,7 @@ use crate::{
     planted::{Fault, is_planted},
     session::{core::Core, socket::SessionSocket, state::Session, stats::LimitHit},
     tick::Nanos,
-    wire::{FrameSize, TakenIn, control::millis, ping},
+    wire::{FrameSize, ReceiptTimes, control::millis, ping},
 };
 
 /// A ping with a position.
@@ -53,7 +53,7 @@ impl<S> Session<S> {
     pub(super) fn ping_behind(
         &mut self,
         bytes: usize,
-        taken_in: TakenIn,
+        receipt_times: ReceiptTimes,
         now: Nanos,
         limits: &Limits,
     ) -> Option<Ping> {
@@ -61,7 +61,7 @@ impl<S> Session<S> {
         if sent.cost() < self.check_at {
             return None;
         }
-        self.mark(sent, now, Some(taken_in.newest), limits)
+        self.mark(sent, now, Some(receipt_times.newest), limits)
     }
 
     #[cold]
@@ -248,7 +248,7 @@ impl<S: SessionSocket> Core<S> {
     fn proved(&mut self, key: SessionKey, proved: Proved, now: Nanos) {
         let market = self.node.market.at(now);
         if let Some(rx) = proved.rx {
-            self.stats.read_ages.observe(&[rx], TakenIn::of(&[rx]), market);
+            self.stats.read_ages.observe(&[rx], ReceiptTimes::of(&[rx]), market);
         }
         let node = &self.node;
         let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {

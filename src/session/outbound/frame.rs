@@ -87,7 +87,7 @@ impl<S: SessionSocket> Core<S> {
         session.note_part(frame.plain);
         session.data_frames += 1;
         let ping =
-            session.ping_behind(own.len() + frame.bytes.len(), frame.taken_in, *now, &self.node.limits);
+            session.ping_behind(own.len() + frame.bytes.len(), frame.receipt_times, *now, &self.node.limits);
         let ping = ping.as_ref().map_or(&[][..], |ping| &ping[..]);
         // An encoding has pings or positions, and not both.
         let runs = if ping.is_empty() { [own, frame.bytes] } else { [frame.bytes, ping] };
@@ -104,16 +104,16 @@ impl<S: SessionSocket> Core<S> {
             session.rest.extend_from_slice(runs[0].get(taken..).unwrap_or_default());
             session.rest.extend_from_slice(&runs[1][taken.saturating_sub(runs[0].len())..]);
             session.rest_frames = 1;
-            let (rx, taken_in, uses) = (frame.rx.to_vec(), frame.taken_in, frame.uses.clone());
-            session.in_flight = Some(Box::new(InFlight { tally: *tally, rx, taken_in, uses }));
+            let (rx, receipt_times, uses) = (frame.rx.to_vec(), frame.receipt_times, frame.uses.clone());
+            session.in_flight = Some(Box::new(InFlight { tally: *tally, rx, receipt_times, uses }));
             return WriteOutcome::All;
         }
         session.frames_sent += 1;
-        session.untold.add_all(frame.uses);
+        session.unreported_uses.add_all(frame.uses);
         session.frame_at = market;
         self.stats.frames_sent += 1;
         self.fanout.accepted(tally);
-        self.stats.ages.observe(frame.rx, frame.taken_in, market);
+        self.stats.ages.observe(frame.rx, frame.receipt_times, market);
         if self.fanout.is_drained(key) { WriteOutcome::CaughtUp } else { WriteOutcome::All }
     }
 }

@@ -43,7 +43,7 @@ impl<S: SessionSocket> Core<S> {
         let Some(tally) = self.fill_frame(key, now) else { return };
         let Some(frame) = self.framer.ready() else { return };
         let (bytes, newest_order) = (frame.bytes.to_vec(), frame.newest_order);
-        let (rx, taken_in, uses) = (frame.rx.to_vec(), frame.taken_in, frame.uses.clone());
+        let (rx, receipt_times, uses) = (frame.rx.to_vec(), frame.receipt_times, frame.uses.clone());
         let mut plain = Crc::new();
         plain.combine(frame.plain);
         let mut position = Vec::new();
@@ -58,12 +58,12 @@ impl<S: SessionSocket> Core<S> {
         session.rest.extend_from_slice(&bytes);
         session.rest_frames += 1;
         session.data_frames += 1;
-        if let Some(ping) = session.ping_behind(session.rest.len(), taken_in, now, &node.limits) {
+        if let Some(ping) = session.ping_behind(session.rest.len(), receipt_times, now, &node.limits) {
             session.rest.extend_from_slice(&ping);
             session.rest_frames += 1;
         }
         if !is_planted(Fault::JoinsUncounted) {
-            session.in_flight = Some(Box::new(InFlight { tally, rx, taken_in, uses }));
+            session.in_flight = Some(Box::new(InFlight { tally, rx, receipt_times, uses }));
         }
         if is_shared {
             self.charge_user(key, bytes.len(), now);

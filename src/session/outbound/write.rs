@@ -137,17 +137,17 @@ impl<S: SessionSocket> Core<S> {
         session.frames_sent += frames;
         self.stats.frames_sent += frames;
         if let Some(in_flight) = session.in_flight.take() {
-            session.untold.add_all(&in_flight.uses);
+            session.unreported_uses.add_all(&in_flight.uses);
             self.fanout.accepted(&in_flight.tally);
             if is_planted(Fault::AcceptsTwice) {
                 self.fanout.accepted(&in_flight.tally);
             }
             let market = self.node.market.at(*now);
-            self.stats.ages.observe(&in_flight.rx, in_flight.taken_in, market);
+            self.stats.ages.observe(&in_flight.rx, in_flight.receipt_times, market);
             session.frame_at = market;
         }
         if session.control.is_empty() {
-            session.tells = false;
+            session.discloses_symbols = false;
         }
         if std::mem::take(&mut session.reading_held) {
             session.wake();

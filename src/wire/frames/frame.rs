@@ -4,7 +4,7 @@
 
 use flate2::Crc;
 
-use super::{taken_in::TakenIn, times::FrameTimes};
+use super::{receipt_times::ReceiptTimes, times::FrameTimes};
 use crate::{
     access::{ProductCounts, ProductId},
     tick::Nanos,
@@ -44,7 +44,7 @@ pub(super) struct Frame {
     /// Which of them are when the message could first be shown, and when its tick was taken in: those that are shown delayed.
     late: Vec<(usize, Nanos)>,
     /// The sum of these times, once the frame is finished.
-    taken_in: TakenIn,
+    receipt_times: ReceiptTimes,
     pub newest_order: u64,
     /// It leaves out ticks of a form of which a client must miss nothing.
     pub has_lost: bool,
@@ -59,7 +59,7 @@ pub struct ReadyFrame<'a> {
     pub bytes: &'a [u8],
     /// Time of receipt of the newest tick of each message.
     pub rx: &'a [Nanos],
-    pub taken_in: TakenIn,
+    pub receipt_times: ReceiptTimes,
     /// How many messages there are of each product.
     pub uses: &'a ProductCounts,
     /// Order of the newest tick in it, over all symbols.
@@ -126,8 +126,8 @@ impl Frame {
     /// When the newest tick of its messages was taken in.
     pub fn newest_rx(&self) -> Option<Nanos> {
         let mut rx = self.rx.clone();
-        for &(at, taken_in) in &self.late {
-            rx[at] = taken_in;
+        for &(at, received) in &self.late {
+            rx[at] = received;
         }
         rx.into_iter().max()
     }
@@ -169,7 +169,7 @@ impl Frame {
         self.payload_bytes = self.payload_bytes();
         self.start = head(&mut self.bytes, &mut self.plain);
         self.encoding = Some(encoding);
-        self.taken_in = TakenIn::of(&self.rx);
+        self.receipt_times = ReceiptTimes::of(&self.rx);
         self.turn_product(ProductId::REST);
     }
 
@@ -186,11 +186,11 @@ impl Frame {
     }
 
     pub fn ready(&self) -> ReadyFrame<'_> {
-        let Frame { newest_order, taken_in, .. } = *self;
+        let Frame { newest_order, receipt_times, .. } = *self;
         ReadyFrame {
             bytes: &self.bytes[self.start..],
             rx: &self.rx,
-            taken_in,
+            receipt_times,
             uses: &self.uses,
             newest_order,
             plain: &self.plain,

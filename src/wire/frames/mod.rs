@@ -11,7 +11,7 @@ mod framer;
 mod gathered;
 mod merged;
 mod run;
-mod taken_in;
+mod receipt_times;
 mod times;
 mod writer;
 
@@ -19,7 +19,7 @@ pub use buffers::{FrameSize, HeldFrame};
 pub use frame::ReadyFrame;
 pub use framer::Framer;
 pub use gathered::opcode_of;
+pub use receipt_times::ReceiptTimes;
 pub use run::RunParts;
-pub use taken_in::TakenIn;
 pub use times::{FrameTimes, OpenArray, TimesAfter, Unfinished};
 pub use writer::FrameWriter;

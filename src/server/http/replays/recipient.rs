@@ -43,7 +43,7 @@ pub struct Recipient {
     /// Among sessions, in the accounts of use.
     number: u64,
     /// Messages that the accounts do not know yet.
-    untold: ProductCounts,
+    unreported_uses: ProductCounts,
     /// How it ended, once that is known; whoever drops it without a word has left.
     end: Option<ReplayEnd>,
     _permit: AddressPermit,
@@ -93,7 +93,7 @@ impl Recipient {
             rights,
             via,
             number,
-            untold: ProductCounts::default(),
+            unreported_uses: ProductCounts::default(),
             end: None,
             _permit: permit,
         };
@@ -124,7 +124,7 @@ impl Recipient {
     /// It is about to be sent this.
     pub fn takes(&mut self, part: &MessagesPart) {
         self.server.replays.stats.sent(part.messages, part.bytes.len());
-        self.untold.add_all(&part.uses);
+        self.unreported_uses.add_all(&part.uses);
         if let Some(audit) = &self.server.node.audit
             && !part.symbols.is_empty()
         {
@@ -145,9 +145,9 @@ impl Recipient {
             return;
         }
         self.server.replays.stats.count(end);
-        let untold = mem::take(&mut self.untold);
+        let unreported_uses = mem::take(&mut self.unreported_uses);
         let node = &self.server.node;
-        node.tell_used_at(node.clock.now(), &self.rights.who(), self.via, &untold);
+        node.tell_used_at(node.clock.now(), &self.rights.who(), self.via, &unreported_uses);
         self.tell(|recipient| Event::Ended { session: recipient.number, reason: end.label().into() });
     }
 

@@ -1,12 +1,12 @@
-//! [`TakenIn`]: a summary of when the messages of one frame were taken in. The frame has the time of each message.
+//! [`ReceiptTimes`]: when the ticks of one frame were received, summed up. The frame has the time of each message.
 //!
 //! Invariant: the sum counts nanoseconds since the oldest, and is exact even if the sum of the times overflows.
 
 use crate::tick::Nanos;
 
-/// When the messages of a frame were taken in.
+/// When the newest ticks of a frame's messages were received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct TakenIn {
+pub struct ReceiptTimes {
     pub oldest: Nanos,
     pub newest: Nanos,
     pub count: u64,
@@ -14,10 +14,10 @@ pub struct TakenIn {
     pub since_oldest_sum: u64,
 }
 
-impl TakenIn {
+impl ReceiptTimes {
     /// One pass, because every frame does this for each of its messages.
     pub fn of(rx: &[Nanos]) -> Self {
-        let Some(&Nanos(first)) = rx.first() else { return TakenIn::default() };
+        let Some(&Nanos(first)) = rx.first() else { return ReceiptTimes::default() };
         let (mut oldest, mut newest, mut sum) = (first, first, 0_i64);
         for &Nanos(rx) in rx {
             oldest = oldest.min(rx);
@@ -27,7 +27,7 @@ impl TakenIn {
         let count = rx.len() as u64;
         // The sum and what is subtracted from it both wrap, so the difference is exact.
         let since_oldest_sum = sum.cast_unsigned().wrapping_sub(oldest.cast_unsigned().wrapping_mul(count));
-        TakenIn { oldest: Nanos(oldest), newest: Nanos(newest), count, since_oldest_sum }
+        ReceiptTimes { oldest: Nanos(oldest), newest: Nanos(newest), count, since_oldest_sum }
     }
 }
 
@@ -41,8 +41,11 @@ mod tests {
 
     #[test]
     fn what_a_frame_holds_was_taken_in_between_the_oldest_and_the_newest() {
-        let taken_in = TakenIn::of(&[Nanos(7), Nanos(5), Nanos(9)]);
-        assert_eq!(taken_in, TakenIn { oldest: Nanos(5), newest: Nanos(9), count: 3, since_oldest_sum: 6 });
+        let receipt_times = ReceiptTimes::of(&[Nanos(7), Nanos(5), Nanos(9)]);
+        assert_eq!(
+            receipt_times,
+            ReceiptTimes { oldest: Nanos(5), newest: Nanos(9), count: 3, since_oldest_sum: 6 }
+        );
     }
 
     proptest! {
@@ -54,7 +57,7 @@ mod tests {
         ) {
             let rx: Vec<Nanos> = since.iter().map(|since| Nanos(begins + since)).collect();
             let oldest = rx.iter().copied().min().unwrap_or_default();
-            prop_assert_eq!(TakenIn::of(&rx), TakenIn {
+            prop_assert_eq!(ReceiptTimes::of(&rx), ReceiptTimes {
                 oldest,
                 newest: rx.iter().copied().max().unwrap_or_default(),
                 count: rx.len() as u64,
