@@ -10,7 +10,7 @@ use rand_pcg::Pcg64Mcg;
 
 use crate::{
     feeder::Feeder,
-    generator::{Detail, Dialect, Generator, Plan, Ramp, Reading, Ready, Stream, Tally},
+    generator::{Detail, Dialect, Generator, IN_FLIGHT_MAX, Plan, Ramp, Reading, Ready, Stream, Tally},
     lines::symbol,
     machine,
     servers::{Books, Contender, Peer, Places, Records, Security, Server, Wish, floor::Work, upgrade},
@@ -81,11 +81,16 @@ impl Rig {
     }
 
     /// Connects them all, or says what was in the way.
-    pub fn connect(&self, mut plans: Vec<Plan>) -> io::Result<Ramp> {
+    pub fn connect(&self, plans: Vec<Plan>) -> io::Result<Ramp> {
+        self.connect_at_once(plans, IN_FLIGHT_MAX)
+    }
+
+    /// The same, with so many on their way in at a time.
+    pub fn connect_at_once(&self, mut plans: Vec<Plan>, at_once: usize) -> io::Result<Ramp> {
         for plan in &mut plans {
             plan.tls.clone_from(&self.clients);
         }
-        connect(&self.generator, self.server.port, plans)
+        connect(&self.generator, self.server.port, plans, at_once)
     }
 
     /// Lets all run for `warm`, then looks for `length`.
@@ -138,13 +143,13 @@ pub fn floor_window(
         receive_buffer_bytes: 0,
         tls: None,
     };
-    connect(&generator, server.port, (0..clients).map(plan).collect())?;
+    connect(&generator, server.port, (0..clients).map(plan).collect(), IN_FLIGHT_MAX)?;
     thread::sleep(warm);
     look(&generator, &server, length)
 }
 
-pub fn connect(generator: &Generator, port: u16, plans: Vec<Plan>) -> io::Result<Ramp> {
-    let ramp = generator.connect(port, plans)?;
+pub fn connect(generator: &Generator, port: u16, plans: Vec<Plan>, at_once: usize) -> io::Result<Ramp> {
+    let ramp = generator.connect(port, plans, at_once)?;
     if ramp.failed > 0 {
         let fault = ramp.fault.as_deref().unwrap_or("for no known reason");
         return Err(io::Error::other(format!("{} clients did not connect: {fault}", ramp.failed)));

@@ -13,7 +13,7 @@ use std::{
 };
 
 use rustls::{
-    ClientConfig, DigitallySignedStruct, NamedGroup, SignatureScheme,
+    ClientConfig, ClientConnection, DigitallySignedStruct, NamedGroup, SignatureScheme,
     client::{
         ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -75,6 +75,13 @@ impl Clients {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone)).with_no_client_auth();
         config.resumption = Resumption::store(Arc::clone(&tickets) as _);
         Ok(Clients { config: Arc::new(config), tickets })
+    }
+
+    /// One that has made its keys and its hello: half of its work, which is done before any clock runs.
+    pub fn client(&self) -> io::Result<Box<ClientConnection>> {
+        let name = ServerName::try_from(NAME).map_err(io::Error::other)?;
+        let made = ClientConnection::new(Arc::clone(&self.config), name).map_err(io::Error::other)?;
+        Ok(Box::new(made))
     }
 
     /// Whoever connects from now on resumes, as long as there are tickets; says how many there are.

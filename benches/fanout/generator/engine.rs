@@ -19,6 +19,7 @@ use rustix::{
         epoll::{self, EventData, EventFlags},
     },
 };
+use rustls::ClientConnection;
 use socket2::{Domain, Socket, Type};
 
 use super::{
@@ -28,7 +29,7 @@ use super::{
     plan::{Plan, Reading},
     tally::Tally,
 };
-use crate::{lines::now_us, machine};
+use crate::{lines::now_us, machine, tls};
 
 pub struct Engine {
     epoll: OwnedFd,
@@ -50,16 +51,16 @@ pub struct Engine {
 /// Clients on their way in.
 struct Ramping {
     address: SocketAddrV4,
-    waiting: VecDeque<Plan>,
+    /// With what each has made for its handshake.
+    waiting: VecDeque<(Plan, Option<Box<ClientConnection>>)>,
     in_flight: usize,
+    at_once: usize,
     ready: usize,
     failed: usize,
     begun: Instant,
     answer: Sender<Ramp>,
 }
 
-/// Handshakes that run at once: enough that the server never waits for the generator.
-const IN_FLIGHT_MAX: usize = 256;
 /// Groups of clients that are counted apart.
 pub const GROUPS: usize = 2;
 const EVENTS_A_WAIT: usize = 1024;
@@ -120,7 +121,9 @@ impl Engine {
     fn obey(&mut self) -> io::Result<bool> {
         while let Ok(order) = self.orders.try_recv() {
             match order {
-                Order::Connect(address, plans, answer) => self.begin_ramp(address, plans, answer)?,
+                Order::Connect(address, plans, at_once, answer) => {
+                    self.begin_ramp(address, plans, at_once, answer)?;
+                }
                 Order::Mark(answer) => {
                     let mark = self.mark()?;
                     let _ = answer.send(mark);
@@ -154,21 +157,28 @@ impl Engine {
         &mut self,
         address: SocketAddrV4,
         plans: Vec<Plan>,
+        at_once: usize,
         answer: Sender<Ramp>,
     ) -> io::Result<()> {
-        let (waiting, begun) = (plans.into(), Instant::now());
-        self.ramp = Some(Ramping { address, waiting, in_flight: 0, ready: 0, failed: 0, begun, answer });
+        let made = plans.into_iter().map(|plan| {
+            let made = plan.tls.as_ref().map(tls::Clients::client).transpose()?;
+            Ok((plan, made))
+        });
+        let waiting = made.collect::<io::Result<_>>()?;
+        let begun = Instant::now();
+        (self.marked_at, self.marked_cpu) = (begun, machine::cpu_of_this_thread()?);
+        self.ramp =
+            Some(Ramping { address, waiting, in_flight: 0, at_once, ready: 0, failed: 0, begun, answer });
         self.connect_more()
     }
 
     fn connect_more(&mut self) -> io::Result<()> {
         let Some(ramp) = &mut self.ramp else { return Ok(()) };
-        while ramp.in_flight < IN_FLIGHT_MAX {
-            let Some(plan) = ramp.waiting.pop_front() else { break };
+        while ramp.in_flight < ramp.at_once {
+            let Some((plan, made)) = ramp.waiting.pop_front() else { break };
             let key = self.clients.len();
             let stream = connect(ramp.address, key % SOURCES, plan.receive_buffer_bytes)?;
-            let link = Link::new(stream, plan.tls.as_ref())?;
-            let mut client = Client::new(link, plan);
+            let mut client = Client::new(Link::new(stream, made), plan);
             // On loopback a connection is usually established by now.
             let flags = if client.begin()? { EventFlags::IN } else { EventFlags::OUT };
             epoll::add(&self.epoll, &client.stream, EventData::new_u64(key as u64), flags)?;

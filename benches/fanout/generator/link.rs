@@ -5,12 +5,9 @@ use std::{
     io::{self, Read, Write},
     net::TcpStream,
     os::fd::{AsFd, BorrowedFd},
-    sync::Arc,
 };
 
-use rustls::{ClientConnection, HandshakeKind, pki_types::ServerName};
-
-use crate::tls;
+use rustls::{ClientConnection, HandshakeKind};
 
 pub enum Link {
     Plain(TcpStream),
@@ -25,11 +22,11 @@ thread_local! {
 }
 
 impl Link {
-    pub fn new(stream: TcpStream, tls: Option<&tls::Clients>) -> io::Result<Link> {
-        let Some(clients) = tls else { return Ok(Link::Plain(stream)) };
-        let name = ServerName::try_from(tls::NAME).map_err(io::Error::other)?;
-        let connection = ClientConnection::new(Arc::clone(&clients.config), name);
-        Ok(Link::Tls(stream, Box::new(connection.map_err(io::Error::other)?)))
+    pub fn new(stream: TcpStream, tls: Option<Box<ClientConnection>>) -> Link {
+        match tls {
+            None => Link::Plain(stream),
+            Some(tls) => Link::Tls(stream, tls),
+        }
     }
 
     /// Of TLS, once the handshake is done: whether it was one of few steps.

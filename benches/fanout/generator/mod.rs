@@ -61,13 +61,16 @@ pub struct Mark {
 }
 
 enum Order {
-    Connect(SocketAddrV4, Vec<Plan>, Sender<Ramp>),
+    /// So many of the plans at a time.
+    Connect(SocketAddrV4, Vec<Plan>, usize, Sender<Ramp>),
     Mark(Sender<Mark>),
     ReadOn(usize),
     Heads(usize, Sender<Vec<HashMap<String, u64>>>),
     End,
 }
 
+/// Clients on their way in at a time: enough that the server never waits for the generator.
+pub const IN_FLIGHT_MAX: usize = 256;
 /// Longer than any ramp takes that is worth waiting for.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 
@@ -83,10 +86,10 @@ impl Generator {
         Ok(Generator { orders, wakeup, thread: Some(thread) })
     }
 
-    /// Returns when every client is ready or has failed.
-    pub fn connect(&self, port: u16, plans: Vec<Plan>) -> io::Result<Ramp> {
+    /// Returns when every client is ready or has failed. So many of them are on their way in at a time.
+    pub fn connect(&self, port: u16, plans: Vec<Plan>, at_once: usize) -> io::Result<Ramp> {
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
-        self.ask(|answer| Order::Connect(address, plans, answer))
+        self.ask(|answer| Order::Connect(address, plans, at_once, answer))
     }
 
     pub fn mark(&self) -> io::Result<Mark> {

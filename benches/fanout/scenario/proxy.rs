@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     feeder::Pace,
-    generator::{Detail, Reading},
+    generator::{Detail, IN_FLIGHT_MAX, Reading},
     report::{Figure, Figures, Goal, Report, usual},
     rig::{Rig, Window, connect, symbols, wish},
     servers::{Contender, Mode, Peer, Proxy, Wish},
@@ -73,7 +73,7 @@ fn behind(bench: &Bench, report: &mut Report, contender: Contender, proxy: Proxy
         let (reading, detail) = (Reading::Paced(READ_BYTES_PER_S), Detail::Ages);
         contender.plan(&Wish { reading, detail, ..wish(&wanted, number, clients) })
     };
-    connect(&rig.generator, proxied.port, (0..clients).map(plan).collect())?;
+    connect(&rig.generator, proxied.port, (0..clients).map(plan).collect(), IN_FLIGHT_MAX)?;
     rig.feeder.run(Pace::new(TICKS_PER_S));
     let mut whole: Option<Window> = None;
     let mut warm = second * LOOKS_S[0];

@@ -9,7 +9,7 @@ use std::io;
 
 use super::Bench;
 use crate::{
-    generator::{Detail, Dialect, Generator, Plan, Reading, Ready, Stream},
+    generator::{Detail, Dialect, Generator, IN_FLIGHT_MAX, Plan, Reading, Ready, Stream},
     report::{Figure, Figures, Goal, Report},
     rig::{Rig, connect, wish, zipf_choices},
     servers::{Contender, Peer, Records, Server, Wish, floor::Work, upgrade},
@@ -92,7 +92,7 @@ fn ramp(
     let clients = plans.len();
     let cpu = server.cpu()?;
     generator.mark()?;
-    let ramp = connect(generator, server.port, plans)?;
+    let ramp = connect(generator, server.port, plans, IN_FLIGHT_MAX)?;
     let (mark, cpu) = (generator.mark()?, server.cpu()?.saturating_sub(cpu));
     let bytes: u64 = mark.groups.iter().map(|group| group.bytes).sum();
     report.add(

@@ -3,7 +3,8 @@
 //! Writes: 1,000 clients of the same 10 symbols, as in A, at rates at which a write has one tick or a few. How many it has
 //! depends on how busy the machine is, so two rows are compared by the write only where both have as many: 1,000 clients
 //! with one symbol and an interval have one record a write, and B2 with an interval 20. Dashboards: B. Handshakes: 5,000 clients with 20 symbols each come at once, as
-//! in E, and ask for no records; they come again, with the tickets that they were given. Memory: as in D.
+//! in E, and ask for no records; they come again, with the tickets that they were given. Then 10,000 come at once, without
+//! tickets, each with its hello before any of them reads an answer. Memory: as in D.
 
 use std::{io, thread, time::Duration};
 
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     feeder::Pace,
-    generator::Generator,
+    generator::{Generator, IN_FLIGHT_MAX},
     report::{Figure, Figures, Goal, Report, grouped, usual},
     rig::{Rig, Window, symbols, wish, zipf_choices},
     servers::{Contender, Mode, Peer, Records, Security, Wish},
@@ -33,6 +34,7 @@ const B2: &str = "B2";
 const ONE_TICKS_PER_S: f64 = 200.0;
 const FULL: &str = "handshakes";
 const RESUMED: &str = "resumed";
+const AT_ONCE: &str = "10,000 at once";
 const IDLE: &str = "idle";
 const EACH: usize = 20;
 const RAMP_SYMBOLS: usize = 500;
@@ -128,7 +130,7 @@ fn handshakes(bench: &Bench, report: &mut Report, contender: Contender) -> io::R
     let rest = bench.full_or_quick(Duration::from_secs(2), Duration::from_millis(100));
     let mut rig = Rig::start(contender, RAMP_SYMBOLS, &bench.places)?;
     thread::sleep(rest);
-    let full = come(&rig, clients)?;
+    let full = come(&rig, clients, IN_FLIGHT_MAX)?;
     report.add(NAME, FULL, &contender.name(), full);
     if contender.security == Security::Plain {
         return Ok(());
@@ -139,11 +141,16 @@ fn handshakes(bench: &Bench, report: &mut Report, contender: Contender) -> io::R
         return Err(io::Error::other(format!("{clients} clients were given {tickets} tickets")));
     }
     thread::sleep(rest);
-    report.add(NAME, RESUMED, &contender.name(), come(&rig, clients)?);
+    report.add(NAME, RESUMED, &contender.name(), come(&rig, clients, IN_FLIGHT_MAX)?);
+    rig.generator = Generator::start()?;
+    rig.clients = Some(tls::Clients::new()?);
+    thread::sleep(rest);
+    let clients = bench.full_or_quick(10_000, 300);
+    report.add(NAME, AT_ONCE, &contender.name(), come(&rig, clients, clients)?);
     Ok(())
 }
 
-fn come(rig: &Rig, clients: usize) -> io::Result<Figures> {
+fn come(rig: &Rig, clients: usize, at_once: usize) -> io::Result<Figures> {
     let choices = zipf_choices(clients, EACH, RAMP_SYMBOLS);
     let plan = |(number, chosen): (usize, &Vec<String>)| {
         rig.contender.plan(&Wish { records: Records::None, ..wish(chosen, number, clients) })
@@ -151,7 +158,7 @@ fn come(rig: &Rig, clients: usize) -> io::Result<Figures> {
     let plans = choices.iter().enumerate().map(plan).collect();
     let cpu = rig.server.cpu()?;
     rig.generator.mark()?;
-    let ramp = rig.connect(plans)?;
+    let ramp = rig.connect_at_once(plans, at_once)?;
     let (mark, cpu) = (rig.generator.mark()?, rig.server.cpu()?.saturating_sub(cpu));
     Ok(Figures::from([
         (Figure::RampS, ramp.seconds),
@@ -182,6 +189,8 @@ pub fn goals(report: &Report) -> Vec<Goal> {
             goals.push(Goal::new(NAME, aim, of(case, every.over_tls(), figure), "s", |taken| taken <= most));
         }
     }
+    let gone = of(AT_ONCE, every.over_tls(), Figure::Gone);
+    goals.push(Goal::new(NAME, "of 10,000 at once, nobody is cut off", gone, "clients", |gone| gone == 0.0));
     let weight = |server| of(IDLE, server, Figure::SessionKb);
     let more = weight(every.over_tls()).zip(weight(every)).map(|(tls, plain)| tls - plain);
     goals.push(Goal::new(NAME, "at most 8 KB more a session", more, "KB", |more| more <= 8.0));
