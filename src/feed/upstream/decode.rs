@@ -72,10 +72,16 @@ pub fn hand_out(
     out: &mut Reaction,
 ) {
     found.oldest_first();
+    let mut places = found.places.drain(..);
     out.ticks.extend(found.ticks.drain(..).map(|tick| {
+        let place = places.next().flatten();
         let is_trade = tick.fields.is_trade() || tick.fields.report().is_some();
         if is_trade {
-            VenueTick { number: number(&tick), tick, kind: StreamKind::Trades }
+            let number = match (number(&tick), place) {
+                (Number::Named(name), Some(place)) => Number::Placed { name, place },
+                (number, _) => number,
+            };
+            VenueTick { number, tick, kind: StreamKind::Trades }
         } else {
             VenueTick { tick, kind: StreamKind::Quotes, number: Number::None }
         }

@@ -195,8 +195,12 @@ impl TradeMark for TradeBlock {
         }
     }
 
+    /// A name alone is that of another trade in another block.
     fn number(tick: &Tick) -> Number {
-        decode::named(tick)
+        match (decode::named_at(tick), tick.ts.and_then(|ts| u64::try_from(ts.0).ok())) {
+            (Number::Named(name), Some(place)) => Number::Placed { name, place },
+            (number, _) => number,
+        }
     }
 }
 

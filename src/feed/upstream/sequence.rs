@@ -4,7 +4,8 @@
 //! those before it, for [`HOLD`] and [`HELD_MAX`] ticks at most; then they are a gap, which is told with its length. The
 //! first of a stream waits too, since those before it may be on their way. A trade that comes after it was told missing is
 //! late: it is delivered as one that counts in the volume, the high and the low, and is not the last trade. What stands for
-//! a span of numbers ([`Number::Spanned`]) waits as well, once spans have been seen to join.
+//! a span of numbers ([`Number::Spanned`]) waits as well, once spans have been seen to join. A name with a place
+//! ([`Number::Placed`]) tells nothing of what is missing: it never waits, and is late when it is behind the last.
 //!
 //! Invariants: numbers that are delivered only rise, but for late ones, and unless the venue begins its numbering again;
 //! what is not delivered is counted as a duplicate, or told as a gap.
@@ -56,8 +57,10 @@ struct HeldTick {
 #[derive(Default, Debug)]
 struct LastNames {
     known: HashSet<u64, FixedState>,
-    /// The oldest first.
-    order: VecDeque<u64>,
+    /// The oldest first, each with the place of its tick, or [`NOWHERE`].
+    order: VecDeque<(u64, u64)>,
+    /// The highest place of a name that is not known any more.
+    forgotten: u64,
 }
 
 /// What became of the ticks that were offered.
@@ -77,6 +80,10 @@ pub struct SequenceCounts {
 pub const HOLD: Duration = Duration::from_millis(250);
 const HELD_MAX: usize = 256;
 const NAMES_MAX: usize = 1_024;
+/// The most names of one place, which nothing else tells apart.
+const NAMES_OF_PLACE_MAX: usize = 16_384;
+/// No place.
+const NOWHERE: u64 = 0;
 /// How much older than the newest tick a named one may be behind a reconnect, when its name is not known.
 const NAMED_LATE: Duration = Duration::from_secs(2);
 /// After so many spans that joined, one that does not join the last is taken as running ahead.
@@ -96,10 +103,12 @@ impl Sequence {
                 counts.duplicates += 1;
             }
             Number::Named(name) => {
-                self.names.insert(name);
+                self.names.insert(name, NOWHERE);
                 self.newest = self.newest.max(tick.ts);
                 out.push(tick);
             }
+            Number::Placed { name, .. } if self.names.known.contains(&name) => counts.duplicates += 1,
+            Number::Placed { name, place } => self.place(name, place, tick, out, counts),
             Number::Rising(number) => {
                 let last = self.last;
                 if last.is_some_and(|last| number <= last && !self.restarts(number, last, &tick, counts)) {
@@ -117,6 +126,30 @@ impl Sequence {
                 self.count(HeldTick { since: now, first, number, tick }, out, counts);
             }
         }
+    }
+
+    /// A name that is not known, of a tick with a place. Whether any is missing before it nobody knows, so none waits; one
+    /// that is behind the last is late.
+    fn place(&mut self, name: u64, place: u64, tick: Tick, out: &mut Vec<Tick>, counts: &mut SequenceCounts) {
+        if self.last.is_some_and(|last| place < last) {
+            if !self.is_newer(&tick) {
+                if place <= self.names.forgotten {
+                    counts.duplicates += 1;
+                    return;
+                }
+                self.repeated += 1;
+                if self.repeated <= REPEATED_MAX {
+                    self.names.insert(name, place);
+                    self.deliver_late(tick, out, counts);
+                    return;
+                }
+            }
+            counts.restarts += 1;
+            self.newest = None;
+            self.names.forget_places();
+        }
+        self.names.insert(name, place);
+        self.deliver(place, tick, out);
     }
 
     fn count(&mut self, tick: HeldTick, out: &mut Vec<Tick>, counts: &mut SequenceCounts) {
@@ -217,6 +250,9 @@ impl Sequence {
         match number {
             Number::None => false,
             Number::Named(name) => self.names.known.contains(&name),
+            Number::Placed { name, place } => {
+                self.names.known.contains(&name) || self.last.is_some_and(|last| place < last)
+            }
             Number::Counted(number) | Number::Rising(number) | Number::Spanned { number, .. } => {
                 self.last.is_some_and(|last| number <= last)
             }
@@ -251,11 +287,16 @@ impl Sequence {
         out.push(tick);
     }
 
+    /// Whether a tick is newer than all that were delivered, by the venue's own clock.
+    fn is_newer(&self, tick: &Tick) -> bool {
+        tick.ts.is_some() && self.newest.is_some() && tick.ts > self.newest
+    }
+
     /// Whether a number that is not above the last one is of numbering that began again: it is newer by the venue's own
     /// clock, or repetitions do not end.
     fn restarts(&mut self, number: u64, last: u64, tick: &Tick, counts: &mut SequenceCounts) -> bool {
         self.repeated += 1;
-        let is_newer = number < last && tick.ts.is_some() && self.newest.is_some() && tick.ts > self.newest;
+        let is_newer = number < last && self.is_newer(tick);
         // With a time, a repetition is known as one however long it goes on.
         let restarts = is_newer || (tick.ts.is_none() && self.repeated > REPEATED_MAX);
         if restarts {
@@ -270,14 +311,25 @@ impl Sequence {
 
 impl LastNames {
     /// Takes a name that is not known, and forgets the oldest where there are too many.
-    fn insert(&mut self, name: u64) {
-        if self.order.len() >= NAMES_MAX
-            && let Some(oldest) = self.order.pop_front()
+    fn insert(&mut self, name: u64, place: u64) {
+        while self.order.len() >= NAMES_MAX
+            && let Some(&(oldest, of)) = self.order.front()
         {
+            if of == place && place != NOWHERE && self.order.len() < NAMES_OF_PLACE_MAX {
+                break;
+            }
+            self.order.pop_front();
             self.known.remove(&oldest);
+            self.forgotten = self.forgotten.max(of);
         }
         self.known.insert(name);
-        self.order.push_back(name);
+        self.order.push_back((name, place));
+    }
+
+    /// Places begin again.
+    fn forget_places(&mut self) {
+        self.order.iter_mut().for_each(|(_, place)| *place = NOWHERE);
+        self.forgotten = NOWHERE;
     }
 }
 

@@ -83,6 +83,7 @@ impl Talk {
                     Number::Spanned { first, number } => format!(" from {first} to {number}"),
                     Number::Rising(number) => format!(" rising {number}"),
                     Number::Named(_) => " named".to_owned(),
+                    Number::Placed { place, .. } => format!(" named at {place}"),
                 };
                 line.trim_end().to_owned() + &number
             })

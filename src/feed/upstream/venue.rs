@@ -201,6 +201,8 @@ pub enum Number {
     Rising(u64),
     /// A name without an order, such as a UUID; its hash.
     Named(u64),
+    /// A name, and a number that never falls and may jump, such as that of the venue's event or the time of its block.
+    Placed { name: u64, place: u64 },
 }
 
 /// A message to send.

@@ -57,11 +57,19 @@ impl Fields {
         self.report.as_ref().map_or(&self.trade_id, |report| &report.id)
     }
 
-    /// A tick with a trade that affects only this: what it has of the trade goes into a report, and stays in the fields
-    /// when the trade affects the last one.
+    /// A tick with a trade that affects only this, of what it has affected: what it has of the trade goes into a report, and
+    /// stays in the fields when the trade affects the last one.
     pub fn limit_trade(&mut self, affects: Affects) {
         if affects == Affects::ALL || !self.is_trade() {
             return;
+        }
+        if let Some(report) = &self.report {
+            let affects = report.affects.intersect(affects);
+            let report = TradeReport { affects, ..TradeReport::clone(report) };
+            if !affects.contains(Affects::LAST) {
+                self.clear(FieldSet::LAST_TRADE);
+            }
+            return self.set_report(Some(Arc::new(report)));
         }
         let side = self.mask.contains(Field::Side).then_some(self.side);
         let (last, last_size) = (self.get_decimal(Field::Last), self.get_decimal(Field::LastSize));
@@ -89,5 +97,26 @@ impl Fields {
             fields.set_trade_id(report.id);
         }
         Cow::Owned(fields)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_trade_affects_only_shrinks_and_its_values_stay() {
+        let mut fields = Fields::default();
+        fields.set_decimal(Field::Last, Decimal::from_units(5));
+        fields.set_decimal(Field::LastSize, Decimal::from_units(2));
+        let mut expected = Affects::ALL;
+        for limit in [Affects::VOLUME.with(Affects::LAST), Affects::VOLUME.with(Affects::HIGH_LOW)] {
+            fields.limit_trade(limit);
+            expected = expected.intersect(limit);
+            let trade = Some((Decimal::from_units(5), Decimal::from_units(2), None, expected));
+            assert_eq!(fields.trade(), trade);
+            let stays = expected.contains(Affects::LAST);
+            assert_eq!(fields.get_decimal(Field::Last).is_some(), stays);
+        }
     }
 }

@@ -26,6 +26,9 @@ struct BybitTrade<'a> {
     p: Raw<'a>,
     #[serde(borrow)]
     i: Option<Raw<'a>>,
+    /// The venue's number of the event; several trades may be of one.
+    #[serde(borrow)]
+    seq: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +88,8 @@ pub fn event(
             found.order = MessageOrder::Written;
             each(data.get(), |one: BybitTrade<'_>| {
                 let fields = trade(one.p, one.v, one.side.side()?, one.i)?;
-                found.push(Tick { symbol: one.s.symbol()?, ts: Some(one.time.time("T")?), fields });
+                let tick = Tick { symbol: one.s.symbol()?, ts: Some(one.time.time("T")?), fields };
+                found.push_placed(one.seq.and_then(Raw::number), tick);
                 Ok(())
             })?;
         }

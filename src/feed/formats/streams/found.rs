@@ -21,6 +21,9 @@ pub struct FoundTicks {
     pub history: Vec<Tick>,
     /// The venue's number of the last quote, where it has one: a connector knows repetitions by it.
     pub update: Option<u64>,
+    /// The venue's numbers of the ticks, as far as they have one: of each by its place, where the order is
+    /// [`MessageOrder::Written`]. They never fall, and may jump.
+    pub places: Vec<Option<u64>>,
     /// What says the order of a message's ticks.
     pub order: MessageOrder,
     /// The fields that are configured, beside the fixed ones.
@@ -93,6 +96,7 @@ impl FoundTicks {
             ticks: Vec::new(),
             history: Vec::new(),
             update: None,
+            places: Vec::new(),
             order: MessageOrder::default(),
             table,
         }
@@ -101,6 +105,7 @@ impl FoundTicks {
     pub fn clear(&mut self) {
         self.ticks.clear();
         self.history.clear();
+        self.places.clear();
         self.order = MessageOrder::default();
     }
 
@@ -120,6 +125,13 @@ impl FoundTicks {
 
     /// Appends a tick.
     pub fn push(&mut self, tick: Tick) {
+        self.ticks.push(tick);
+    }
+
+    /// Appends a tick that the venue numbers.
+    pub fn push_placed(&mut self, place: Option<u64>, tick: Tick) {
+        self.places.resize(self.ticks.len(), None);
+        self.places.push(place);
         self.ticks.push(tick);
     }
 

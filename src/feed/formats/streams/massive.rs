@@ -51,6 +51,9 @@ pub struct MassiveEvent<'a> {
     ap: Option<Raw<'a>>,
     #[serde(borrow, rename = "as")]
     ask_size: Option<Raw<'a>>,
+    /// The venue's number of the event among those of its symbol; it rises through the day, and jumps.
+    #[serde(borrow)]
+    q: Option<Raw<'a>>,
     /// Ask and bid of currencies.
     #[serde(borrow)]
     a: Option<Raw<'a>>,
@@ -100,7 +103,7 @@ pub fn event(event: &MassiveEvent<'_>, found: &mut FoundTicks) -> Result<(), For
     }
     // Times are those of several exchanges.
     found.order = MessageOrder::Written;
-    found.push(Tick { symbol, ts, fields });
+    found.push_placed(event.q.and_then(Raw::number), Tick { symbol, ts, fields });
     Ok(())
 }
 

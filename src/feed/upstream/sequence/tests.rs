@@ -279,3 +279,63 @@ fn a_day_of_named_ticks_that_is_sent_again_counts_once() {
     assert_eq!(out, expected);
     assert_eq!(counts, SequenceCounts { duplicates: DAY, ..SequenceCounts::default() });
 }
+
+/// The place is behind the name; the tick's time is as `time`.
+fn placed(
+    sequence: &mut Sequence,
+    name: u64,
+    place: u64,
+    time: u64,
+    counts: &mut SequenceCounts,
+) -> Vec<(u64, bool)> {
+    let number = Number::Placed { name: name.wrapping_mul(0x9E37_79B9_7F4A_7C15), place };
+    let (mut out, mut tick) = (Vec::new(), tick(time));
+    tick.fields.set_decimal(Field::Last, Decimal::from_units(1));
+    tick.fields.set_decimal(Field::LastSize, Decimal::from_units(1));
+    sequence.offer(Nanos(0), VenueTick { tick, kind: StreamKind::Trades, number }, &mut out, counts);
+    let is_late = |tick: &Tick| tick.fields.report().is_some();
+    out.iter().map(|tick| (numbers(std::slice::from_ref(tick))[0], is_late(tick))).collect()
+}
+
+#[test]
+fn a_name_behind_the_last_place_is_late_and_comes_once() {
+    let (mut sequence, mut counts) = (Sequence::default(), SequenceCounts::default());
+    let mut offer = |name, place, time| placed(&mut sequence, name, place, time, &mut counts);
+    // Several are of one place.
+    assert_eq!(
+        [offer(1, 10, 1), offer(2, 10, 1), offer(3, 12, 3)].concat(),
+        [(1, false), (1, false), (3, false)]
+    );
+    assert_eq!([offer(4, 11, 2), offer(4, 11, 2), offer(3, 12, 3)].concat(), [(2, true)]);
+    assert_eq!(offer(5, 12, 3), [(3, false)]);
+    // The numbering begins again with a later time.
+    assert_eq!([offer(6, 1, 9), offer(7, 2, 9)].concat(), [(9, false), (9, false)]);
+    assert_eq!(counts, SequenceCounts { duplicates: 2, late: 1, restarts: 1, ..SequenceCounts::default() });
+}
+
+/// More than names are kept, of places that rise and of one place, and all of it again behind a reconnect.
+#[test]
+fn a_day_of_placed_ticks_that_is_sent_again_counts_once() {
+    const DAY: u64 = 3 * NAMES_MAX as u64;
+    for place_of in [(|number| number / 2 + 1) as fn(u64) -> u64, |_| 7] {
+        let (mut sequence, mut counts, mut out) =
+            (Sequence::default(), SequenceCounts::default(), Vec::new());
+        for number in (0..DAY).chain(0..DAY + 10) {
+            out.extend(placed(&mut sequence, number, place_of(number), number, &mut counts));
+        }
+        assert_eq!(out, (0..DAY + 10).map(|number| (number, false)).collect::<Vec<_>>());
+        assert_eq!(counts, SequenceCounts { duplicates: DAY, ..SequenceCounts::default() });
+    }
+}
+
+/// One tick from far ahead, by its place and its time, makes no later one late for ever.
+#[test]
+fn a_wrong_place_is_left_behind() {
+    let (mut sequence, mut counts) = (Sequence::default(), SequenceCounts::default());
+    let all = 3 * NAMES_MAX as u64;
+    placed(&mut sequence, 0, 1 << 40, 1 << 30, &mut counts);
+    let late = (1..all).flat_map(|number| placed(&mut sequence, number, number, number, &mut counts));
+    let late: Vec<_> = late.collect();
+    assert_eq!((late.len() as u64, counts.restarts), (all - 1, 1));
+    assert_eq!(late.iter().filter(|(_, is_late)| *is_late).count(), REPEATED_MAX as usize);
+}

@@ -144,7 +144,7 @@ fn is_numbered(venue: &Venue, read: &VenueTick) -> bool {
     let name = read.tick.fields.name_of_trade();
     match read.number {
         Number::Counted(counted) => venue.counts && number(name) == Some(counted),
-        Number::Named(_) => !venue.counts && !name.is_empty(),
+        Number::Named(_) | Number::Placed { .. } => !venue.counts && !name.is_empty(),
         Number::Spanned { .. } => false,
         Number::Rising(_) | Number::None => read.kind == StreamKind::Quotes || name.is_empty(),
     }

@@ -31,7 +31,7 @@ fn messages_of_the_venue_are_ticks() {
     assert_eq!(
         talk.ticks(TRADE),
         [
-            r#"{"symbol":"BTCUSDT","ts":1672304486865000,"last":16578.5,"last_size":0.001,"side":"buy","trade_id":"20f43950-d8dd-5b31-9112-a178eb6023af"} named"#
+            r#"{"symbol":"BTCUSDT","ts":1672304486865000,"last":16578.5,"last_size":0.001,"side":"buy","trade_id":"20f43950-d8dd-5b31-9112-a178eb6023af"} named at 1783284617"#
         ]
     );
     assert_eq!(

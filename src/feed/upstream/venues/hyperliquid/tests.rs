@@ -56,9 +56,19 @@ fn messages_of_the_venue_are_ticks() {
         talk.ticks(&best(1_708_622_398_623)),
         [r#"{"symbol":"SOL","ts":1708622398623000,"bid":23.2,"bid_size":3,"ask":23.3,"ask_size":4.5}"#]
     );
-    let line = r#"{"symbol":"SOL","ts":1708622398623000,"last":23.25,"last_size":1.5,"side":"sell","trade_id":"118906512037719"} named"#;
+    let line = r#"{"symbol":"SOL","ts":1708622398623000,"last":23.25,"last_size":1.5,"side":"sell","trade_id":"118906512037719"} named at 1708622398623000000"#;
     assert_eq!(talk.ticks(&trades("SOL", &[(1_708_622_398_623, 118_906_512_037_719)])), [line]);
     assert_eq!(talk.ticks(r#"{"channel":"pong"}"#), [""; 0]);
+}
+
+/// The venue's documents: a trade is unique by its block, its coin and its name.
+#[test]
+fn a_name_that_comes_in_another_block_is_another_trade() {
+    let (mut talk, _) = Talk::open(&*dialer(&Hyperliquid, "", &["SOL"]), &["SOL"]);
+    let mut number = |time| talk.hear(&trades("SOL", &[(time, 7)])).ticks.pop().expect("a trade").number;
+    let [one, again, other] = [1_700, 1_700, 1_900].map(&mut number);
+    assert_eq!(one, again);
+    assert_ne!(one, other);
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn messages_of_the_venue_are_ticks() {
     assert_eq!(
         lines,
         [
-            r#"{"symbol":"MSFT","ts":1536036818784000,"last":114.125,"last_size":100,"trade_id":"12345","affects":["volume"]} named"#,
+            r#"{"symbol":"MSFT","ts":1536036818784000,"last":114.125,"last_size":100,"trade_id":"12345","affects":["volume"]} named at 3681328"#,
             r#"{"symbol":"MSFT","ts":1536036818784000,"bid":114.125,"bid_size":100,"ask":114.128,"ask_size":160}"#,
         ]
     );
