@@ -1,4 +1,5 @@
-//! Feeds that need more connections together than their venue allows: told before the first connection is made.
+//! Feeds that need more connections or streams together than their venue allows: told before the first connection is
+//! made.
 //!
 //! Pure. It is a warning and no fault: of accounts it knows nothing, and each may have connections of its own.
 
@@ -9,17 +10,24 @@ use super::{
     upstream::UpstreamConfig,
 };
 
-/// Feeds of one server that need more connections than it allows.
+/// Feeds of one server that need more than it allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Crowd {
     pub venue: &'static str,
     /// Their names.
     pub feeds: Vec<String>,
+    pub connections: Demand,
+    pub streams: Demand,
+}
+
+/// How many are needed, of so many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Demand {
     pub needed: usize,
     pub allowed: usize,
 }
 
-/// Each server of which more connections are wanted than it allows.
+/// Each server of which more is wanted than it allows.
 pub fn crowds(feeds: &[Source]) -> Vec<Crowd> {
     let mut found: Vec<Crowd> = Vec::new();
     // By venue and server; a feed that counts alone has a key of its own.
@@ -32,19 +40,23 @@ pub fn crowds(feeds: &[Source]) -> Vec<Crowd> {
             (true, None) => config.dialer.root().to_owned(),
         };
         let at = *known.entry((config.venue, server)).or_insert_with(|| {
-            let allowed = config.dialer.facts().connections_max;
-            found.push(Crowd { venue: config.venue, feeds: Vec::new(), needed: 0, allowed });
+            let facts = config.dialer.facts();
+            let of = |allowed| Demand { needed: 0, allowed };
+            let (connections, streams) = (of(facts.connections_max), of(facts.streams_together));
+            found.push(Crowd { venue: config.venue, feeds: Vec::new(), connections, streams });
             found.len() - 1
         });
-        found[at].feeds.push(feed.name().to_owned());
-        found[at].needed += needed(config);
+        let crowd = &mut found[at];
+        crowd.feeds.push(feed.name().to_owned());
+        crowd.connections.needed += connections(config);
+        crowd.streams.needed += config.dialer.kinds().len() * config.symbols.len();
     }
-    found.retain(|crowd| crowd.needed > crowd.allowed);
+    found.retain(|crowd| crowd.connections.is_short() || crowd.streams.is_short());
     found
 }
 
 /// How many connections the named symbols need; those behind a `*` are not known yet.
-fn needed(config: &UpstreamConfig) -> usize {
+fn connections(config: &UpstreamConfig) -> usize {
     let mut streams: HashMap<&'static str, usize> = HashMap::new();
     for &kind in config.dialer.kinds() {
         *streams.entry(config.dialer.channel(kind)).or_default() += config.symbols.len();
@@ -53,11 +65,28 @@ fn needed(config: &UpstreamConfig) -> usize {
     streams.values().map(|streams| streams.div_ceil(streams_max)).sum()
 }
 
+// === impl Demand ===
+
+impl Demand {
+    fn is_short(self) -> bool {
+        self.needed > self.allowed
+    }
+}
+
 impl fmt::Display for Crowd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Crowd { venue, feeds, needed, allowed } = self;
+        let Crowd { venue, feeds, connections, streams } = self;
         let names = feeds.join(", ");
         let what = if feeds.len() > 1 { "feeds" } else { "feed" };
+        if streams.is_short() {
+            let Demand { needed, allowed } = streams;
+            return write!(
+                f,
+                "{venue} allows {allowed} streams of an address, and {needed} are needed ({what} {names}): name fewer \
+                 symbols, or use another address"
+            );
+        }
+        let Demand { needed, allowed } = connections;
         write!(
             f,
             "{venue} allows {allowed} connections of an account, and {needed} are needed ({what} {names}): put the \
@@ -81,24 +110,20 @@ mod tests {
 
     #[test]
     fn feeds_of_one_server_count_together_and_others_do_not() {
-        let many = coins('C', 5_001);
-        let one = format!("hyperliquid?symbols={many}");
         assert_eq!(
             told(&["sim", "binance?symbols=A", "binance?symbols=B", "hyperliquid?symbols=BTC"]),
             [""; 0]
         );
-        let crowd = told(&[&one]);
-        assert!(
-            crowd.len() == 1 && crowd[0].contains("allows 10") && crowd[0].contains("11 are needed"),
-            "{crowd:?}"
-        );
-        let half = coins('C', 2_501);
-        let other = coins('D', 2_501);
-        let (half, other) =
-            (format!("hyperliquid?symbols={half}"), format!("hyperliquid?symbols={other}&name=second"));
+        let many = coins('C', 501);
+        let crowd = told(&[&format!("hyperliquid?symbols={many}")]);
+        let expected = "hyperliquid allows 1000 streams of an address, and 1002 are needed (feed hyperliquid): name \
+                        fewer symbols, or use another address";
+        assert_eq!(crowd, [expected]);
+        let half = format!("hyperliquid?symbols={}", coins('C', 251));
+        let other = format!("hyperliquid?symbols={}&name=second", coins('D', 250));
         let crowd = told(&[&half, &other]);
         assert!(
-            crowd.len() == 1 && crowd[0].contains("12 are needed (feeds hyperliquid, second)"),
+            crowd.len() == 1 && crowd[0].contains("1002 are needed (feeds hyperliquid, second)"),
             "{crowd:?}"
         );
         assert_eq!(told(&[&half, &format!("{other}&url=ws://127.0.0.1:1")]), [""; 0], "another server");

@@ -78,6 +78,7 @@ mod venue_rest;
 mod venues;
 mod upstream;
 mod venue_lists;
+mod venue_manners;
 mod venue_raw;
 mod venue_states;
 mod withdrawn;

@@ -51,7 +51,8 @@ async fn messages_are_recorded_raw_and_replayed() {
     acknowledge(&mut end, &BTC).await;
     for number in 1..=3 {
         end.say(&trade("BTCUSDT", number)).await;
-        end.say(&quote("BTCUSDT", number)).await;
+        // Text, though it says to be none.
+        end.say_binary(quote("BTCUSDT", number).into_bytes()).await;
     }
     // A pong comes back behind them.
     end.ping(b"all").await;

@@ -26,6 +26,8 @@ pub struct RateWindow {
     rate: Rate,
     /// When the last ones were granted, the oldest first; as many as the rate has.
     granted: VecDeque<Nanos>,
+    /// Before this time there is none: the venue has asked to be left alone.
+    paused: Nanos,
 }
 
 /// A rate that several feeds share, as those of one server do. Its lock is held for one question, and nobody asks it for
@@ -74,17 +76,23 @@ fn jittered(span: Duration, chance: f64) -> Duration {
 
 impl RateWindow {
     pub fn new(rate: Rate) -> Self {
-        RateWindow { rate, granted: VecDeque::new() }
+        RateWindow { rate, granted: VecDeque::new(), paused: Nanos(0) }
     }
 
     /// When the next one may be, at the earliest.
     pub fn next(&self, now: Nanos) -> Nanos {
+        let now = now.max(self.paused);
         match self.granted.front() {
             Some(&oldest) if self.granted.len() >= self.rate.count.max(1) as usize => {
                 oldest.plus(self.rate.per).max(now)
             }
             _ => now,
         }
+    }
+
+    /// None before `until`.
+    pub fn pause(&mut self, until: Nanos) {
+        self.paused = self.paused.max(until);
     }
 
     /// Takes one, if it may be now.
@@ -115,6 +123,11 @@ impl SharedRate {
     /// As [`RateWindow::take`].
     pub fn take(&self, now: Nanos) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take(now)
+    }
+
+    /// As [`RateWindow::pause`], for all.
+    pub fn pause(&self, until: Nanos) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pause(until);
     }
 
     /// Whether both count together.

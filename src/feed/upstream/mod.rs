@@ -11,6 +11,7 @@
 //! Invariants: nothing of a venue's is known outside its own file in [`venues`]; each trade that the venue numbers is
 //! delivered once and in order, or told as missing.
 
+pub mod allowance;
 mod asked;
 pub mod backoff;
 pub mod config;

@@ -94,6 +94,8 @@ pub struct Facts {
     /// Connections at once; `usize::MAX` where none is told. A rotation needs one more than the streams do, so with 1
     /// there is none: the connection is closed, and made again.
     pub connections_max: usize,
+    /// Streams of all connections of an address together; `usize::MAX` where no such limit is told.
+    pub streams_together: usize,
     /// Messages that we send.
     pub sends: Rate,
     /// Attempts to connect, of all connections together.
@@ -147,10 +149,14 @@ pub trait Conversation: Send {
     /// A whole text message. JSON that is parsed in place may change it.
     fn text(&mut self, now: Nanos, message: &mut [u8], out: &mut Reaction);
 
-    /// A whole binary message.
+    /// A whole binary message. Servers that write text as one are known.
     fn binary(&mut self, now: Nanos, message: &mut [u8], out: &mut Reaction) {
-        let _ = (now, message);
-        out.reject(RejectReason::Syntax, "a binary message, which this venue does not send");
+        self.text(now, message, out);
+    }
+
+    /// Whether a binary message is of an encoding that is no text: a recording has it in base64 then.
+    fn is_packed(&self, _message: &[u8]) -> bool {
+        false
     }
 
     /// Whether a text message belongs into a recording of what came: a list of everything that the venue has does not.

@@ -18,6 +18,7 @@ use tokio_tungstenite::{
     tungstenite::{
         Message,
         handshake::server::{Request, Response},
+        protocol::CloseFrame,
     },
 };
 
@@ -120,6 +121,22 @@ impl Venue {
         within("a connection to the venue", accepting).await;
     }
 
+    /// The next connection, whose handshake is answered with this head.
+    pub async fn refuse_with(&self, head: &str) {
+        let refusing = async {
+            let (stream, _) = self.listener.accept().await.expect("a connection");
+            let mut stream = BufReader::new(stream);
+            let mut line = String::new();
+            while line.trim_end() != "" || line.is_empty() {
+                line.clear();
+                stream.read_line(&mut line).await.expect("a head");
+            }
+            let answer = format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\n\r\n");
+            stream.get_mut().write_all(answer.as_bytes()).await.expect("an open connection");
+        };
+        within("a request to the venue", refusing).await;
+    }
+
     /// The next connection, which is refused before its handshake.
     pub async fn refuse(&self) {
         let accepted = within("a connection to the venue", self.listener.accept()).await;
@@ -178,6 +195,22 @@ impl VenueEnd {
             }
         };
         within("a pong", pong).await;
+    }
+
+    /// Closes the connection, and waits for the answer to that.
+    pub async fn close(mut self, code: u16) {
+        let frame = CloseFrame { code: code.into(), reason: "service restart".into() };
+        self.socket.send(Message::Close(Some(frame))).await.expect("an open connection");
+        let answer = async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(Message::Close(_))) => return,
+                    Some(Ok(_)) => {}
+                    other => panic!("no answer to a close but {other:?}"),
+                }
+            }
+        };
+        within("the answer to a close", answer).await;
     }
 
     /// Waits until the other side has closed or left.

@@ -129,9 +129,9 @@ impl Upstream {
         let sweep = self.swept.plus(SWEEP);
         let links = self.links.values().filter_map(VenueLink::due);
         // A slot for which there is no connection wakes nobody: what makes room is an event of its own.
-        let has_room = self.links.len() < self.facts.connections_max;
+        let has_room = self.links.len() < self.facts.connections_max && self.allowance.streams.room() > 0;
         let slots = self.slots.values().filter(|_| has_room).filter_map(|slot| slot.due);
-        let slots = slots.map(|due| due.max(self.attempts.next(now)));
+        let slots = slots.map(|due| due.max(self.allowance.attempts.next(now)));
         [Some(sweep), self.book.due()].into_iter().flatten().chain(links).chain(slots).min().unwrap_or(sweep)
     }
 

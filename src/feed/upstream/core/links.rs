@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     feed::upstream::{
+        allowance::StreamGrant,
         backoff::RetryDelay,
         venue::{Stream, StreamGroup},
     },
@@ -35,7 +36,12 @@ impl Upstream {
         let channel = self.dialer.channel(kind);
         let streams_max = self.facts.streams_max.max(1);
         for slot in self.slots.values_mut().filter(|slot| slot.channel == channel) {
-            let room = streams_max.saturating_sub(slot.streams.len()).min(streams.len());
+            let mut room = streams_max.saturating_sub(slot.streams.len()).min(streams.len());
+            for link in [slot.current, slot.next].into_iter().flatten() {
+                if let Some(link) = self.links.get_mut(&link) {
+                    room = link.grant.grow(room);
+                }
+            }
             let add: Vec<Stream> = streams.drain(..room).collect();
             if add.is_empty() {
                 continue;
@@ -70,7 +76,10 @@ impl Upstream {
     pub(super) fn add_slot(&mut self, now: Nanos, channel: &'static str, streams: Vec<Stream>) -> SlotId {
         let id = SlotId(self.id());
         let (due, delay) = (Some(now), RetryDelay::default());
-        self.slots.insert(id, LinkSlot { channel, streams, current: None, next: None, due, delay });
+        self.slots.insert(
+            id,
+            LinkSlot { channel, streams, current: None, next: None, due, delay, is_told_full: false },
+        );
         id
     }
 
@@ -87,6 +96,11 @@ impl Upstream {
         let Some((&id, slot)) = found else { return };
         slot.streams.retain(|other| other != stream);
         let links: Vec<LinkId> = [slot.current, slot.next].into_iter().flatten().collect();
+        for link in &links {
+            if let Some(link) = self.links.get_mut(link) {
+                link.grant.shrink(1);
+            }
+        }
         if slot.streams.is_empty() {
             self.slots.remove(&id);
             for link in links {
@@ -107,15 +121,61 @@ impl Upstream {
         let due: Vec<SlotId> =
             due.filter(|(_, slot)| slot.due.is_some_and(|due| due <= now)).map(|(&id, _)| id).collect();
         for id in due {
-            if self.links.len() >= self.facts.connections_max || !self.attempts.take(now) {
+            if self.links.len() >= self.facts.connections_max {
+                return;
+            }
+            let Some(grant) = self.grant(id, now, out) else { continue };
+            if !self.allowance.attempts.take(now) {
                 return;
             }
             let link = LinkId(self.id());
             let Some(slot) = self.slots.get_mut(&id) else { continue };
             (slot.next, slot.due) = (Some(link), None);
             let group = StreamGroup { channel: slot.channel, streams: slot.streams.clone() };
-            self.links.insert(link, VenueLink::new(id));
+            self.links.insert(link, VenueLink::new(id, grant));
             out.actions.push(LinkAction::Dial { link, group });
+        }
+    }
+
+    /// What a slot's next link may subscribe to, of the streams that the venue allows together. Those for which there is
+    /// no room become a slot of their own, which waits.
+    fn grant(&mut self, id: SlotId, now: Nanos, out: &mut UpstreamOut) -> Option<StreamGrant> {
+        let slot = self.slots.get_mut(&id)?;
+        let grant = self.allowance.streams.grant(slot.streams.len());
+        if grant.count() == slot.streams.len() {
+            return Some(grant);
+        }
+        if slot.current.is_some() {
+            // A replacement takes over all of them, or none.
+            return None;
+        }
+        if grant.count() == 0 {
+            self.tell_full(id, out);
+            return None;
+        }
+        let (channel, rest) = (slot.channel, slot.streams.split_off(grant.count()));
+        let rest = self.add_slot(now, channel, rest);
+        self.tell_full(rest, out);
+        Some(grant)
+    }
+
+    /// Says, once, that there is no room for the streams of a slot.
+    fn tell_full(&mut self, id: SlotId, out: &mut UpstreamOut) {
+        let all: usize = self.slots.values().map(|slot| slot.streams.len()).sum();
+        let Some(slot) = self.slots.get_mut(&id).filter(|slot| !slot.is_told_full) else { return };
+        slot.is_told_full = true;
+        let allowed = self.facts.streams_together;
+        let reason: Arc<str> =
+            Arc::from(format!("the venue allows {allowed} streams of an address, and they are taken"));
+        for stream in &slot.streams {
+            let fault = StreamFault { kind: StreamFaultKind::Down, reason: Arc::clone(&reason) };
+            self.book.fail(stream, fault, out, &mut self.counts);
+        }
+        if !mem::replace(&mut self.is_crowded, true) {
+            out.told.push(LogLine::Alert(format!(
+                "the venue allows {allowed} streams of an address, which all feeds of it share: {} of the {all} streams of this feed have no room. Name fewer symbols",
+                slot.streams.len()
+            )));
         }
     }
 
@@ -148,6 +208,9 @@ impl Upstream {
             slot.delay.reset();
         }
         let delay = slot.wait_after(end, chance);
+        if let LinkEnd::Refused { wait, .. } = end {
+            self.allowance.attempts.pause(now.plus(*wait));
+        }
         if slot.next == Some(id) {
             // What it was to replace goes on.
             (slot.next, slot.due) = (None, Some(now.plus(delay)));
@@ -191,12 +254,12 @@ impl Upstream {
         }
         match end {
             LinkEnd::Fatal(_) => out.told.push(LogLine::Alert(line)),
-            LinkEnd::Broken(_) if all_down && !mem::replace(&mut self.is_dark, true) => {
+            _ if all_down && !mem::replace(&mut self.is_dark, true) => {
                 out.told.push(LogLine::Alert(format!("the venue is dark: {line}")));
             }
             // Of a venue that stays dark for hours nothing is told again.
-            LinkEnd::Broken(_) if !all_down && failures <= 1 => out.told.push(LogLine::Warn(line)),
-            LinkEnd::Broken(_) => {}
+            _ if !all_down && failures <= 1 => out.told.push(LogLine::Warn(line)),
+            _ => {}
         }
     }
 
@@ -211,7 +274,8 @@ impl Upstream {
         }
         self.counts.rotations += 1;
         out.told.push(LogLine::Info(format!("a connection is replaced: {why}")));
-        if self.links.len() >= self.facts.connections_max {
+        let has_room = self.allowance.streams.room() >= slot.streams.len();
+        if self.links.len() >= self.facts.connections_max || !has_room {
             self.drop_link(id, now, &LinkEnd::Broken(why.to_owned()), out);
         } else if let Some(slot) = self.links.get(&id).and_then(|link| self.slots.get_mut(&link.slot)) {
             slot.due = Some(now);

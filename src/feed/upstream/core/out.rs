@@ -1,5 +1,7 @@
 //! What comes out of the machine, and the values that its parts share.
 
+use std::time::Duration;
+
 use crate::{
     feed::{
         RejectReason, SymbolState,
@@ -54,6 +56,11 @@ pub enum LogLine {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LinkEnd {
     Broken(String),
+    /// The venue says for how long it wants no attempts from us, of any connection.
+    Refused {
+        why: String,
+        wait: Duration,
+    },
     /// Connecting again is not expected to help.
     Fatal(String),
 }
@@ -94,7 +101,7 @@ impl UpstreamOut {
 impl LinkEnd {
     pub fn why(&self) -> &str {
         match self {
-            LinkEnd::Broken(why) | LinkEnd::Fatal(why) => why,
+            LinkEnd::Broken(why) | LinkEnd::Refused { why, .. } | LinkEnd::Fatal(why) => why,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::out::{LinkEnd, LinkId, SlotId};
 use crate::{
-    feed::upstream::{backoff::RetryDelay, venue::Stream},
+    feed::upstream::{allowance::StreamGrant, backoff::RetryDelay, venue::Stream},
     tick::Nanos,
 };
 
@@ -19,11 +19,15 @@ pub struct LinkSlot {
     /// When to dial.
     pub due: Option<Nanos>,
     pub delay: RetryDelay,
+    /// That the venue has no room for its streams was told.
+    pub is_told_full: bool,
 }
 
 /// A connection that is made, or is open.
 pub struct VenueLink {
     pub slot: SlotId,
+    /// Its streams, of those that the venue allows.
+    pub grant: StreamGrant,
     pub opened: Option<Nanos>,
     /// When a second link takes over what it has not taken over yet.
     pub finish: Option<Nanos>,
@@ -39,9 +43,18 @@ pub struct VenueLink {
 // === impl VenueLink ===
 
 impl VenueLink {
-    pub fn new(slot: SlotId) -> Self {
+    pub fn new(slot: SlotId, grant: StreamGrant) -> Self {
         let never = Nanos(0);
-        VenueLink { slot, opened: None, finish: None, rotate: None, heard: never, ticks: 0, ticks_before: 0 }
+        VenueLink {
+            slot,
+            grant,
+            opened: None,
+            finish: None,
+            rotate: None,
+            heard: never,
+            ticks: 0,
+            ticks_before: 0,
+        }
     }
 
     pub fn heard(&mut self, now: Nanos, ticks: usize) {
@@ -61,6 +74,7 @@ impl LinkSlot {
     pub fn wait_after(&mut self, end: &LinkEnd, chance: f64) -> Duration {
         match end {
             LinkEnd::Broken(_) => self.delay.next(chance),
+            LinkEnd::Refused { wait, .. } => self.delay.next(chance).max(*wait),
             LinkEnd::Fatal(_) => self.delay.fatal(chance),
         }
     }

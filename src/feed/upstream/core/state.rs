@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     feed::upstream::{
-        backoff::SharedRate,
+        allowance::Allowance,
         rhythm::SilenceFloor,
         venue::{Dialer, Facts},
     },
@@ -28,7 +28,7 @@ pub struct Upstream {
     pub(super) slots: BTreeMap<SlotId, LinkSlot>,
     pub(super) links: BTreeMap<LinkId, VenueLink>,
     pub(super) ids: u32,
-    pub(super) attempts: SharedRate,
+    pub(super) allowance: Allowance,
     pub(super) chance: Pcg64Mcg,
     /// When streams were looked at for silence.
     pub(super) swept: Nanos,
@@ -36,7 +36,7 @@ pub struct Upstream {
     pub(super) is_dark: bool,
     /// Why no link is open, if one was tried.
     pub(super) why_dark: Option<Arc<str>>,
-    /// That the venue allows fewer links was told.
+    /// That the venue allows fewer links, or streams, was told.
     pub(super) is_crowded: bool,
     pub(super) counts: UpstreamCounts,
 }
@@ -44,16 +44,16 @@ pub struct Upstream {
 // === impl Upstream ===
 
 impl Upstream {
-    /// `attempts` are those of all feeds of this server; `seed` decides the waits between them.
+    /// `allowance` is that of all feeds of this server; `seed` decides the waits between them.
     pub fn new(
         dialer: Arc<dyn Dialer>,
         prefix: &str,
         floor: SilenceFloor,
-        attempts: SharedRate,
+        allowance: Allowance,
         seed: u64,
     ) -> Self {
         Upstream {
-            attempts,
+            allowance,
             facts: dialer.facts(),
             dialer,
             floor,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     feed::upstream::{
-        backoff::SharedRate,
+        allowance::Allowance,
         rhythm::SilenceFloor,
         venue::{
             Conversation, Dialer, Facts, Note, Number, Rate, Reaction, Stream, StreamGroup, StreamKind,
@@ -28,6 +28,7 @@ struct Stage {
 }
 
 mod halts;
+mod together;
 mod told;
 
 const FLOOR: SilenceFloor = SilenceFloor(Duration::from_secs(10));
@@ -54,6 +55,7 @@ fn facts() -> Facts {
     Facts {
         streams_max: 4,
         connections_max: usize::MAX,
+        streams_together: usize::MAX,
         sends: Rate::new(5, Duration::from_secs(1)),
         attempts: Rate::new(1_000, Duration::from_secs(1)),
         message_bytes_max: 1 << 20,
@@ -65,12 +67,12 @@ fn facts() -> Facts {
 
 impl Stage {
     fn new(facts: Facts, symbols: &[&str]) -> Self {
-        Stage::beside(SharedRate::new(facts.attempts), facts, symbols)
+        Stage::beside(&Allowance::new(&facts), facts, symbols)
     }
 
     /// A feed of a server that has others.
-    fn beside(attempts: SharedRate, facts: Facts, symbols: &[&str]) -> Self {
-        let upstream = Upstream::new(Arc::new(PlainDialer(facts)), "", FLOOR, attempts, 7);
+    fn beside(allowance: &Allowance, facts: Facts, symbols: &[&str]) -> Self {
+        let upstream = Upstream::new(Arc::new(PlainDialer(facts)), "", FLOOR, allowance.clone(), 7);
         let now = Nanos(1_700_000_000_000_000_000);
         let mut stage = Stage { upstream, out: UpstreamOut::default(), now };
         stage.upstream.change_symbols(now, symbols, &[], &mut stage.out);
@@ -169,9 +171,9 @@ fn streams_are_cut_by_what_a_connection_takes_and_dialled_at_the_venues_rate() {
 #[test]
 fn feeds_of_one_server_share_its_attempts() {
     let few = Facts { attempts: Rate::new(2, Duration::from_secs(60)), ..facts() };
-    let attempts = SharedRate::new(few.attempts);
-    let mut one = Stage::beside(attempts.clone(), few, &["A"]);
-    let mut other = Stage::beside(attempts, few, &["A", "B", "C"]);
+    let allowance = Allowance::new(&few);
+    let mut one = Stage::beside(&allowance, few, &["A"]);
+    let mut other = Stage::beside(&allowance, few, &["A", "B", "C"]);
     assert_eq!((one.dialled().len(), other.dialled().len()), (1, 1));
     other.pass(59);
     assert_eq!(other.dialled(), []);

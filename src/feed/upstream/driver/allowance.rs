@@ -1,4 +1,4 @@
-//! How often each server may be connected to: one count for all feeds of the process, since the venue counts them together.
+//! What each server allows: one count for all feeds of the process, since the venue counts them together.
 //!
 //! A count is kept until the process ends, so that a feed which is configured anew does not begin with a fresh one.
 //! Invariant: feeds of the same venue and the same server have the same count.
@@ -8,20 +8,20 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::feed::upstream::{backoff::SharedRate, config::UpstreamConfig};
+use crate::feed::upstream::{allowance::Allowance, config::UpstreamConfig};
 
 /// By venue, and by host and port. There are as many as were ever configured.
-static ATTEMPTS: Mutex<BTreeMap<(&str, String), SharedRate>> = Mutex::new(BTreeMap::new());
+static ALLOWANCES: Mutex<BTreeMap<(&str, String), Allowance>> = Mutex::new(BTreeMap::new());
 
-/// The attempts at the server of this feed.
-pub fn attempts(config: &UpstreamConfig) -> SharedRate {
+/// What the server of this feed allows.
+pub fn of(config: &UpstreamConfig) -> Allowance {
     let server = match &config.url {
         Some(url) => url.authority(),
         None => config.dialer.root().to_owned(),
     };
-    let mut known = ATTEMPTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let rate = known.entry((config.venue, server));
-    rate.or_insert_with(|| SharedRate::new(config.dialer.facts().attempts)).clone()
+    let mut known = ALLOWANCES.lock().unwrap_or_else(PoisonError::into_inner);
+    let allowance = known.entry((config.venue, server));
+    allowance.or_insert_with(|| Allowance::new(&config.dialer.facts())).clone()
 }
 
 #[cfg(test)]
@@ -29,9 +29,9 @@ mod tests {
     use super::*;
     use crate::feed::source::{Source, SourceKind};
 
-    fn of(text: &str) -> SharedRate {
+    fn of(text: &str) -> Allowance {
         match &Source::parse(text).expect(text).kind {
-            SourceKind::Upstream(config) => attempts(config),
+            SourceKind::Upstream(config) => super::of(config),
             other => panic!("{other:?}"),
         }
     }

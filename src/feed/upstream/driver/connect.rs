@@ -8,18 +8,27 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
+        Error,
         client::IntoClientRequest,
         http::{HeaderValue, header::USER_AGENT},
         protocol::WebSocketConfig,
     },
 };
 
+use super::retry_after;
 use crate::feed::upstream::{target::VenueTarget, trust::Trust};
 
 /// A connection, plain or in TLS.
 pub trait VenueWire: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {}
 
 impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> VenueWire for S {}
+
+/// Why there is no connection, for a person; and for how long the server wants to be left alone, if it says so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    pub why: String,
+    pub wait: Option<Duration>,
+}
 
 /// Makes connections. The system's authorities are read once.
 pub struct Connector {
@@ -81,16 +90,16 @@ impl Connector {
     /// Opens a WebSocket.
     ///
     /// # Errors
-    /// Why there is none, for a person.
+    /// Why there is none.
     pub async fn open(
         &self,
         target: &VenueTarget,
         path: &str,
         headers: &[(&'static str, String)],
         message_bytes_max: usize,
-    ) -> Result<WebSocketStream<Box<dyn VenueWire>>, String> {
+    ) -> Result<WebSocketStream<Box<dyn VenueWire>>, Refusal> {
         let opening = self.open_unbounded(target, path, headers, message_bytes_max);
-        let late = |_| format!("{target} does not answer within {} s", CONNECT.as_secs());
+        let late = |_| Refusal::from(format!("{target} does not answer within {} s", CONNECT.as_secs()));
         tokio::time::timeout(CONNECT, opening).await.map_err(late)?
     }
 
@@ -100,7 +109,7 @@ impl Connector {
         path: &str,
         headers: &[(&'static str, String)],
         message_bytes_max: usize,
-    ) -> Result<WebSocketStream<Box<dyn VenueWire>>, String> {
+    ) -> Result<WebSocketStream<Box<dyn VenueWire>>, Refusal> {
         let mut request =
             target.websocket(path).into_client_request().map_err(|error| format!("{target}: {error}"))?;
         let agent = HeaderValue::from_static(concat!("tickcast/", env!("CARGO_PKG_VERSION")));
@@ -117,6 +126,20 @@ impl Connector {
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
         let opened = client_async_with_config(request, wire, Some(config)).await;
-        opened.map(|(socket, _)| socket).map_err(|error| format!("{target}{path}: {error}"))
+        opened.map(|(socket, _)| socket).map_err(|error| {
+            let wait = match &error {
+                Error::Http(response) => retry_after::read(response.headers()),
+                _ => None,
+            };
+            Refusal { why: format!("{target}{path}: {error}"), wait }
+        })
+    }
+}
+
+// === impl Refusal ===
+
+impl From<String> for Refusal {
+    fn from(why: String) -> Self {
+        Refusal { why, wait: None }
     }
 }

@@ -15,7 +15,11 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
 
-use super::{connect::Connector, log::UpstreamLog};
+use super::{
+    connect::{Connector, Refusal},
+    log::UpstreamLog,
+    retry_after,
+};
 use crate::{
     clock::Clock,
     feed::{
@@ -57,8 +61,8 @@ pub async fn symbols(
                 log.told(Clock::system().now(), LogLine::Info(line));
                 return listed.symbols;
             }
-            Err(why) => {
-                let wait = delay.next(chance());
+            Err(Refusal { why, wait }) => {
+                let wait = delay.next(chance()).max(wait.unwrap_or_default());
                 let why_dark = Some(why.as_str().into());
                 sink.links(&FeedLinks { wanted: 1, why_dark, ..FeedLinks::default() });
                 if delay.failures() == 1 {
@@ -82,8 +86,11 @@ pub async fn list_again(
     loop {
         tokio::time::sleep(wait.mul_f64(1.0 - JITTER + 2.0 * JITTER * chance())).await;
         let found = list(listing, config.url.as_ref(), &connector).await;
-        wait = if found.is_ok() { config.list_again } else { config.list_again / SOONER };
-        if listed.send(found).is_err() {
+        wait = match &found {
+            Ok(_) => config.list_again,
+            Err(refusal) => (config.list_again / SOONER).max(refusal.wait.unwrap_or_default()),
+        };
+        if listed.send(found.map_err(|refusal| refusal.why)).is_err() {
             return;
         }
     }
@@ -99,27 +106,27 @@ async fn list(
     listing: &dyn Listing,
     url: Option<&VenueTarget>,
     connector: &Connector,
-) -> Result<ListedPage, String> {
+) -> Result<ListedPage, Refusal> {
     let target = match url {
         Some(url) => url.clone(),
-        None => VenueTarget::of_http(listing.root()).map_err(|fault| fault.to_string())?,
+        None => VenueTarget::of_http(listing.root()).map_err(|fault| Refusal::from(fault.to_string()))?,
     };
     let (mut all, mut next) = (ListedPage::default(), Some(listing.first()));
     for _ in 0..PAGES_MAX {
         let Some(asked) = next else { break };
-        let late = |_| format!("{target} does not answer within {} s", PAGE.as_secs());
+        let late = |_| Refusal::from(format!("{target} does not answer within {} s", PAGE.as_secs()));
         let page = tokio::time::timeout(PAGE, page(&target, &asked, connector)).await.map_err(late)??;
         let page = listing.read(&page).map_err(|why| format!("{target}{}: {why}", asked.path))?;
         all.symbols.extend(page.symbols.into_iter().filter(|symbol| Symbol::new(symbol).is_ok()));
         all.halted.extend(page.halted);
         next = page.next;
     }
-    if all.symbols.is_empty() { Err(format!("{target} lists no symbol")) } else { Ok(all) }
+    if all.symbols.is_empty() { Err(format!("{target} lists no symbol").into()) } else { Ok(all) }
 }
 
-async fn page(target: &VenueTarget, asked: &ListingRequest, connector: &Connector) -> Result<Bytes, String> {
+async fn page(target: &VenueTarget, asked: &ListingRequest, connector: &Connector) -> Result<Bytes, Refusal> {
     let path = &*asked.path;
-    let told = |error: &dyn std::error::Error| format!("{target}{path}: {error}");
+    let told = |error: &dyn std::error::Error| Refusal::from(format!("{target}{path}: {error}"));
     let wire = connector.connect(target).await.map_err(|error| told(&error))?;
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(wire)).await.map_err(|error| told(&error))?;
@@ -139,10 +146,12 @@ async fn page(target: &VenueTarget, asked: &ListingRequest, connector: &Connecto
     let exchange = async {
         let response = sender.send_request(request).await.map_err(|error| told(&error))?;
         if response.status() != StatusCode::OK {
-            return Err(format!("{target}{path}: it answers {}", response.status()));
+            let wait = retry_after::read(response.headers());
+            return Err(Refusal { why: format!("{target}{path}: it answers {}", response.status()), wait });
         }
         let body = Limited::new(response.into_body(), LISTING_BYTES_MAX).collect().await;
-        body.map(http_body_util::Collected::to_bytes).map_err(|error| format!("{target}{path}: {error}"))
+        let failed = |error| Refusal::from(format!("{target}{path}: {error}"));
+        body.map(http_body_util::Collected::to_bytes).map_err(failed)
     };
     tokio::pin!(connection);
     tokio::pin!(exchange);

@@ -13,7 +13,7 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    connect::{Connector, VenueWire},
+    connect::{Connector, Refusal, VenueWire},
     tasks::{FeedTasks, LinkCommand},
 };
 use crate::{
@@ -55,6 +55,15 @@ struct OpenLink {
     scratch: Vec<u8>,
 }
 
+/// How a message stands in a recording.
+#[derive(Clone, Copy)]
+enum Recorded {
+    Text,
+    Packed,
+}
+
+/// How long the answer to the venue's close may take.
+const FAREWELL: Duration = Duration::from_millis(100);
 /// A frame is sent within this time, or the link is dead.
 const SEND: Duration = Duration::from_secs(10);
 
@@ -69,7 +78,7 @@ pub async fn run(
     let id = dial.id;
     let end = match open(dial, conversation, &connector, &shared).await {
         Ok(link) => link.run(commands).await,
-        Err(why) => LinkEnd::Broken(why),
+        Err(end) => end,
     };
     let now = shared.clock.now();
     shared.upstream.borrow_mut().closed(id, now, &end, &mut shared.out.borrow_mut());
@@ -81,14 +90,18 @@ async fn open(
     conversation: Box<dyn Conversation>,
     connector: &Connector,
     shared: &Rc<FeedTasks>,
-) -> Result<OpenLink, String> {
+) -> Result<OpenLink, LinkEnd> {
     let facts = dial.dialer.facts();
     let path = dial.dialer.path(&dial.group);
     let target = match dial.url {
         Some(url) => url,
-        None => dial.dialer.root().parse().map_err(|fault| format!("{fault}"))?,
+        None => dial.dialer.root().parse().map_err(|fault| LinkEnd::Broken(format!("{fault}")))?,
     };
-    let socket = connector.open(&target, &path, &dial.dialer.headers(), facts.message_bytes_max).await?;
+    let opened = connector.open(&target, &path, &dial.dialer.headers(), facts.message_bytes_max).await;
+    let socket = opened.map_err(|Refusal { why, wait }| match wait {
+        Some(wait) => LinkEnd::Refused { why, wait },
+        None => LinkEnd::Broken(why),
+    })?;
     let now = shared.clock.now();
     Ok(OpenLink {
         id: dial.id,
@@ -124,6 +137,7 @@ impl OpenLink {
                 // Cancelled without loss: a frame that is half read stays in the socket's buffer.
                 message = self.socket.next() => {
                     if let Err(end) = self.take(message) {
+                        self.answer_close().await;
                         return end;
                     }
                 }
@@ -142,6 +156,12 @@ impl OpenLink {
         }
     }
 
+    /// The library has the answer to the venue's close ready, if the venue has sent one.
+    async fn answer_close(&mut self) {
+        // The link has ended, whatever comes of it.
+        let _ = tokio::time::timeout(FAREWELL, self.socket.flush()).await;
+    }
+
     fn take(
         &mut self,
         message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>,
@@ -155,21 +175,14 @@ impl OpenLink {
             Some(Ok(Message::Text(text))) => {
                 self.scratch.clear();
                 self.scratch.extend_from_slice(text.as_bytes());
-                if let Some(raw) = &self.shared.raw
-                    && self.conversation.is_recorded(&self.scratch)
-                {
-                    raw.borrow_mut().push((now, self.scratch.clone()));
-                    self.shared.ready.notify_one();
-                }
+                self.record(now, Recorded::Text);
                 self.conversation.text(now, &mut self.scratch, &mut self.reaction);
             }
             Some(Ok(Message::Binary(bytes))) => {
                 self.scratch.clear();
                 self.scratch.extend_from_slice(&bytes);
-                if let Some(raw) = &self.shared.raw {
-                    raw.borrow_mut().push((now, binary::write(&bytes)));
-                    self.shared.ready.notify_one();
-                }
+                let is_packed = self.conversation.is_packed(&bytes) || str::from_utf8(&bytes).is_err();
+                self.record(now, if is_packed { Recorded::Packed } else { Recorded::Text });
                 self.conversation.binary(now, &mut self.scratch, &mut self.reaction);
             }
             Some(Ok(Message::Close(frame))) => return broken(closed(frame.as_ref())),
@@ -179,6 +192,18 @@ impl OpenLink {
         self.shared.upstream.borrow_mut().count_message();
         self.react(now);
         Ok(())
+    }
+
+    /// Keeps the message, where messages are recorded as they came.
+    fn record(&self, now: Nanos, recorded: Recorded) {
+        let Some(raw) = &self.shared.raw else { return };
+        let line = match recorded {
+            Recorded::Text if !self.conversation.is_recorded(&self.scratch) => return,
+            Recorded::Text => self.scratch.clone(),
+            Recorded::Packed => binary::write(&self.scratch),
+        };
+        raw.borrow_mut().push((now, line));
+        self.shared.ready.notify_one();
     }
 
     /// Hands on what the conversation made of a message.

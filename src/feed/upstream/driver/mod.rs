@@ -10,6 +10,7 @@ pub mod control;
 mod http;
 mod link;
 mod log;
+mod retry_after;
 mod tasks;
 
 use std::{
@@ -65,6 +66,22 @@ impl UpstreamFeed {
         let control = Arc::new(UpstreamControl::new(config.clone()));
         UpstreamFeed { name: name.to_owned(), config, control, fields }
     }
+
+    /// What the tasks of one run share.
+    fn tasks(&self, wants_raw: bool) -> FeedTasks {
+        let clock = Clock::system();
+        let UpstreamConfig { dialer, prefix, mute, .. } = &self.config;
+        let (allowance, seed) = (allowance::of(&self.config), clock.now().0.unsigned_abs());
+        let upstream = Upstream::new(Arc::clone(dialer), prefix, *mute, allowance, seed);
+        FeedTasks {
+            upstream: RefCell::new(upstream),
+            out: RefCell::default(),
+            lag: RefCell::default(),
+            raw: wants_raw.then(RefCell::default),
+            ready: Notify::new(),
+            clock,
+        }
+    }
 }
 
 impl Feed for UpstreamFeed {
@@ -80,14 +97,18 @@ impl Feed for UpstreamFeed {
                 stopped.notified().await;
             }
         };
+        let shared = Rc::new(self.tasks(sink.wants_raw()));
         // Links that are still open are dropped with the set.
         LocalSet::new().block_on(&runtime, async {
             tokio::select! {
                 biased;
                 () = stopping => {}
-                () = run(&self, connector, sink) => {}
+                () = run(&self, connector, sink, &shared) => {}
             }
         });
+        // What came before the stop is delivered, though its turn has not come.
+        let mut out = shared.out.take();
+        deliver(&mut out, sink, &mut Vec::new(), &mut UpstreamLog::new(&self.name), &shared);
         Ok(())
     }
 
@@ -96,24 +117,8 @@ impl Feed for UpstreamFeed {
     }
 }
 
-async fn run(feed: &UpstreamFeed, connector: Connector, sink: &mut dyn Sink) {
-    let clock = Clock::system();
-    let UpstreamConfig { dialer, prefix, mute, .. } = &feed.config;
-    let seed = clock.now().0.unsigned_abs();
-    let shared = Rc::new(FeedTasks {
-        upstream: RefCell::new(Upstream::new(
-            Arc::clone(dialer),
-            prefix,
-            *mute,
-            allowance::attempts(&feed.config),
-            seed,
-        )),
-        out: RefCell::default(),
-        lag: RefCell::default(),
-        raw: sink.wants_raw().then(RefCell::default),
-        ready: Notify::new(),
-        clock,
-    });
+async fn run(feed: &UpstreamFeed, connector: Connector, sink: &mut dyn Sink, shared: &Rc<FeedTasks>) {
+    let clock = shared.clock;
     let mut log = UpstreamLog::new(&feed.name);
     let connector = Rc::new(connector);
     let mut symbols = http::symbols(&feed.config, &connector, &mut log, sink).await;
@@ -128,9 +133,9 @@ async fn run(feed: &UpstreamFeed, connector: Connector, sink: &mut dyn Sink) {
         shared.upstream.borrow_mut().turn(now, &mut shared.out.borrow_mut());
         let mut out = std::mem::take(&mut *shared.out.borrow_mut());
         for action in out.actions.drain(..) {
-            act(feed, &connector, &shared, &mut links, action);
+            act(feed, &connector, shared, &mut links, action);
         }
-        deliver(&mut out, sink, &mut refused, &mut log, &shared);
+        deliver(&mut out, sink, &mut refused, &mut log, shared);
         // The vectors keep their room.
         out.clear();
         *shared.out.borrow_mut() = out;

@@ -170,6 +170,7 @@ impl Dialer for AlpacaDialer {
         Facts {
             streams_max: usize::MAX,
             connections_max: 1,
+            streams_together: usize::MAX,
             sends: Rate::new(10, Duration::from_secs(1)),
             attempts: Rate::new(30, Duration::from_secs(60)),
             message_bytes_max: 8 << 20,
@@ -227,6 +228,9 @@ impl Conversation for AlpacaConversation {
     }
 
     fn binary(&mut self, now: Nanos, message: &mut [u8], out: &mut Reaction) {
+        if !self.is_packed(message) {
+            return self.text(now, message, out);
+        }
         self.encoding = AlpacaEncoding::MessagePack;
         let mut json = std::mem::take(&mut self.json);
         json.clear();
@@ -239,6 +243,11 @@ impl Conversation for AlpacaConversation {
             Err(fault) => decode::reject(&FormatFault::Binary(fault.0), out),
         }
         self.json = json;
+    }
+
+    /// An array of MessagePack begins with neither.
+    fn is_packed(&self, message: &[u8]) -> bool {
+        !matches!(message.first(), Some(b'[' | b'{'))
     }
 
     fn due(&self) -> Option<Nanos> {

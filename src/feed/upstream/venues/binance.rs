@@ -186,6 +186,7 @@ impl Dialer for BinanceDialer {
         Facts {
             streams_max: 1_024,
             connections_max: usize::MAX,
+            streams_together: usize::MAX,
             // Of 5 (futures: 10) a second, pings and pongs count too.
             sends: match self.market {
                 BinanceMarket::Spot => Rate::new(3, Duration::from_secs(1)),

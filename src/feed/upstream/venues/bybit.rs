@@ -164,6 +164,7 @@ impl Dialer for BybitDialer {
             // The topics of a connection may have 21,000 characters.
             streams_max: 600,
             connections_max: usize::MAX,
+            streams_together: usize::MAX,
             sends: Rate::new(10, Duration::from_secs(1)),
             attempts: Rate::new(500, Duration::from_secs(300)),
             message_bytes_max: 4 << 20,

@@ -147,6 +147,7 @@ impl Dialer for CoinbaseDialer {
         Facts {
             streams_max: 400,
             connections_max: usize::MAX,
+            streams_together: usize::MAX,
             sends: Rate::new(8, Duration::from_secs(1)),
             attempts: Rate::new(8, Duration::from_secs(1)),
             message_bytes_max: 10 << 20,

@@ -142,9 +142,9 @@ impl Venue for Hyperliquid {
 impl Dialer for HyperliquidDialer {
     fn facts(&self) -> Facts {
         Facts {
-            // Of all connections of an address together.
             streams_max: 1_000,
             connections_max: 10,
+            streams_together: 1_000,
             sends: Rate::new(1_500, Duration::from_secs(60)),
             attempts: Rate::new(30, Duration::from_secs(60)),
             message_bytes_max: 4 << 20,

@@ -140,6 +140,7 @@ impl Dialer for KrakenDialer {
         Facts {
             streams_max: 400,
             connections_max: usize::MAX,
+            streams_together: usize::MAX,
             sends: Rate::new(5, Duration::from_secs(1)),
             // Cloudflare's limit before it: some 150 in 10 minutes.
             attempts: Rate::new(150, Duration::from_secs(600)),

@@ -156,6 +156,7 @@ impl Dialer for MassiveDialer {
             // Of options, quotes of 1,000 contracts.
             streams_max: if self.market == MassiveMarket::Options { 1_000 } else { usize::MAX },
             connections_max: 1,
+            streams_together: usize::MAX,
             sends: Rate::new(10, Duration::from_secs(1)),
             attempts: Rate::new(30, Duration::from_secs(60)),
             message_bytes_max: 8 << 20,

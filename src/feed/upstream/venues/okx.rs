@@ -169,6 +169,7 @@ impl Dialer for OkxDialer {
         Facts {
             streams_max: 400,
             connections_max: usize::MAX,
+            streams_together: usize::MAX,
             sends: Rate::new(480, Duration::from_secs(3_600)),
             attempts: Rate::new(3, Duration::from_secs(1)),
             // A list of instruments is the longest.

@@ -105,6 +105,7 @@ impl Dialer for TickcastDialer {
         Facts {
             streams_max: usize::MAX,
             connections_max: 1,
+            streams_together: usize::MAX,
             sends: Rate::new(20, Duration::from_secs(1)),
             attempts: Rate::new(60, Duration::from_secs(60)),
             message_bytes_max: 16 << 20,
