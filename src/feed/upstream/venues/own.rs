@@ -160,6 +160,21 @@ impl Dialer for TickcastDialer {
     }
 }
 
+// === impl TickcastPosition ===
+
+impl TickcastPosition {
+    /// Whether the record of a symbol is newer than all before.
+    fn take(&mut self, symbol: &str, seq: u64) -> bool {
+        let Some(last) = self.last.get_mut(symbol) else {
+            self.last.insert(CompactString::new(symbol), seq);
+            return seq > 0;
+        };
+        let is_newer = *last < seq;
+        *last = seq.max(*last);
+        is_newer
+    }
+}
+
 // === impl TickcastConversation ===
 
 impl TickcastConversation {
@@ -190,6 +205,32 @@ impl TickcastConversation {
             }
             out.send(command.to_string());
         }
+    }
+
+    /// An update as the server writes most of them: `type`, `symbol` and `seq` first, and nothing behind that a line has not.
+    /// `None`: it is another message, or is to be read by its members.
+    fn update(&mut self, message: &str, out: &mut Reaction) -> Option<()> {
+        let (symbol, rest) = message.strip_prefix(r#"{"type":"update","symbol":""#)?.split_once('"')?;
+        let rest = rest.strip_prefix(r#","seq":"#)?;
+        let digits = rest.find(',')?;
+        let seq: u64 = rest[..digits].parse().ok()?;
+        if symbol.contains('\\') {
+            return None;
+        }
+        if self.position().last.get(symbol).is_some_and(|last| *last >= seq) {
+            return Some(());
+        }
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        for part in [r#"{"symbol":""#, symbol, "\"", &rest[digits..]] {
+            line.extend_from_slice(part.as_bytes());
+        }
+        let read = self.decoder.decode(&mut line);
+        self.line = line;
+        let tick = read.ok()?.tick;
+        self.position().take(symbol, seq);
+        out.ticks.push(VenueTick { tick, kind: StreamKind::Quotes, number: Number::None });
+        Some(())
     }
 
     fn take(&mut self, members: &Members<'_>, out: &mut Reaction) -> Result<(), String> {
@@ -258,13 +299,8 @@ impl TickcastConversation {
         out: &mut Reaction,
     ) -> Result<(), String> {
         let seq = members.get("seq").and_then(|raw| raw.get().parse::<u64>().ok()).ok_or("no seq")?;
-        {
-            let mut position = self.position();
-            let last = position.last.entry(CompactString::new(symbol)).or_default();
-            if *last >= seq {
-                return Ok(());
-            }
-            *last = seq;
+        if !self.position().take(symbol, seq) {
+            return Ok(());
         }
         let trade: Option<Members<'_>> = members
             .get("trade")
@@ -302,14 +338,25 @@ impl Conversation for TickcastConversation {
     fn opened(&mut self, _now: Nanos, _out: &mut Reaction) {}
 
     fn text(&mut self, _now: Nanos, message: &mut [u8], out: &mut Reaction) {
-        let messages: Vec<Members<'_>> = match serde_json::from_slice(message) {
-            Ok(messages) => messages,
-            Err(error) => {
-                return out.reject(RejectReason::Syntax, format!("no messages of the protocol: {error}"));
-            }
+        let strange = |error: serde_json::Error, out: &mut Reaction| {
+            out.reject(RejectReason::Syntax, format!("no messages of the protocol: {error}"));
         };
-        for members in &messages {
-            if let Err(why) = self.take(members, out) {
+        let messages: Vec<&RawValue> = match serde_json::from_slice(message) {
+            Ok(messages) => messages,
+            Err(error) => return strange(error, out),
+        };
+        for message in messages {
+            if self.update(message.get(), out).is_some() {
+                continue;
+            }
+            let members: Members<'_> = match serde_json::from_str(message.get()) {
+                Ok(members) => members,
+                Err(error) => {
+                    strange(error, out);
+                    continue;
+                }
+            };
+            if let Err(why) = self.take(&members, out) {
                 out.reject(RejectReason::Value, why);
             }
             // Who asks knows the epoch.

@@ -90,6 +90,32 @@ fn the_next_connection_resumes_where_the_last_one_was() {
     assert_eq!(told(&mut *third, r#"[{"type":"update","symbol":"A","seq":1,"rx":1,"bid":"2"}]"#).len(), 1);
 }
 
+/// The order of members is no part of the protocol, and another one is read in another way.
+#[test]
+fn updates_are_the_same_ticks_whatever_the_order_of_their_members() {
+    let members = [
+        r#""seq":7,"ts":1742944025399339,"rx":1795416101413382,"bid":"87232.01","bid_size":"4.21","ask":null"#,
+        r#""seq":8,"rx":1,"last":"87230.5","last_size":"0.004","side":"sell","trade_id":"4744868161","volume":"0.03984","trades":15"#,
+        r#""seq":9,"rx":1,"n":3,"new_member":[1],"bid":"1e-7""#,
+        r#""seq":10,"rx":1,"trade":{"last":"5","last_size":"1","affects":["volume"]},"bid":"4""#,
+        r#""seq":10,"rx":1,"bid":"3""#,
+        r#""seq":9,"rx":1,"bid":"3""#,
+        r#""seq":11,"rx":1,"bid":"x""#,
+        r#""seq":12,"rx":1,"cancel":"4744868161","volume":"0.03""#,
+        r#""seq":18446744073709551615,"rx":1,"bid":"3""#,
+    ];
+    for symbol in ["BTCUSDT", "EUR/USD", r#"q\"uote"#, r"\u0041"] {
+        let (one, other) = (dialer(), dialer());
+        let (mut one, mut other) = (connect(&*one, &[symbol]), connect(&*other, &[symbol]));
+        for members in members {
+            let usual = format!(r#"[{{"type":"update","symbol":"{symbol}",{members}}}]"#);
+            let turned = format!(r#"[{{{members},"symbol":"{symbol}","type":"update"}}]"#);
+            let (usual, turned) = (told(&mut *one, &usual), told(&mut *other, &turned));
+            assert_eq!(usual, turned, "{symbol}, {members}");
+        }
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_bytes_panic(message in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
