@@ -245,7 +245,7 @@ impl Conversation for AlpacaConversation {
         self.json = json;
     }
 
-    /// An array of MessagePack begins with neither.
+    /// An array of `MessagePack` begins with neither.
     fn is_packed(&self, message: &[u8]) -> bool {
         !matches!(message.first(), Some(b'[' | b'{'))
     }

@@ -54,7 +54,9 @@ fn a_link_that_breaks_gives_its_streams_back_until_it_is_made_anew() {
     let mut stage = Stage::new(ten(), &["A", "B"]);
     let links = stage.open_all();
     assert_eq!(stage.upstream.allowance.streams.room(), 6);
-    links.into_iter().for_each(|link| stage.breaks(link));
+    for link in links {
+        stage.breaks(link);
+    }
     assert_eq!(stage.upstream.allowance.streams.room(), 10);
     stage.pass(2);
     assert_eq!((stage.subscribed(), stage.upstream.allowance.streams.room()), (4, 6));
