@@ -169,19 +169,6 @@ fn streams_are_cut_by_what_a_connection_takes_and_dialled_at_the_venues_rate() {
 }
 
 #[test]
-fn feeds_of_one_server_share_its_attempts() {
-    let few = Facts { attempts: Rate::new(2, Duration::from_secs(60)), ..facts() };
-    let allowance = Allowance::new(&few);
-    let mut one = Stage::beside(&allowance, few, &["A"]);
-    let mut other = Stage::beside(&allowance, few, &["A", "B", "C"]);
-    assert_eq!((one.dialled().len(), other.dialled().len()), (1, 1));
-    other.pass(59);
-    assert_eq!(other.dialled(), []);
-    other.pass(1);
-    assert_eq!(other.dialled().len(), 1);
-}
-
-#[test]
 fn what_is_down_is_stale_at_once_and_live_with_its_next_tick() {
     let mut stage = Stage::new(facts(), &["A", "B"]);
     let link = stage.open_all()[0];

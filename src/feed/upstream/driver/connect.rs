@@ -25,7 +25,7 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> VenueWire for S {}
 
 /// Why there is no connection, for a person; and for how long the server wants to be left alone, if it says so.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refusal {
+pub struct ConnectRefusal {
     pub why: String,
     pub wait: Option<Duration>,
 }
@@ -97,9 +97,10 @@ impl Connector {
         path: &str,
         headers: &[(&'static str, String)],
         message_bytes_max: usize,
-    ) -> Result<WebSocketStream<Box<dyn VenueWire>>, Refusal> {
+    ) -> Result<WebSocketStream<Box<dyn VenueWire>>, ConnectRefusal> {
         let opening = self.open_unbounded(target, path, headers, message_bytes_max);
-        let late = |_| Refusal::from(format!("{target} does not answer within {} s", CONNECT.as_secs()));
+        let late =
+            |_| ConnectRefusal::from(format!("{target} does not answer within {} s", CONNECT.as_secs()));
         tokio::time::timeout(CONNECT, opening).await.map_err(late)?
     }
 
@@ -109,7 +110,7 @@ impl Connector {
         path: &str,
         headers: &[(&'static str, String)],
         message_bytes_max: usize,
-    ) -> Result<WebSocketStream<Box<dyn VenueWire>>, Refusal> {
+    ) -> Result<WebSocketStream<Box<dyn VenueWire>>, ConnectRefusal> {
         let mut request =
             target.websocket(path).into_client_request().map_err(|error| format!("{target}: {error}"))?;
         let agent = HeaderValue::from_static(concat!("tickcast/", env!("CARGO_PKG_VERSION")));
@@ -131,15 +132,15 @@ impl Connector {
                 Error::Http(response) => retry_after::read(response.headers()),
                 _ => None,
             };
-            Refusal { why: format!("{target}{path}: {error}"), wait }
+            ConnectRefusal { why: format!("{target}{path}: {error}"), wait }
         })
     }
 }
 
-// === impl Refusal ===
+// === impl ConnectRefusal ===
 
-impl From<String> for Refusal {
+impl From<String> for ConnectRefusal {
     fn from(why: String) -> Self {
-        Refusal { why, wait: None }
+        ConnectRefusal { why, wait: None }
     }
 }

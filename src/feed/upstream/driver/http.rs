@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
 
 use super::{
-    connect::{Connector, Refusal},
+    connect::{ConnectRefusal, Connector},
     log::UpstreamLog,
     retry_after,
 };
@@ -61,7 +61,7 @@ pub async fn symbols(
                 log.told(Clock::system().now(), LogLine::Info(line));
                 return listed.symbols;
             }
-            Err(Refusal { why, wait }) => {
+            Err(ConnectRefusal { why, wait }) => {
                 let wait = delay.next(chance()).max(wait.unwrap_or_default());
                 let why_dark = Some(why.as_str().into());
                 sink.links(&FeedLinks { wanted: 1, why_dark, ..FeedLinks::default() });
@@ -106,15 +106,17 @@ async fn list(
     listing: &dyn Listing,
     url: Option<&VenueTarget>,
     connector: &Connector,
-) -> Result<ListedPage, Refusal> {
+) -> Result<ListedPage, ConnectRefusal> {
     let target = match url {
         Some(url) => url.clone(),
-        None => VenueTarget::of_http(listing.root()).map_err(|fault| Refusal::from(fault.to_string()))?,
+        None => {
+            VenueTarget::of_http(listing.root()).map_err(|fault| ConnectRefusal::from(fault.to_string()))?
+        }
     };
     let (mut all, mut next) = (ListedPage::default(), Some(listing.first()));
     for _ in 0..PAGES_MAX {
         let Some(asked) = next else { break };
-        let late = |_| Refusal::from(format!("{target} does not answer within {} s", PAGE.as_secs()));
+        let late = |_| ConnectRefusal::from(format!("{target} does not answer within {} s", PAGE.as_secs()));
         let page = tokio::time::timeout(PAGE, page(&target, &asked, connector)).await.map_err(late)??;
         let page = listing.read(&page).map_err(|why| format!("{target}{}: {why}", asked.path))?;
         all.symbols.extend(page.symbols.into_iter().filter(|symbol| Symbol::new(symbol).is_ok()));
@@ -124,9 +126,13 @@ async fn list(
     if all.symbols.is_empty() { Err(format!("{target} lists no symbol").into()) } else { Ok(all) }
 }
 
-async fn page(target: &VenueTarget, asked: &ListingRequest, connector: &Connector) -> Result<Bytes, Refusal> {
+async fn page(
+    target: &VenueTarget,
+    asked: &ListingRequest,
+    connector: &Connector,
+) -> Result<Bytes, ConnectRefusal> {
     let path = &*asked.path;
-    let told = |error: &dyn std::error::Error| Refusal::from(format!("{target}{path}: {error}"));
+    let told = |error: &dyn std::error::Error| ConnectRefusal::from(format!("{target}{path}: {error}"));
     let wire = connector.connect(target).await.map_err(|error| told(&error))?;
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(wire)).await.map_err(|error| told(&error))?;
@@ -147,10 +153,13 @@ async fn page(target: &VenueTarget, asked: &ListingRequest, connector: &Connecto
         let response = sender.send_request(request).await.map_err(|error| told(&error))?;
         if response.status() != StatusCode::OK {
             let wait = retry_after::read(response.headers());
-            return Err(Refusal { why: format!("{target}{path}: it answers {}", response.status()), wait });
+            return Err(ConnectRefusal {
+                why: format!("{target}{path}: it answers {}", response.status()),
+                wait,
+            });
         }
         let body = Limited::new(response.into_body(), LISTING_BYTES_MAX).collect().await;
-        let failed = |error| Refusal::from(format!("{target}{path}: {error}"));
+        let failed = |error| ConnectRefusal::from(format!("{target}{path}: {error}"));
         body.map(http_body_util::Collected::to_bytes).map_err(failed)
     };
     tokio::pin!(connection);

@@ -13,7 +13,7 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    connect::{Connector, Refusal, VenueWire},
+    connect::{ConnectRefusal, Connector, VenueWire},
     tasks::{FeedTasks, LinkCommand},
 };
 use crate::{
@@ -98,7 +98,7 @@ async fn open(
         None => dial.dialer.root().parse().map_err(|fault| LinkEnd::Broken(format!("{fault}")))?,
     };
     let opened = connector.open(&target, &path, &dial.dialer.headers(), facts.message_bytes_max).await;
-    let socket = opened.map_err(|Refusal { why, wait }| match wait {
+    let socket = opened.map_err(|ConnectRefusal { why, wait }| match wait {
         Some(wait) => LinkEnd::Refused { why, wait },
         None => LinkEnd::Broken(why),
     })?;

@@ -386,8 +386,7 @@ impl Conversation for BinanceConversation {
     fn wake(&mut self, now: Nanos, out: &mut Reaction) {
         let late = self.requests.late(now);
         if !late.is_empty() && !self.has_ticks {
-            let why = "the venue does not answer SUBSCRIBE".to_owned();
-            out.note(Note::Reconnect { why });
+            out.note(Note::Reconnect { why: "the venue does not answer SUBSCRIBE".to_owned() });
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a server allows all feeds together: streams of an address, and how long it wants no attempts.
+//! What a server allows all feeds together: attempts, streams of an address, and how long it wants none of either.
 
 use super::*;
 
@@ -23,6 +23,19 @@ impl Stage {
             })
             .collect()
     }
+}
+
+#[test]
+fn feeds_of_one_server_share_its_attempts() {
+    let few = Facts { attempts: Rate::new(2, Duration::from_secs(60)), ..facts() };
+    let allowance = Allowance::new(&few);
+    let mut one = Stage::beside(&allowance, few, &["A"]);
+    let mut other = Stage::beside(&allowance, few, &["A", "B", "C"]);
+    assert_eq!((one.dialled().len(), other.dialled().len()), (1, 1));
+    other.pass(59);
+    assert_eq!(other.dialled(), []);
+    other.pass(1);
+    assert_eq!(other.dialled().len(), 1);
 }
 
 #[test]
