@@ -1,7 +1,7 @@
 //! A batch of ticks arrives: records are updated, and subscriptions fall behind.
 //!
-//! The whole batch is taken in before any subscription is marked, so that a topic's subscriptions are walked once for each
-//! batch, however many of its ticks are in it.
+//! The whole batch is taken in before any subscription is marked, so that a topic's subscriptions are walked once for
+//! each batch, however many of its ticks are in it.
 
 use super::{
     Fanout, Mode,
@@ -141,8 +141,8 @@ impl Fanout {
         }
     }
 
-    /// A subscription to some fields falls behind by a tick that has one of them; any other tick is recorded as filtered.
-    /// In mode `trades` a trade does not wait for the end of an interval.
+    /// A subscription to some fields falls behind by a tick that has one of them; any other tick is recorded as
+    /// filtered. In mode `trades` a trade does not wait for the end of an interval.
     fn match_fields(&mut self, local: u32, tick: &Stamped, now: Nanos) {
         let topic = &mut self.topics[local as usize];
         let is_tape_event = topic.tape_readers > 0 && tick.is_tape_event();
@@ -195,7 +195,8 @@ impl Fanout {
         }
     }
 
-    /// As the rest of [`Self::mark_topic`], where some subscriptions are in mode `trades`: a trade ends their intervals.
+    /// As the rest of [`Self::mark_topic`], where some subscriptions are in mode `trades`: a trade ends their
+    /// intervals.
     #[cold]
     fn mark_topic_with_tape_events(&mut self, local: u32, rx: Nanos, now: Nanos) {
         let topic = &mut self.topics[local as usize];

@@ -1,6 +1,7 @@
 //! Records of the delayed market become due, and subscriptions fall behind.
 //!
-//! A record stands for all ticks of its slot, so a subscription to some fields falls behind when any of them has changed one.
+//! A record stands for all ticks of its slot, so a subscription to some fields falls behind when any of them has
+//! changed one.
 
 use super::{
     Fanout,

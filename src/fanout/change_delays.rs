@@ -1,9 +1,11 @@
 //! Other delays, fields or notices of products while the service runs: what is shown delayed begins anew.
 //!
-//! Subscriptions to such symbols end for all sessions, and begin again on new topics: what was encoded or cached of the old ones
-//! is not used for them, and batches that became due before are not taken in. All at once, for no message may be made in between.
+//! Subscriptions to such symbols end for all sessions, and begin again on new topics: what was encoded or cached of the
+//! old ones is not used for them, and batches that became due before are not taken in. All at once, for no message may
+//! be made in between.
 //!
-//! Cost: a record's size for each symbol that was watched, kept until the process ends, since frames that are cached go by topics.
+//! Cost: a record's size for each symbol that was watched, kept until the process ends, since frames that are cached go
+//! by topics.
 
 use super::{
     Fanout, Moved, Name, Place, Restricted, SessionKey, Spec, SubscribeRequest, Subscribed, Subscriber,

@@ -20,7 +20,8 @@ pub struct TopicRef<'a> {
     pub product: ProductId,
     /// The topic's record as it stands.
     pub record: &'a Record,
-    /// Whether its subscription was sent nothing yet: the message introduces the symbol, for encodings with numbers in place of symbols.
+    /// Whether its subscription was sent nothing yet: the message introduces the symbol, for encodings with numbers in
+    /// place of symbols.
     pub is_first: bool,
     /// How much later than in real time it is shown; `None` in real time.
     pub delay_ms: Option<u32>,
@@ -49,8 +50,8 @@ pub trait Emit {
     /// Numbers are below [`FRAMES_KEPT`](super::FRAMES_KEPT).
     fn keep(&mut self, number: usize);
 
-    /// Writes the frame that was kept under this number again, as the whole of this one. `false`, and nothing is written,
-    /// when it is not there or when this frame has room for more than it held.
+    /// Writes the frame that was kept under this number again, as the whole of this one. `false`, and nothing is
+    /// written, when it is not there or when this frame has room for more than it held.
     fn repeat(&mut self, number: usize) -> bool;
 
     /// The next message is gathered with those of its form that go out at this time, whatever frame they are in.

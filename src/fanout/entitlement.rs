@@ -1,8 +1,8 @@
-//! What each session may read: asked when a subscription begins and when a glob matches a new symbol, and applied to what a
-//! session has when its rights become less. A message that is delivered asks nothing.
+//! What each session may read: asked when a subscription begins and when a glob matches a new symbol, and applied to
+//! what a session has when its rights become less. A message that is delivered asks nothing.
 //!
-//! Invariant: once [`Fanout::restrict_some`] has finished, every subscription of a session is one that its rights allow, and
-//! shows no more than they allow.
+//! Invariant: once [`Fanout::restrict_some`] has finished, every subscription of a session is one that its rights
+//! allow, and shows no more than they allow.
 
 use super::{
     CHANGE_UNITS, Change, Fanout, Name, Place, SUBSCRIBE_UNITS, SessionKey, Spec, SubscribeOutcome,
@@ -77,8 +77,8 @@ impl Fanout {
         self.entitled(session).map_or(Entitlement::RealTime, |entitled| entitled.rights.reading(symbol))
     }
 
-    /// A spec as the session may have it: with the fields and the pace that its rights allow. `None` when it may read none
-    /// of the fields.
+    /// A spec as the session may have it: with the fields and the pace that its rights allow. `None` when it may read
+    /// none of the fields.
     pub fn allowed(&self, session: SessionKey, spec: &Spec) -> Option<Spec> {
         let Some(entitled) = self.entitled(session) else { return Some(spec.clone()) };
         let wanted = entitled.fields_of(spec.view.wanted)?;
@@ -123,8 +123,9 @@ impl Fanout {
         Some(Change { interval, wanted, ..*change })
     }
 
-    /// Ends those of a session's subscriptions that it may not read, moves those that it may read in the other market, and cuts
-    /// the others to what it may, from a place on, as far as the units last. Returns whether it has finished. The session must be sent nothing before it has.
+    /// Ends those of a session's subscriptions that it may not read, moves those that it may read in the other market,
+    /// and cuts the others to what it may, from a place on, as far as the units last. Returns whether it has finished.
+    /// The session must be sent nothing before it has.
     pub fn restrict_some(
         &mut self,
         session: SessionKey,
@@ -181,7 +182,8 @@ impl Fanout {
         }
     }
 
-    /// A subscription as the session may have it, and what has to change for that; `None` when it may read none of its fields.
+    /// A subscription as the session may have it, and what has to change for that; `None` when it may read none of its
+    /// fields.
     fn cut_of(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<(Spec, Change)> {
         let spec = self.spec_of(session, symbol, name)?;
         let allowed = self.allowed_of(session, symbol, &spec)?;

@@ -7,8 +7,8 @@
 //! they stood at the trades after it; or, when the ring no longer has them, a gap with exact seqs and a snapshot. Every
 //! loss carries a number.
 //!
-//! Pure: no tokio, no clock, no I/O. Times are arguments, and history is read through [`Store`](crate::topic::Store). One
-//! shard owns one [`Fanout`]; nothing in it is shared.
+//! Pure: no tokio, no clock, no I/O. Times are arguments, and history is read through [`Store`](crate::topic::Store).
+//! One shard owns one [`Fanout`]; nothing in it is shared.
 //!
 //! Invariants (checked by `model/` against a naive model):
 //! - for each subscription seqs only rise and `seq == previous seq + n`, or a gap says what is missing;

@@ -47,8 +47,8 @@ impl SendPace {
         if self.is_gathered() { Nanos(1) } else { Nanos::default() }
     }
 
-    /// The end of an interval that begins now, rounded up to an eighth of it (1 ms at least): what ends together is sent in
-    /// one frame. What is gathered ends at the next whole multiple of the interval.
+    /// The end of an interval that begins now, rounded up to an eighth of it (1 ms at least): what ends together is
+    /// sent in one frame. What is gathered ends at the next whole multiple of the interval.
     pub fn end_from(self, now: Nanos) -> Nanos {
         let interval = i64::from(self.0 & MILLIS_MAX) * 1_000_000;
         if self.is_gathered() {

@@ -1,5 +1,5 @@
-//! Clients that come back: what a client has is believed when its epoch is the present one, and continued where the ring
-//! still has the next tick.
+//! Clients that come back: what a client has is believed when its epoch is the present one, and continued where the
+//! ring still has the next tick.
 
 use super::{
     Fanout, Mode,
@@ -32,8 +32,8 @@ pub enum SubscribeOutcome {
 }
 
 impl Fanout {
-    /// Sets a new subscription's cursor to where the client says it is. Says how it begins, whether it is behind, and when
-    /// the oldest tick that it is behind by was received, as far as the ring knows.
+    /// Sets a new subscription's cursor to where the client says it is. Says how it begins, whether it is behind, and
+    /// when the oldest tick that it is behind by was received, as far as the ring knows.
     pub(super) fn resume(
         &mut self,
         key: u32,
@@ -44,7 +44,8 @@ impl Fanout {
         let topic = &self.topics[sub.topic as usize];
         let (head, plane) = (topic.record.seq, topic.plane);
         if topic.is_delayed() && resume.same_epoch && resume.last > head {
-            // It was read in real time. It begins anew where the delayed market is, which says nothing of what is ahead.
+            // It was read in real time. It begins anew where the delayed market is, which says nothing of what is
+            // ahead.
             sub.base = Base::Record;
             let outcome = if head > 0 { SubscribeOutcome::Ok } else { SubscribeOutcome::Pending };
             return (outcome, head > 0, topic.record.rx);

@@ -140,9 +140,10 @@ impl Fanout {
         }
     }
 
-    /// Who reads history with some fields must know of each missed tick whether it is filtered, and whether it is a trade. When the ring no longer has
-    /// all of them, it no longer has the one after the cursor either, and the gap counts them. Says when the oldest
-    /// missed tick was received, as far as that is known, and rather too early than too late.
+    /// Who reads history with some fields must know of each missed tick whether it is filtered, and whether it is a
+    /// trade. When the ring no longer has all of them, it no longer has the one after the cursor either, and the gap
+    /// counts them. Says when the oldest missed tick was received, as far as that is known, and rather too early than
+    /// too late.
     fn filter_missed(&mut self, local: u32, market: TopicId, head: &Record, store: &impl Store) -> Nanos {
         let topic = &self.topics[local as usize];
         let seen = &topic.record;
@@ -183,7 +184,8 @@ impl Fanout {
         rx
     }
 
-    /// Keeps the tape events among missed ticks of a topic, up to its new head. None when the ring no longer has all of them.
+    /// Keeps the tape events among missed ticks of a topic, up to its new head. None when the ring no longer has all of
+    /// them.
     fn keep_missed_tape_events(&mut self, local: u32, head: u64, ticks: &[Stamped]) {
         let topic = &mut self.topics[local as usize];
         let (seen, are_behind) = (topic.record.seq, topic.readers_behind > 0);

@@ -46,8 +46,8 @@ pub struct Fanout {
     /// Ticks in frames that were filled and are not yet recorded.
     pub(super) in_flight: u64,
     pub(super) notices: Vec<Notice>,
-    /// Symbols of which a subscription was sent its first message, in the last frame that was filled; `None` where nobody
-    /// asks.
+    /// Symbols of which a subscription was sent its first message, in the last frame that was filled; `None` where
+    /// nobody asks.
     pub(super) firsts: Option<Vec<First>>,
     /// By which messages are counted.
     pub(super) products: Arc<Products>,
@@ -71,12 +71,13 @@ pub struct Fanout {
 /// How much is kept, and read at once. The model makes them small, so that they are reached often.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Bounds {
-    /// Ticks that a topic keeps for mode `every`, and tape events that it keeps for mode `trades`, while a subscription is
-    /// behind; the ring has older ones.
+    /// Ticks that a topic keeps for mode `every`, and tape events that it keeps for mode `trades`, while a subscription
+    /// is behind; the ring has older ones.
     pub recent_ticks: usize,
     /// Ticks that are read from the ring at once, for a subscription that is behind the recent ones.
     pub history_ticks: usize,
-    /// Messages that a subscription is sent at once, one for each tape event, before the session's others have their turn.
+    /// Messages that a subscription is sent at once, one for each tape event, before the session's others have their
+    /// turn.
     pub tape_events_at_once: usize,
 }
 
@@ -262,8 +263,8 @@ impl Fanout {
         self.firsts = Some(Vec::new());
     }
 
-    /// The symbols of which subscriptions were sent their first message, in the last frame that was filled. Nearly always
-    /// there are none.
+    /// The symbols of which subscriptions were sent their first message, in the last frame that was filled. Nearly
+    /// always there are none.
     #[inline]
     pub fn firsts(&self) -> &[First] {
         self.firsts.as_deref().unwrap_or_default()

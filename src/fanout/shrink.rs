@@ -7,8 +7,8 @@ use crate::tick::Nanos;
 const SHRINK_UNITS: usize = 8;
 
 impl Fanout {
-    /// Frees unused capacity of the tables, and of the topics from an index on, as far as the units last. Says where to go
-    /// on, when it has not reached the end.
+    /// Frees unused capacity of the tables, and of the topics from an index on, as far as the units last. Says where to
+    /// go on, when it has not reached the end.
     pub fn shrink_from(&mut self, from: u32, units: &mut Units) -> Option<u32> {
         if from == 0 {
             self.schedule.sessions.shrink_to_fit();

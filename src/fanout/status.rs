@@ -1,5 +1,5 @@
-//! Questions about a shard's fan-out: the accounts, how far sessions are behind, and their subscriptions. Nothing changes,
-//! except that [`Fanout::low_water`] may cut intervals short.
+//! Questions about a shard's fan-out: the accounts, how far sessions are behind, and their subscriptions. Nothing
+//! changes, except that [`Fanout::low_water`] may cut intervals short.
 
 use std::time::Duration;
 
@@ -77,8 +77,8 @@ impl Fanout {
         self.schedule.sessions.get(session.0 as usize).is_none_or(|session| session.queue.is_empty())
     }
 
-    /// Whether the session is still to be sent something that was due at `as_of` or before. What waits for an interval is
-    /// not due.
+    /// Whether the session is still to be sent something that was due at `as_of` or before. What waits for an interval
+    /// is not due.
     pub fn owes(&self, session: SessionKey, as_of: Nanos) -> bool {
         let Some(session) = self.schedule.sessions.get(session.0 as usize) else { return false };
         session.queue.subs().chain(session.every_queue.iter().copied()).any(|key| {
@@ -87,8 +87,8 @@ impl Fanout {
         })
     }
 
-    /// The order, among the ticks of all topics, of the first tick that the session is still to be sent in modes `every`
-    /// and `trades`, or one before it; 0 when that is not known, and `None` when there is none.
+    /// The order, among the ticks of all topics, of the first tick that the session is still to be sent in modes
+    /// `every` and `trades`, or one before it; 0 when that is not known, and `None` when there is none.
     pub fn first_unsent(&self, session: SessionKey) -> Option<u64> {
         let entry = self.schedule.sessions.get(session.0 as usize)?;
         // An event stream subscribes once, so its subscriptions have one interval.
@@ -115,12 +115,12 @@ impl Fanout {
     }
 
     /// The order, among the ticks of all topics, up to which every subscription in mode `every` was sent all that it is
-    /// due, and every one in mode `trades` all trades. A replay at speed `max` waits for it. `taken`: the order of the last tick that arrived. Sessions for which
-    /// `is_waited_for` is false do not count.
+    /// due, and every one in mode `trades` all trades. A replay at speed `max` waits for it. `taken`: the order of the
+    /// last tick that arrived. Sessions for which `is_waited_for` is false do not count.
     ///
-    /// A subscription that waits for its interval with `held_max` ticks or more is made ready now: the market clock stops
-    /// for it, and so would never end its interval. In mode `trades` it waits with quotes alone, for which nobody stops.
-    /// Walks every subscription.
+    /// A subscription that waits for its interval with `held_max` ticks or more is made ready now: the market clock
+    /// stops for it, and so would never end its interval. In mode `trades` it waits with quotes alone, for which nobody
+    /// stops. Walks every subscription.
     pub fn low_water(
         &mut self,
         taken: u64,

@@ -70,7 +70,8 @@ impl Change {
 }
 
 impl Fanout {
-    /// Subscribes, or begins an existing subscription of the same name anew. The caller has checked that the session exists.
+    /// Subscribes, or begins an existing subscription of the same name anew. The caller has checked that the session
+    /// exists.
     ///
     /// # Errors
     /// When the session has as many subscriptions as it may have.
@@ -116,8 +117,8 @@ impl Fanout {
         Ok(Subscribed { outcome, state: self.topics[local as usize].state })
     }
 
-    /// Ends the session's subscription of this name to the symbol, or checks that it may have one more. Says the symbol's
-    /// topic here.
+    /// Ends the session's subscription of this name to the symbol, or checks that it may have one more. Says the
+    /// symbol's topic here.
     fn make_room(
         &mut self,
         session: SessionKey,
@@ -152,8 +153,9 @@ impl Fanout {
         found.is_some()
     }
 
-    /// Changes a subscription; says whether there was one. After a change of what is shown, or a change to mode
-    /// `every` or `trades` while it was behind, the next message is the whole record, which stands for all that it was behind by.
+    /// Changes a subscription; says whether there was one. After a change of what is shown, or a change to mode `every`
+    /// or `trades` while it was behind, the next message is the whole record, which stands for all that it was behind
+    /// by.
     pub fn set(
         &mut self,
         session: SessionKey,
@@ -202,7 +204,8 @@ impl Fanout {
         if behind || wants_base {
             self.make_behind(key, since, now);
         }
-        // What was due stays so. It may have been due within its interval: a trade, or in a session that is about to end.
+        // What was due stays so. It may have been due within its interval: a trade, or in a session that is about to
+        // end.
         let sub = &mut self.subs[key as usize];
         if before == SubscriptionState::Queued && sub.state == SubscriptionState::Waiting {
             self.schedule.enqueue(key, sub);

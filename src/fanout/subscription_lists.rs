@@ -139,8 +139,8 @@ impl Fanout {
         key
     }
 
-    /// How a subscription is served that asks for a mode. The delayed market has no history: what would be read there one by
-    /// one is sent as it becomes due.
+    /// How a subscription is served that asks for a mode. The delayed market has no history: what would be read there
+    /// one by one is sent as it becomes due.
     pub(super) fn served_mode(&self, local: u32, asked: Mode) -> Mode {
         let is_delayed = self.topics[local as usize].is_delayed();
         if is_delayed && asked.reads_history() { Mode::Latest } else { asked }

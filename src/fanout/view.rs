@@ -31,8 +31,8 @@ pub struct View {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Form(u8);
 
-/// By which a client tells its subscriptions to one symbol apart (`as`): 1 to 32 bytes of UTF-8 with the characters that a
-/// symbol may have, so that none of them needs an escape in JSON.
+/// By which a client tells its subscriptions to one symbol apart (`as`): 1 to 32 bytes of UTF-8 with the characters
+/// that a symbol may have, so that none of them needs an escape in JSON.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Name(CompactString);
 
@@ -52,8 +52,8 @@ impl View {
         past_trades: 0,
     };
 
-    /// Whether a tick sets or withdraws one of its fields, or reports of a trade what it shows. With every field each tick
-    /// does, also a cancel that leaves all as it is.
+    /// Whether a tick sets or withdraws one of its fields, or reports of a trade what it shows. With every field each
+    /// tick does, also a cancel that leaves all as it is.
     #[inline]
     pub fn wants(&self, tick: &Stamped) -> bool {
         !tick.fields.all_named().intersect(self.wanted).is_empty()
@@ -109,8 +109,8 @@ impl Form {
         Form(number)
     }
 
-    /// One that is conflated, and whose messages of all symbols go out together at whole multiples of the interval, as one.
-    /// Its number is 1 to 15.
+    /// One that is conflated, and whose messages of all symbols go out together at whole multiples of the interval, as
+    /// one. Its number is 1 to 15.
     ///
     /// # Panics
     /// As [`Self::conflated`].
@@ -156,8 +156,8 @@ impl Name {
         fits.then(|| Name(text.into()))
     }
 
-    /// Of two parts, of which a client sees neither: it may be as long as a symbol, and a word before it. `None` when it has
-    /// other characters than a symbol.
+    /// Of two parts, of which a client sees neither: it may be as long as a symbol, and a word before it. `None` when
+    /// it has other characters than a symbol.
     pub fn of_parts(word: &'static str, between: char, symbol: &str) -> Option<Self> {
         let text = format_compact!("{word}{between}{symbol}");
         (check_symbol(symbol).is_ok() && check_characters(&text).is_ok()).then_some(Name(text))

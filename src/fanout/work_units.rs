@@ -1,8 +1,8 @@
 //! The cost of work, in units that are the same on every machine: a unit is a look at one name, about 30 ns.
 //!
-//! Long work is done in slices of so many units, so that the thread returns to its other sessions in time. Work is counted
-//! and not timed, so that the same input is always cut at the same points; reading the clock would also cost more than a
-//! look.
+//! Long work is done in slices of so many units, so that the thread returns to its other sessions in time. Work is
+//! counted and not timed, so that the same input is always cut at the same points; reading the clock would also cost
+//! more than a look.
 
 /// The work that may still be done in a slice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

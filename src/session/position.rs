@@ -1,9 +1,9 @@
 //! The position of an event stream, in one short token that its client sends back: the `id` of an event.
 //!
 //! Mode `every` sends ticks in the order in which the market took them in. So the order of the last tick, with the
-//! epoch, says for every symbol at once which ticks were sent: `EPOCH:ORDER`, the order sealed (`position_key.rs`), since
-//! it counts what the client may not read. A client that is far behind is sent each symbol's ticks separately. Then no
-//! order describes it, and the token is `EPOCH:`, for a position that is not known.
+//! epoch, says for every symbol at once which ticks were sent: `EPOCH:ORDER`, the order sealed (`position_key.rs`),
+//! since it counts what the client may not read. A client that is far behind is sent each symbol's ticks separately.
+//! Then no order describes it, and the token is `EPOCH:`, for a position that is not known.
 //!
 //! In mode `trades` the token is known when nothing waits behind the trades that were sent.
 //!

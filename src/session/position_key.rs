@@ -3,9 +3,9 @@
 //! The order counts the ticks of the whole market. Who may read one symbol, or any only delayed, must not learn from it
 //! how busy all the others are, nor by two `id` that are equal that nothing at all has happened. So no two are equal.
 //!
-//! The block is the order and a number that no other `id` has, under AES-128: a permutation that nobody without the secret
-//! can tell from a random one. So a text that was not written here (also one of an earlier process with the same epoch)
-//! has the wrong mark, and is no position.
+//! The block is the order and a number that no other `id` has, under AES-128: a permutation that nobody without the
+//! secret can tell from a random one. So a text that was not written here (also one of an earlier process with the same
+//! epoch) has the wrong mark, and is no position.
 //!
 //! Not a signature for what gives rights: a position gives none.
 

@@ -37,8 +37,8 @@ pub struct Session<S> {
     pub rest_frames: u32,
     /// Of an event stream: the order of the newest tick that it was sent.
     pub newest_order: u64,
-    /// Of a stream that is one gzip member: the checksum of its plain bytes so far, up to the last that is queued. `None`
-    /// for others, and when queued bytes were dropped: it then has no proper end.
+    /// Of a stream that is one gzip member: the checksum of its plain bytes so far, up to the last that is queued.
+    /// `None` for others, and when queued bytes were dropped: it then has no proper end.
     pub plain: Option<Box<Crc>>,
     /// The data frame in `rest`, recorded when its last byte is out.
     pub in_flight: Option<Box<InFlight>>,

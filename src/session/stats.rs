@@ -145,8 +145,8 @@ impl LimitHit {
 }
 
 impl Ages {
-    /// Records the ages of a frame's messages, accepted at `now`. `rx` says when each was taken in, `receipt_times` sums it
-    /// up.
+    /// Records the ages of a frame's messages, accepted at `now`. `rx` says when each was taken in, `receipt_times`
+    /// sums it up.
     pub fn observe(&mut self, rx: &[Nanos], receipt_times: ReceiptTimes, now: Nanos) {
         // Most frames hold messages of nearly the same age. Then the cost does not depend on their number.
         let (most, least) = (now.since(receipt_times.oldest), now.since(receipt_times.newest));

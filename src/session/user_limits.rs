@@ -32,8 +32,8 @@ impl<S> Session<S> {
         }
     }
 
-    /// Counts bytes of data that were given to the socket. When they are more than its user may have now: until when this
-    /// session waits.
+    /// Counts bytes of data that were given to the socket. When they are more than its user may have now: until when
+    /// this session waits.
     pub(super) fn charge_user(&self, bytes: usize, limits: &Limits, now: Nanos) -> Option<Nanos> {
         let share = self.share.as_ref()?;
         let size = BucketSize { rate: limits.user_bytes_per_second, nanos: BYTES_NANOS };

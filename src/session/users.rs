@@ -1,7 +1,7 @@
 //! The sessions of each user whose token limits them, over all shards.
 //!
-//! The lock is taken when a session with such a token begins or ends, and never on the path of a tick. A session that has to
-//! make room is marked; its shard closes it when it next looks, as with tokens that are revoked.
+//! The lock is taken when a session with such a token begins or ends, and never on the path of a tick. A session that
+//! has to make room is marked; its shard closes it when it next looks, as with tokens that are revoked.
 //!
 //! Invariant: a session is counted as long as its [`UserPermit`] lives.
 
@@ -42,8 +42,8 @@ pub struct UserPermit {
 }
 
 impl UserSessions {
-    /// Counts one more session of a user; `None` where the token limits none. With [`SessionsOver::EvictOldest`] the oldest
-    /// ones make room.
+    /// Counts one more session of a user; `None` where the token limits none. With [`SessionsOver::EvictOldest`] the
+    /// oldest ones make room.
     ///
     /// # Errors
     /// When the user has as many as the token allows.

@@ -151,7 +151,8 @@ pub struct Batch {
     pub detail: Detail,
     /// All ticks, when the detail has them, otherwise none.
     pub ticks: Vec<Stamped>,
-    /// Records as they stood at the ticks that must not be merged away, in order: at each trade, when the detail has them.
+    /// Records as they stood at the ticks that must not be merged away, in order: at each trade, when the detail has
+    /// them.
     pub tape_events: Vec<Touched>,
     /// The topics of the ticks, each once, in the order of their first ticks: for readers that need no single ticks.
     pub touched: Vec<Touched>,

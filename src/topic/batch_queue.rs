@@ -1,8 +1,8 @@
 //! How batches get from ingest to a shard, without ingest ever waiting.
 //!
 //! Loss first: at most `ticks_max` ticks wait. When a batch would exceed that, the queue is emptied, the batch is not
-//! taken, and the reader learns that it missed batches ([`TakenBatches::missed`]). It then reads the topics themselves, so
-//! that what it lost is conflated and counted, never silent.
+//! taken, and the reader learns that it missed batches ([`TakenBatches::missed`]). It then reads the topics themselves,
+//! so that what it lost is conflated and counted, never silent.
 //!
 //! Invariants: a reader that found the queue empty and sleeps is woken by the next push; a reader that has learned of a
 //! miss has every later batch in its queue. Checked under loom (`tests/loom`), which is why `Mutex` comes from

@@ -1,4 +1,5 @@
-//! The values of configured fields in a topic's short history, beside the packed words of the [`Ring`](super::ring::Ring).
+//! The values of configured fields in a topic's short history, beside the packed words of the
+//! [`Ring`](super::ring::Ring).
 //!
 //! Only ticks that named such a field are here. Most topics have none, and their rings hold nothing of this.
 //!

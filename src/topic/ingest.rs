@@ -92,14 +92,14 @@ impl Ingest {
         self.delayed.as_ref().map(|delayed| &delayed.market)
     }
 
-    /// Gives to the shards what is due in the delayed market at this time of the market's clock. Says when something is due
-    /// next.
+    /// Gives to the shards what is due in the delayed market at this time of the market's clock. Says when something is
+    /// due next.
     pub fn turn_delayed(&self, now: Nanos) -> Option<Nanos> {
         self.delayed()?.turn(now, self, |batch| self.hand_out(&Arc::new(batch)))
     }
 
-    /// Shows symbols delayed by these products from now on. Shards that have been told so, or are given a batch that is due by them,
-    /// let what they show begin anew.
+    /// Shows symbols delayed by these products from now on. Shards that have been told so, or are given a batch that is
+    /// due by them, let what they show begin anew.
     pub fn change_delays(&self, products: Arc<Products>, now: Nanos) {
         if let Some(delayed) = self.delayed() {
             delayed.change(products, now, self, |batch| self.hand_out(&Arc::new(batch)));

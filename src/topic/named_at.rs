@@ -1,8 +1,9 @@
 //! At which tick each field of a record was named last, so that a merged update has only what has changed.
 //!
-//! Of each seq the low 16 bits are kept. Loss: they tell fields apart up to [`EXACT_TICKS`] ticks back. A field that was
-//! quiet for longer is kept at an age beyond that, so that it never looks as if it had just changed; and a reader that
-//! is further behind is given every field. What was never named is not known here: the record's own fields say that.
+//! Of each seq the low 16 bits are kept. Loss: they tell fields apart up to [`EXACT_TICKS`] ticks back. A field that
+//! was quiet for longer is kept at an age beyond that, so that it never looks as if it had just changed; and a reader
+//! that is further behind is given every field. What was never named is not known here: the record's own fields say
+//! that.
 
 use std::ops::Range;
 

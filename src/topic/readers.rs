@@ -1,5 +1,5 @@
-//! What readers report to feeds, so that feeds do not depend on sessions: how many clients have subscribed, and how far the
-//! readers in mode `every` have been sent.
+//! What readers report to feeds, so that feeds do not depend on sessions: how many clients have subscribed, and how far
+//! the readers in mode `every` have been sent.
 //!
 //! Law 1 has one exception, for feeds that ask for it: a replay that steps, or at speed `max`, stays within
 //! [a window](Readers::room) of the slowest subscription in mode `every`. Nothing waits here: the feed waits by itself

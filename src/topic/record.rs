@@ -1,8 +1,8 @@
 //! A topic's record, and how a tick changes it.
 //!
 //! Merging keeps totals exact: `volume`, `trades`, `high`, `low` are totals since the topic began. They are computed
-//! here from each trade, so that no later merge can lose a traded share or an extreme. A trade that would take the volume
-//! over its limit changes nothing. A total that was withdrawn begins anew with the next trade.
+//! here from each trade, so that no later merge can lose a traded share or an extreme. A trade that would take the
+//! volume over its limit changes nothing. A total that was withdrawn begins anew with the next trade.
 
 use std::sync::Arc;
 
@@ -171,8 +171,8 @@ impl Record {
     /// one that the trade does not affect stays. A trade without an
     /// aggressor side clears the side, and one without a name withdraws the last one's.
     ///
-    /// `UNITS`: whether all values are units, as nearly always, so that no scale is looked at. Not inlined: a quote then
-    /// saves no registers for it.
+    /// `UNITS`: whether all values are units, as nearly always, so that no scale is looked at. Not inlined: a quote
+    /// then saves no registers for it.
     #[inline(never)]
     fn move_totals<const UNITS: bool>(
         &mut self,

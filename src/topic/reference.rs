@@ -1,8 +1,8 @@
 //! [`Reference`]: a symbol's price, and the decimal places of its prices and sizes, that a client is told with the
 //! symbol's number in encodings that write prices as differences from it.
 //!
-//! Not a price to show. Invariant: a topic's first tick alone decides. So it is the same on every shard, for every session
-//! and in every replay, and no message changes what another one means.
+//! Not a price to show. Invariant: a topic's first tick alone decides. So it is the same on every shard, for every
+//! session and in every replay, and no message changes what another one means.
 
 use crate::tick::{Decimal, Field, Fields};
 

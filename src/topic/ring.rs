@@ -3,9 +3,10 @@
 //! Loss: the ring holds at most `limits.ring_ticks`. Pushing one more drops the oldest. A reader that requests a
 //! dropped seq gets nothing and can see the oldest seq held; the ring never skips silently.
 //!
-//! A tick takes three words, one for each value that it carries, and a byte: 57 bytes for a quote, about 65 for a trade.
-//! A [`Stamped`] takes 192 bytes. One more word is needed when a decimal is no whole number of units, or a
-//! field is withdrawn, and up to five for a trade's name. The ring grows with its ticks, so that a quiet topic costs next to nothing.
+//! A tick takes three words, one for each value that it carries, and a byte: 57 bytes for a quote, about 65 for a
+//! trade. A [`Stamped`] takes 192 bytes. One more word is needed when a decimal is no whole number of units, or a field
+//! is withdrawn, and up to five for a trade's name. The ring grows with its ticks, so that a quiet topic costs next to
+//! nothing.
 
 use std::{collections::VecDeque, sync::Arc};
 

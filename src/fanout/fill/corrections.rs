@@ -1,9 +1,9 @@
-//! Where ticks are merged, and a cancel or a correction of a trade is among those that are due: it is a message of its own,
-//! which stands for the ticks up to it. Mode `latest` merges, and every mode does after `set`, into the whole record.
-//! So whatever its fields, a subscription is told.
+//! Where ticks are merged, and a cancel or a correction of a trade is among those that are due: it is a message of its
+//! own, which stands for the ticks up to it. Mode `latest` merges, and every mode does after `set`, into the whole
+//! record. So whatever its fields, a subscription is told.
 //!
-//! Rare, so nothing is kept for it: the ticks are read from the ring. When the ring no longer has the one after the cursor,
-//! a gap says so.
+//! Rare, so nothing is kept for it: the ticks are read from the ring. When the ring no longer has the one after the
+//! cursor, a gap says so.
 
 use super::open_frame::OpenFrame;
 use crate::{
@@ -77,7 +77,8 @@ impl Fanout {
             let before = ticks.iter().filter(|tick| tick.seq > sub.cursor && tick.seq <= event.seq);
             // Of ticks that were missed on their way here none was recorded as filtered.
             let passed = (before.filter(|tick| !view.wants(tick)).count() as u64).min(sub.skipped);
-            // After `set` they were recorded by other fields: no more than the ticks behind the tape event may be left of them.
+            // After `set` they were recorded by other fields: no more than the ticks behind the tape event may be left
+            // of them.
             let passed = passed.max(sub.skipped.saturating_sub(topic.record.seq - event.seq));
             frame.send_correction(sub, topic, event, passed, view);
         }

@@ -1,16 +1,16 @@
 //! The last frames, by what they were filled for, so that they can be sent again to sessions that are due the same.
 //!
-//! A pure table: `shared_frames.rs` looks sessions up in it, and [`Emit`](crate::fanout::Emit) keeps the bytes. A key has a
-//! part for each subscription that is behind, in the order of the session's queues: the topic, the view, the mode, the
-//! cursor, the seq that it is due to, and whether it was sent nothing yet.
-//! The encoding of the frame is compared, too.
+//! A pure table: `shared_frames.rs` looks sessions up in it, and [`Emit`](crate::fanout::Emit) keeps the bytes. A key
+//! has a part for each subscription that is behind, in the order of the session's queues: the topic, the view, the
+//! mode, the cursor, the seq that it is due to, and whether it was sent nothing yet. The encoding of the frame is
+//! compared, too.
 //!
 //! Several frames are kept, for kinds of dashboards that take turns, and for frames that follow one another: each entry
 //! remembers which one was used after it. Where no two sessions are due the same, keeping frames is wasted work: after
 //! [`PATIENCE`] misses in a row only some sessions are looked up.
 //!
-//! Invariant: a topic and two of its seqs mean the same ticks for ever, and a view's id the same view until a view ends,
-//! so an entry is never wrong, only useless.
+//! Invariant: a topic and two of its seqs mean the same ticks for ever, and a view's id the same view until a view
+//! ends, so an entry is never wrong, only useless.
 
 use crate::{
     fanout::{
@@ -38,7 +38,8 @@ pub(in crate::fanout) struct FrameCache {
     misses: u32,
 }
 
-/// What one frame was filled for, and what it left. Its bytes are kept by [`Emit`](crate::fanout::Emit), under its number.
+/// What one frame was filled for, and what it left. Its bytes are kept by [`Emit`](crate::fanout::Emit), under its
+/// number.
 #[derive(Default)]
 pub(in crate::fanout) struct CachedFrame {
     /// How it is encoded. A session with another encoding is due other bytes.

@@ -110,8 +110,8 @@ impl Fanout {
         }
     }
 
-    /// Mode `every`: the ticks of all subscriptions that are behind, merged into the order of their arrival. A subscription
-    /// that is behind the recent ticks is served from the ring, ahead of the others: its ticks are older.
+    /// Mode `every`: the ticks of all subscriptions that are behind, merged into the order of their arrival. A
+    /// subscription that is behind the recent ticks is served from the ring, ahead of the others: its ticks are older.
     fn fill_every(&mut self, session: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
         let mut order = std::mem::take(&mut self.scratch.every_queue);
         let queue = &mut self.schedule.sessions[session as usize].every_queue;
@@ -139,8 +139,8 @@ impl Fanout {
         }
     }
 
-    /// One subscription's ticks, up to `until` in the order of all ticks. When it is still behind, says the order of its
-    /// next tick; 0 when that is older than the recent ones.
+    /// One subscription's ticks, up to `until` in the order of all ticks. When it is still behind, says the order of
+    /// its next tick; 0 when that is older than the recent ones.
     fn fill_run(
         &mut self,
         key: u32,

@@ -49,8 +49,8 @@ fn topic_of<'a>(
     }
 }
 
-/// The trades that a view begins with, up to the topic's record; `None` where there are none, or none may be told: delayed
-/// data has no history.
+/// The trades that a view begins with, up to the topic's record; `None` where there are none, or none may be told:
+/// delayed data has no history.
 #[cold]
 fn newest_trades(
     store: &impl Store,
@@ -66,7 +66,8 @@ fn newest_trades(
     (!ticks.is_empty()).then_some(ticks)
 }
 
-/// A subscription is sent its first message. Apart, so that the code of all the others stays short enough to be inlined.
+/// A subscription is sent its first message. Apart, so that the code of all the others stays short enough to be
+/// inlined.
 #[cold]
 pub(super) fn note_first(firsts: &mut Option<Vec<First>>, topic: &LocalTopic) {
     if let Some(firsts) = firsts {
@@ -75,8 +76,8 @@ pub(super) fn note_first(firsts: &mut Option<Vec<First>>, topic: &LocalTopic) {
 }
 
 impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
-    /// What the ticks since the cursor have changed, as the record has it now: as the last tick alone, when there is but
-    /// one.
+    /// What the ticks since the cursor have changed, as the record has it now: as the last tick alone, when there is
+    /// but one.
     #[inline]
     pub fn send_latest(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View) {
         let n = topic.record.seq - sub.cursor;
@@ -131,8 +132,8 @@ impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
         sub.begin_at(head);
     }
 
-    /// The record as it stood at a tape event, in place of the ticks since the cursor, of which `passed` were recorded as
-    /// filtered. It names the fields that these have changed, and those of the quote.
+    /// The record as it stood at a tape event, in place of the ticks since the cursor, of which `passed` were recorded
+    /// as filtered. It names the fields that these have changed, and those of the quote.
     #[inline]
     pub fn send_tape_event(
         &mut self,

@@ -1,7 +1,7 @@
 //! The newest trades before a subscription, with which it begins where its view asks for some.
 //!
-//! Bounds: one topic's ring is read once for a subscription. What the ring has no more is not told: it is no loss, because
-//! it was before.
+//! Bounds: one topic's ring is read once for a subscription. What the ring has no more is not told: it is no loss,
+//! because it was before.
 
 use std::collections::VecDeque;
 

@@ -194,8 +194,8 @@ impl Fanout {
             && parts.next().is_none()
     }
 
-    /// Calls `see` with each subscription that the session is due, in order, while it returns `true`. Says whether it saw all
-    /// of them.
+    /// Calls `see` with each subscription that the session is due, in order, while it returns `true`. Says whether it
+    /// saw all of them.
     #[inline]
     fn walk_key(&self, session: SessionKey, mut see: impl FnMut(&Subscription, &LocalTopic) -> bool) -> bool {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return false };
@@ -215,8 +215,8 @@ fn part_of(sub: &Subscription, topic: &LocalTopic) -> KeyPart {
     KeyPart { topic: local, view, mode, claim, cursor, to: sub.due_to(topic) }
 }
 
-/// Whether what a subscription is due is a part of a kept key. What a part was kept for, its view, mode and record, is as
-/// simple as it was then.
+/// Whether what a subscription is due is a part of a kept key. What a part was kept for, its view, mode and record, is
+/// as simple as it was then.
 #[inline]
 fn is_part(sub: &Subscription, topic: &LocalTopic, part: &KeyPart) -> bool {
     sub.topic == part.topic

@@ -1,12 +1,13 @@
 //! Mode `trades`: each trade is a message of its own, with the quote as it stood; quotes in between are conflated.
 //!
-//! A trade does not wait for an interval, and carries the quote that waits. Quotes behind the last trade wait for the end
-//! of an interval that begins with that trade's message. After a run of trades a subscription goes to the end of its
-//! session's queue, so that a symbol with many trades starves no other.
+//! A trade does not wait for an interval, and carries the quote that waits. Quotes behind the last trade wait for the
+//! end of an interval that begins with that trade's message. After a run of trades a subscription goes to the end of
+//! its session's queue, so that a symbol with many trades starves no other.
 //!
-//! Loss first: a topic keeps the records at its newest trades ([`TapeEvents`](crate::fanout::state::TapeEvents)). The message of an older
-//! trade is made of the ring's ticks: the fields that they changed since the client's last message, and those of the quote
-//! that the ring and the newer records prove. When the ring no longer has the tick after the cursor, a gap says so.
+//! Loss first: a topic keeps the records at its newest trades ([`TapeEvents`](crate::fanout::state::TapeEvents)). The
+//! message of an older trade is made of the ring's ticks: the fields that they changed since the client's last message,
+//! and those of the quote that the ring and the newer records prove. When the ring no longer has the tick after the
+//! cursor, a gap says so.
 
 use super::{corrections::before, open_frame::OpenFrame};
 use crate::{
@@ -166,8 +167,8 @@ fn send_with_ticks(
 }
 
 /// Reads the topic's whole ring, and what it proves of the records at the trades from a seq on that are not kept: the
-/// fields that a tick of the ring has changed up to there, and those that none has changed up to the oldest record that is
-/// known. No ticks when the ring no longer has the first.
+/// fields that a tick of the ring has changed up to there, and those that none has changed up to the oldest record that
+/// is known. No ticks when the ring no longer has the first.
 fn read_old(
     topic: &LocalTopic,
     from: u64,

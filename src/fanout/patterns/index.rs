@@ -1,5 +1,5 @@
-//! Which standing patterns a new symbol may match, found by text that they require. The cost of a new topic depends on the
-//! patterns that could match, and not on how many there are.
+//! Which standing patterns a new symbol may match, found by text that they require. The cost of a new topic depends on
+//! the patterns that could match, and not on how many there are.
 //!
 //! Each pattern is filed once, under its [`PatternAnchor`]: the longest text that it requires, and its position. A
 //! symbol is looked up by its prefixes, its suffixes and the short texts within it, of the lengths that are in use.

@@ -42,7 +42,8 @@ impl Fanout {
         &self.listed_symbols
     }
 
-    /// The session's first subscription from a place on, and the place to go on from: for a walk that may be interrupted.
+    /// The session's first subscription from a place on, and the place to go on from: for a walk that may be
+    /// interrupted.
     pub fn subscribed_from(&self, session: SessionKey, from: Place) -> Option<(Place, Subscriber<'_>)> {
         let entry = self.schedule.sessions.get(session.0 as usize)?;
         let (topic, key) = entry.subs.next_from((from.0, from.1))?;
@@ -125,9 +126,9 @@ impl Fanout {
         true
     }
 
-    /// Sessions with a pattern that matches, each once for each name, with the spec of the pattern that it added last under
-    /// that name: as if it had subscribed to the symbol with each in turn. In order, so that the same input gives the same
-    /// frames.
+    /// Sessions with a pattern that matches, each once for each name, with the spec of the pattern that it added last
+    /// under that name: as if it had subscribed to the symbol with each in turn. In order, so that the same input gives
+    /// the same frames.
     pub(super) fn glob_holders(&mut self, symbol: &Symbol, units: &mut Units) -> Vec<(u32, Spec)> {
         let PatternTable { all, index, candidates, .. } = &mut self.patterns;
         candidates.clear();
@@ -151,8 +152,8 @@ impl Fanout {
         holders
     }
 
-    /// Subscribes the sessions whose patterns match a new symbol. All of its ticks are still to come, so its record is not
-    /// read: a pattern misses no more of a symbol's first ticks than its name would.
+    /// Subscribes the sessions whose patterns match a new symbol. All of its ticks are still to come, so its record is
+    /// not read: a pattern misses no more of a symbol's first ticks than its name would.
     pub(super) fn subscribe_holders(&mut self, new_topic: &NewTopic, holders: &[(u32, Spec)]) {
         let symbol = &new_topic.symbol;
         let mut locals = [None; 2];

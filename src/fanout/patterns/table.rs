@@ -1,4 +1,5 @@
-//! The standing patterns of a shard, each once, with the sessions that hold it. A pure table: `mod.rs` subscribes by it.
+//! The standing patterns of a shard, each once, with the sessions that hold it. A pure table: `mod.rs` subscribes by
+//! it.
 //!
 //! Invariant: a pattern is here, and in the index, as long as a session holds it.
 

@@ -5,8 +5,8 @@
 //! been quiet for an interval, the first change goes out at once. Subscriptions that wait for the same end have one
 //! entry in the wheel.
 //!
-//! Loss first: at most [`GROUPS_MAX`] intervals of a session are kept. One more replaces the group that ends first, and the
-//! subscriptions of that group keep their own intervals, in frames of their own.
+//! Loss first: at most [`GROUPS_MAX`] intervals of a session are kept. One more replaces the group that ends first, and
+//! the subscriptions of that group keep their own intervals, in frames of their own.
 
 use crate::{fanout::pace::SendPace, tick::Nanos};
 
@@ -69,8 +69,8 @@ impl IntervalGroups {
         self.groups.push(IntervalGroup { pace, next, waiting: Vec::new(), due: Nanos::default() });
     }
 
-    /// The end that subscriptions which are gathered wait for: the one for which some wait already, so that none is left for
-    /// an array of its own, or the next one.
+    /// The end that subscriptions which are gathered wait for: the one for which some wait already, so that none is
+    /// left for an array of its own, or the next one.
     pub fn gather(&mut self, pace: SendPace, now: Nanos) -> Nanos {
         match self.of(pace) {
             Some(group) if !group.waiting.is_empty() => group.due,

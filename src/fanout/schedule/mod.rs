@@ -90,8 +90,8 @@ impl SendSchedule {
         true
     }
 
-    /// A subscription that is in no queue was sent everything there is: it is idle until the topic's next tick, and that
-    /// tick waits for the end of its interval.
+    /// A subscription that is in no queue was sent everything there is: it is idle until the topic's next tick, and
+    /// that tick waits for the end of its interval.
     #[inline]
     pub fn caught_up(&mut self, key: u32, sub: &mut Subscription, topic: &mut LocalTopic, now: Nanos) {
         sub.claim = sub.claim.caught_up();

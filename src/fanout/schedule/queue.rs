@@ -4,7 +4,8 @@
 //! them wait for its socket, does not make the shard search the queue thousands of times. An entry that is removed
 //! leaves a hole, which is skipped later.
 //!
-//! Invariant: the first and the last entry are no holes, and holes are fewer than half of the queue, plus [`HOLES_SLACK`].
+//! Invariant: the first and the last entry are no holes, and holes are fewer than half of the queue, plus
+//! [`HOLES_SLACK`].
 
 use std::collections::VecDeque;
 
@@ -89,8 +90,8 @@ impl SendQueue {
         self.entries.iter().copied().filter(|&key| key <= KEY_MAX)
     }
 
-    /// Whether `holds` is true for each subscription, and for `None` at the entry of the every-mode queue. In order, up to
-    /// the first for which it is false.
+    /// Whether `holds` is true for each subscription, and for `None` at the entry of the every-mode queue. In order, up
+    /// to the first for which it is false.
     pub fn all(&self, mut holds: impl FnMut(Option<u32>) -> bool) -> bool {
         // Loops, and one call: what is called for each entry is then inlined.
         let (front, back) = self.entries.as_slices();

@@ -1,9 +1,9 @@
 //! Sessions that have something to send, oldest first.
 //!
 //! Sessions that wait for the same tick would otherwise be served in the order in which they subscribed, tick after
-//! tick: of three hundred, the first always some hundred writes ahead of the last. So the sessions that one batch, or one
-//! end of an interval, makes ready are rotated by a number that changes each time, and reversed half of the time, so that
-//! no session is always right before the same other. Sessions that were ready before stay ahead of them.
+//! tick: of three hundred, the first always some hundred writes ahead of the last. So the sessions that one batch, or
+//! one end of an interval, makes ready are rotated by a number that changes each time, and reversed half of the time,
+//! so that no session is always right before the same other. Sessions that were ready before stay ahead of them.
 //!
 //! Neighbours stay neighbours, so that sessions with the same subscriptions still share frames. There is no clock and
 //! no true randomness: the same calls give the same order. A session may be closed while it is in the list; the reader

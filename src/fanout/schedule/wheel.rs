@@ -79,8 +79,8 @@ impl<K: Copy + Ord> Wheel<K> {
         self.slots.iter().flatten().map(|entry| (entry.key, entry.due))
     }
 
-    /// Removes entries that are no longer valid, and duplicates; slot by slot, as far as the units last. The next call goes
-    /// on from there.
+    /// Removes entries that are no longer valid, and duplicates; slot by slot, as far as the units last. The next call
+    /// goes on from there.
     pub fn sweep(&mut self, units: &mut Units, is_valid: impl Fn(K, Nanos) -> bool) {
         for _ in 0..self.slots.len() {
             if units.is_spent() {

@@ -17,8 +17,8 @@ use crate::{
 #[derive(Default)]
 pub(in crate::fanout) struct LocalSession {
     pub subs: SubscriptionMap,
-    /// Subscriptions in modes `latest` and `once` that are behind, oldest first. [`EVERY_QUEUE`] stands for the every-mode
-    /// queue.
+    /// Subscriptions in modes `latest` and `once` that are behind, oldest first. [`EVERY_QUEUE`] stands for the
+    /// every-mode queue.
     pub queue: SendQueue,
     /// Subscriptions in mode `every` that are behind.
     pub every_queue: Vec<u32>,

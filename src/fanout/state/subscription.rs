@@ -37,7 +37,8 @@ pub(in crate::fanout) struct Subscription {
     /// Its slot in the session's send queue, or its index in the every-mode queue, while it is queued.
     pub queued: u32,
     pub pace: SendPace,
-    /// Where history is read: how many of the skipped ticks come right after the cursor. The tick after them is sent next.
+    /// Where history is read: how many of the skipped ticks come right after the cursor. The tick after them is sent
+    /// next.
     pub lead: u32,
     pub view: ViewId,
     pub mode: Mode,
@@ -135,8 +136,8 @@ impl Subscription {
         self.base != Base::Record || (self.cursor == 0 && self.claim.is_none())
     }
 
-    /// Whether its ticks are merged, and a cancel or a correction among them must not be. What `once` asks for by itself is
-    /// a snapshot, which merges nothing.
+    /// Whether its ticks are merged, and a cancel or a correction among them must not be. What `once` asks for by
+    /// itself is a snapshot, which merges nothing.
     pub fn is_told_corrections(&self) -> bool {
         match self.mode {
             Mode::Latest | Mode::Trades => self.has_begun(),
@@ -166,8 +167,8 @@ impl Subscription {
         ticks.position(|tick| view.wants(tick)).map(|index| first + index)
     }
 
-    /// The order, among the ticks of all topics, of the next one that is to be sent; 0, which is before all others, when
-    /// it is no longer among the recent ticks. `view` is its own.
+    /// The order, among the ticks of all topics, of the next one that is to be sent; 0, which is before all others,
+    /// when it is no longer among the recent ticks. `view` is its own.
     #[inline]
     pub fn next_order(&self, topic: &LocalTopic, view: &View) -> u64 {
         if self.base != Base::None {
@@ -179,7 +180,8 @@ impl Subscription {
         self.next_recent(topic, view).map_or(0, |index| topic.recent[index].order)
     }
 
-    /// The order of the next trade that is to be sent; 0 when it is no longer kept, and the last of all when there is none.
+    /// The order of the next trade that is to be sent; 0 when it is no longer kept, and the last of all when there is
+    /// none.
     fn next_trade_order(&self, topic: &LocalTopic) -> u64 {
         let after = self.next_seq() - 1;
         if !topic.tape_events.cover(after) {
@@ -197,8 +199,8 @@ impl Subscription {
         waits.then(last_trade).flatten().unwrap_or(topic.record.seq)
     }
 
-    /// Mode `trades`: an order beyond that of the last tick that was sent, and not beyond that of the next; 0 when none is
-    /// known.
+    /// Mode `trades`: an order beyond that of the last tick that was sent, and not beyond that of the next; 0 when none
+    /// is known.
     pub fn order_after_cursor(&self, topic: &LocalTopic) -> u64 {
         if self.base != Base::None {
             return topic.record.order;

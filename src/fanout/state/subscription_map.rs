@@ -1,7 +1,7 @@
 //! A session's subscriptions, by topic. A topic may have several, which their names tell apart.
 //!
-//! A sorted vector is the smallest map, and the fastest one for the few hundred subscriptions that most sessions have. An
-//! insertion into the middle of a hundred thousand would move half a megabyte, so a large map is a tree.
+//! A sorted vector is the smallest map, and the fastest one for the few hundred subscriptions that most sessions have.
+//! An insertion into the middle of a hundred thousand would move half a megabyte, so a large map is a tree.
 
 use std::collections::BTreeSet;
 

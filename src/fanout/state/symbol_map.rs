@@ -1,5 +1,5 @@
-//! A map from symbols, made of many small hash tables. There may be a hundred thousand symbols, and one table that is full
-//! would move all of its entries at once, which takes milliseconds.
+//! A map from symbols, made of many small hash tables. There may be a hundred thousand symbols, and one table that is
+//! full would move all of its entries at once, which takes milliseconds.
 
 use std::{collections::HashMap, hash::BuildHasher};
 

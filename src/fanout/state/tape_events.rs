@@ -1,8 +1,8 @@
-//! The records of a topic as they stood at its newest tape events (trades, cancels, corrections), which mode `trades` merges
-//! into no other tick.
+//! The records of a topic as they stood at its newest tape events (trades, cancels, corrections), which mode `trades`
+//! merges into no other tick.
 //!
-//! Loss first: at most as many are kept as the caller says. One more drops the oldest, and [`TapeEvents::cover`] then says that
-//! what is older must be read from the ring. They are kept while a subscription is behind that may need them.
+//! Loss first: at most as many are kept as the caller says. One more drops the oldest, and [`TapeEvents::cover`] then
+//! says that what is older must be read from the ring. They are kept while a subscription is behind that may need them.
 //!
 //! Invariants: seqs rise; every tape event after `floor` is kept, and none up to it.
 
@@ -31,8 +31,8 @@ impl TapeEvents {
         self.is_fresh = true;
     }
 
-    /// Adds a tape event, and drops the oldest when there are more than `most`. `seen`: the seq up to which subscriptions were
-    /// marked. Unless any `are_behind`, those up to it are needed no more.
+    /// Adds a tape event, and drops the oldest when there are more than `most`. `seen`: the seq up to which
+    /// subscriptions were marked. Unless any `are_behind`, those up to it are needed no more.
     pub fn push(&mut self, record: &Record, seen: u64, are_behind: bool, most: usize) {
         if !are_behind && self.kept.back().is_some_and(|last| last.seq <= seen) {
             self.begin_at(seen);

@@ -1,4 +1,5 @@
-//! A topic as one shard sees it: its record, its newest ticks, and its subscriptions. Older ticks are in the market's ring.
+//! A topic as one shard sees it: its record, its newest ticks, and its subscriptions. Older ticks are in the market's
+//! ring.
 //!
 //! Invariant: each subscription is in `plain` or in `masked`, at the index that its `slot` says.
 
@@ -33,8 +34,8 @@ pub(in crate::fanout) struct LocalTopic {
     pub told: Option<ToldState>,
     /// Subscriptions to every field: each tick concerns all of them.
     pub plain: Vec<u32>,
-    /// Idle ones among the plain subscriptions, each at least once, so that a batch walks over these and not over all. Also
-    /// keys of subscriptions that are no longer idle, or gone, which are skipped.
+    /// Idle ones among the plain subscriptions, each at least once, so that a batch walks over these and not over all.
+    /// Also keys of subscriptions that are no longer idle, or gone, which are skipped.
     pub idle: Vec<u32>,
     /// Subscriptions to some fields: each tick is compared with the fields of each of them.
     pub masked: Vec<u32>,
@@ -47,8 +48,8 @@ pub(in crate::fanout) struct LocalTopic {
     pub recent: Vec<Stamped>,
     /// The records at the newest trades, while a subscription in mode `trades` may need them.
     pub tape_events: TapeEvents,
-    /// Subscriptions in mode `trades`, to every field, that wait for an interval: a trade ends it. Each at least once; also
-    /// keys of subscriptions that no longer wait, or are gone, which are skipped.
+    /// Subscriptions in mode `trades`, to every field, that wait for an interval: a trade ends it. Each at least once;
+    /// also keys of subscriptions that no longer wait, or are gone, which are skipped.
     pub held: Vec<u32>,
     /// Its ticks in the present batch, and when the first of them was received.
     pub fresh: u64,
@@ -62,8 +63,8 @@ pub(in crate::fanout) fn advance(record: &mut Record, tick: &Stamped) {
 }
 
 impl LocalTopic {
-    /// Whether a cancel or correction would be merged away in a message that stands for all ticks after a cursor. One of
-    /// the last tick may be: then it is read for nothing, and only when that tick is not alone.
+    /// Whether a cancel or correction would be merged away in a message that stands for all ticks after a cursor. One
+    /// of the last tick may be: then it is read for nothing, and only when that tick is not alone.
     #[inline]
     pub fn hides_correction(&self, cursor: u64) -> bool {
         self.record.corrected_at > cursor

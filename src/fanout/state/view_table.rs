@@ -13,8 +13,8 @@ use slab::Slab;
 use super::index32;
 use crate::fanout::View;
 
-/// The index of a view in its shard's [`ViewTable`]. The highest bit is set when it has only some fields, so that marking
-/// subscriptions looks nothing up.
+/// The index of a view in its shard's [`ViewTable`]. The highest bit is set when it has only some fields, so that
+/// marking subscriptions looks nothing up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::fanout) struct ViewId(u32);
 

@@ -1,7 +1,7 @@
 //! The command `auth`: a token in place of none, or of an older one.
 //!
-//! It takes effect when nothing of what the old token allowed is partly written: then what the new one does not allow ends
-//! at once, and the answer follows. Until then the session's data waits, as for every command under way.
+//! It takes effect when nothing of what the old token allowed is partly written: then what the new one does not allow
+//! ends at once, and the answer follows. Until then the session's data waits, as for every command under way.
 
 use std::sync::Arc;
 

@@ -56,8 +56,8 @@ impl Boundary {
         Boundary { is_deflated: encoding.is_deflated(), ..Boundary::default() }
     }
 
-    /// Takes bytes that have arrived, and makes compressed messages plain ones for the decoder. With permessage-deflate,
-    /// tells how each data message that begins in them was sent. Returns how many frames began.
+    /// Takes bytes that have arrived, and makes compressed messages plain ones for the decoder. With
+    /// permessage-deflate, tells how each data message that begins in them was sent. Returns how many frames began.
     pub fn pass(&mut self, mut bytes: &mut [u8], mut arrived: impl FnMut(Arrival)) -> u32 {
         let mut frames = 0;
         while let Some(first) = bytes.first_mut() {

@@ -71,7 +71,8 @@ impl<S: SessionSocket> Core<S> {
         true
     }
 
-    /// Carries out what a command names, as far as the units last. Returns whether all of it is done, and the answer due.
+    /// Carries out what a command names, as far as the units last. Returns whether all of it is done, and the answer
+    /// due.
     pub(in crate::session) fn step_targets(
         &mut self,
         key: SessionKey,

@@ -23,8 +23,8 @@ use crate::{
 const RESULTS_AT_ONCE: usize = 64;
 
 impl<S: SessionSocket> Core<S> {
-    /// Why a symbol is refused; `None` for one that may be read. It is asked before anything is looked up, so that neither
-    /// the answer nor its time says whether the symbol exists.
+    /// Why a symbol is refused; `None` for one that may be read. It is asked before anything is looked up, so that
+    /// neither the answer nor its time says whether the symbol exists.
     pub(super) fn refused(&mut self, key: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<Entry> {
         if self.fanout.may_read(key, symbol) || is_planted(Fault::ForgetsRights) {
             return None;
@@ -79,7 +79,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Lets what is shown delayed begin anew, where products are shown otherwise now. It costs one load when they are not.
+    /// Lets what is shown delayed begin anew, where products are shown otherwise now. It costs one load when they are
+    /// not.
     pub(in crate::session) fn change_delays(&mut self, now: Nanos) {
         let node = Arc::clone(&self.node);
         let Some(delayed) = node.ingest.delayed() else { return };

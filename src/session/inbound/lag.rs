@@ -1,6 +1,6 @@
-//! How long what clients have sent may wait in a busy shard before it is read. A session's window takes that off the delay
-//! of its client: it is the server's own, and a server that held its clients back for it would only send smaller frames,
-//! and be busier.
+//! How long what clients have sent may wait in a busy shard before it is read. A session's window takes that off the
+//! delay of its client: it is the server's own, and a server that held its clients back for it would only send smaller
+//! frames, and be busier.
 //!
 //! The driver asks behind everything that waits to be read, and is answered when all of that was read.
 //!

@@ -1,5 +1,5 @@
-//! The command `list`, in steps: first the session's subscriptions are found, then each of them is written, in the order of
-//! symbols and names.
+//! The command `list`, in steps: first the session's subscriptions are found, then each of them is written, in the
+//! order of symbols and names.
 
 use super::{commands::ENTRY_UNITS, job::ListJob};
 use crate::{

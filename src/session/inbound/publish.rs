@@ -1,10 +1,10 @@
 //! The command `publish`: ticks of a client, decoded in slices, taken in at once, and acknowledged.
 //!
-//! Loss: none. A command whose session ends before it is acknowledged was taken in whole or not at all; a publisher that
-//! numbers its messages learns which by sending the same number again.
+//! Loss: none. A command whose session ends before it is acknowledged was taken in whole or not at all; a publisher
+//! that numbers its messages learns which by sending the same number again.
 //!
-//! Publishing is not limited by a rate, since whoever may publish is trusted with the market: what is read of it is given
-//! back to the session's budgets. It is limited by the slices of its shard's time, and is not read ahead.
+//! Publishing is not limited by a rate, since whoever may publish is trusted with the market: what is read of it is
+//! given back to the session's budgets. It is limited by the slices of its shard's time, and is not read ahead.
 
 use std::{mem, sync::Arc};
 
@@ -26,7 +26,8 @@ impl<S: SessionSocket> Core<S> {
         cut::may_publish(text.as_bytes()) && self.may_publish(key)
     }
 
-    /// Whether the session may publish anything. Without authentication configured, that is for clients on the same machine.
+    /// Whether the session may publish anything. Without authentication configured, that is for clients on the same
+    /// machine.
     fn may_publish(&mut self, key: SessionKey) -> bool {
         let is_open = self.node.authority.is_open();
         let may = |session: &mut Session<S>| {

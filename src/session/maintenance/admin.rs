@@ -2,8 +2,8 @@
 //!
 //! Not who may ask, nor what bars a token: that is `server/http/admin.rs` and `access`.
 //!
-//! Invariants: a list describes at most as many sessions as are asked for, and of each a few of its symbols; what is closed
-//! is closed as by a revocation, so nothing that its rights allowed is written any more.
+//! Invariants: a list describes at most as many sessions as are asked for, and of each a few of its symbols; what is
+//! closed is closed as by a revocation, so nothing that its rights allowed is written any more.
 
 use compact_str::CompactString;
 

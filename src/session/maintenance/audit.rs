@@ -1,7 +1,7 @@
 //! Accounts of use, as far as sessions tell them: that they were opened, what they were sent, and that they ended.
 //!
-//! The path of a tick pays an addition for each frame. A subscription's first message, the end of a session, another token
-//! and the turn of a month cost more. Where no accounts are kept, nothing of it does.
+//! The path of a tick pays an addition for each frame. A subscription's first message, the end of a session, another
+//! token and the turn of a month cost more. Where no accounts are kept, nothing of it does.
 
 use std::{collections::HashMap, mem, sync::Arc};
 
@@ -137,8 +137,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Tells a session's subscriptions as received, from a place on, as far as the units last: they go on into a month, or
-    /// under another token. Returns whether it has finished.
+    /// Tells a session's subscriptions as received, from a place on, as far as the units last: they go on into a month,
+    /// or under another token. Returns whether it has finished.
     pub(in crate::session) fn audit_subscribed(
         &mut self,
         key: SessionKey,

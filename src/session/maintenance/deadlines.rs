@@ -158,7 +158,8 @@ fn check_deadlines<S: SessionSocket>(session: &Session<S>, limits: &Limits, now:
     if let Some(reason) = session.ended_by_venue(now) {
         return DeadlineAction::Close(reason);
     }
-    // A client that has never answered a ping may be one that cannot: it is there while its system takes what it is sent.
+    // A client that has never answered a ping may be one that cannot: it is there while its system takes what it is
+    // sent.
     let is_there = || !session.answers_pings && session.transport.stream.unacknowledged_bytes() == 0;
     let is_ours = session.dialect.is_none();
     if is_ours
@@ -178,8 +179,8 @@ impl<S> Session<S> {
         self.pinged_at > self.heard_at && now.since(self.pinged_at) >= nanos(limits.pong)
     }
 
-    /// Its socket takes bytes, and it is held because it has not answered yet: it may have read everything, and is served
-    /// without a window before long.
+    /// Its socket takes bytes, and it is held because it has not answered yet: it may have read everything, and is
+    /// served without a window before long.
     fn may_answer_no_pings(&self) -> bool {
         let is_awaited = |window: &ReadWindow| window.proof == ReadProof::Awaited;
         !self.blocked && self.window.as_deref().is_some_and(is_awaited)

@@ -1,8 +1,8 @@
-//! When rights begin and end: a token's expiry to the instant, revocation at the next look, and what happens then to what
-//! waits.
+//! When rights begin and end: a token's expiry to the instant, revocation at the next look, and what happens then to
+//! what waits.
 //!
-//! Invariants: nothing is written to a session from the moment on at which its token has expired; a frame that was partly
-//! written under rights that ended is not finished; a close frame is written only where nothing else waits.
+//! Invariants: nothing is written to a session from the moment on at which its token has expired; a frame that was
+//! partly written under rights that ended is not finished; a close frame is written only where nothing else waits.
 
 use std::{cmp::Reverse, sync::Arc};
 
@@ -26,8 +26,8 @@ use crate::{
 const WARNED_BEFORE_NANOS: i64 = 60_000_000_000;
 
 impl<S: SessionSocket> Core<S> {
-    /// Gives an open session rights, in place of those that it has. What it has beyond them is ended by the caller, before
-    /// it is sent anything.
+    /// Gives an open session rights, in place of those that it has. What it has beyond them is ended by the caller,
+    /// before it is sent anything.
     pub fn entitle(&mut self, key: SessionKey, rights: &SharedRights, user: Option<Box<UserPermit>>) {
         let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return };
@@ -111,8 +111,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Ends a session whose rights have ended. When anything that they allowed waits, the connection is cut without a close
-    /// frame; also that of a session that is closing already.
+    /// Ends a session whose rights have ended. When anything that they allowed waits, the connection is cut without a
+    /// close frame; also that of a session that is closing already.
     pub(super) fn end_by_rights(&mut self, key: SessionKey, reason: CloseReason) {
         let Some(session) = self.session(key) else { return };
         if session.owes_what_rights_allow() && !is_planted(Fault::FinishesRevokedFrame) {
@@ -122,8 +122,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// A session that is told that its token ends soon, or whose token did not come. Returns whether there is something to
-    /// write.
+    /// A session that is told that its token ends soon, or whose token did not come. Returns whether there is something
+    /// to write.
     pub(super) fn maintain_rights(&mut self, key: SessionKey, limits: &Limits, now: Nanos) -> bool {
         let Some(session) = self.session(key) else { return false };
         // A dialect says by itself that its client was too late, and first.

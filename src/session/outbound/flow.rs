@@ -175,8 +175,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Counts a frame of data that was given to a session's socket. When its user has been sent as much as one may be, the
-    /// session is held for as long as the bytes beyond that take to be earned.
+    /// Counts a frame of data that was given to a session's socket. When its user has been sent as much as one may be,
+    /// the session is held for as long as the bytes beyond that take to be earned.
     pub(super) fn charge_user(&mut self, key: SessionKey, bytes: usize, now: Nanos) {
         let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return };
@@ -273,8 +273,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// A client that answers no pings is served without a window; one that acknowledges is asked whether it is there; and
-    /// a window that was switched off holds nobody. Returns whether there is something to write.
+    /// A client that answers no pings is served without a window; one that acknowledges is asked whether it is there;
+    /// and a window that was switched off holds nobody. Returns whether there is something to write.
     pub(in crate::session) fn maintain_window(
         &mut self,
         key: SessionKey,

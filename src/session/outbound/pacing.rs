@@ -1,8 +1,8 @@
 //! When a shard's next round of writing begins: at once while there is slack, after a short pause under load.
 //!
 //! A write costs the kernel microseconds, and one more tick in it almost nothing. A shard with slack writes each tick
-//! at once. A busy shard, with a tick or two in each write, would spend all its time on writes. A pause after each round
-//! (`limits.pause_ms`, one millisecond by default) lets ticks gather, and each write carries more of them.
+//! at once. A busy shard, with a tick or two in each write, would spend all its time on writes. A pause after each
+//! round (`limits.pause_ms`, one millisecond by default) lets ticks gather, and each write carries more of them.
 //!
 //! Pure: times are arguments.
 //!

@@ -1,15 +1,15 @@
 //! The window of one session: how far it may be sent ahead of what its client has proved to have read.
 //!
 //! A ping passes in order behind data, through kernels, proxies and the client's own buffers, so its pong says what has
-//! been read. A client whose network stack answers pings by itself (a browser's) counts the frames that it has read, and
-//! says so by `ack`. Either way the session learns how long its bytes were under way. The window shrinks when that is
-//! longer than the target, and grows when it was the window that held the session back.
+//! been read. A client whose network stack answers pings by itself (a browser's) counts the frames that it has read,
+//! and says so by `ack`. Either way the session learns how long its bytes were under way. The window shrinks when that
+//! is longer than the target, and grows when it was the window that held the session back.
 //!
 //! Pure: times, positions and proofs are arguments. No socket, no session.
 //!
-//! Invariants: what is under way is at most the window and one frame. A window grows by no more than the client has just
-//! read; one beyond [`UNPROVEN`] grows only while what is under way is read within the least delay and the target. A session
-//! that was refused has a mark to wait for.
+//! Invariants: what is under way is at most the window and one frame. A window grows by no more than the client has
+//! just read; one beyond [`UNPROVEN`] grows only while what is under way is read within the least delay and the target.
+//! A session that was refused has a mark to wait for.
 
 mod adapt;
 mod pace;
@@ -115,7 +115,8 @@ pub struct ReadWindow {
     pace: RecentReading,
     /// What the client reads in a small part of the target, by the last proof.
     brief_bytes: u64,
-    /// What is left of the window when the next mark is due: with a client in step, what it is sent until the proof comes.
+    /// What is left of the window when the next mark is due: with a client in step, what it is sent until the proof
+    /// comes.
     reserve: u64,
     /// Marks before this were sent under a larger window.
     shrunk_at: Nanos,

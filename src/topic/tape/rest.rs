@@ -207,8 +207,8 @@ impl Rest {
         (self.left, self.since[index(Field::Last)]) = ((0, FieldSet::NONE), trade.seq + 1);
     }
 
-    /// The record shows a last trade that is none of the table, or not that alone. `shown`: the trade of the table that it
-    /// showed before, of which it still has the fields `left`.
+    /// The record shows a last trade that is none of the table, or not that alone. `shown`: the trade of the table that
+    /// it showed before, of which it still has the fields `left`.
     pub fn show(&mut self, record: &Fields, seq: u64, shown: Option<u64>, left: FieldSet) {
         let left = left.intersect(record.mask);
         self.left = match shown {

@@ -5,9 +5,9 @@
 //! longer be cancelled; what they have added to each total is kept in [`Rest`], so that totals stay provable. A total
 //! that cannot be proved is withdrawn, and stays so until a trade proves it or the feed gives it.
 //!
-//! Invariants: trades are in the order of their seqs, and the oldest is not cancelled; a trade is part of a total from the
-//! seq on that `since` has for it, when it affects the total and is not cancelled; of trades with one name the newest
-//! stands for it. A correction walks over the table only where the trade was, or becomes, an extreme.
+//! Invariants: trades are in the order of their seqs, and the oldest is not cancelled; a trade is part of a total from
+//! the seq on that `since` has for it, when it affects the total and is not cancelled; of trades with one name the
+//! newest stands for it. A correction walks over the table only where the trade was, or becomes, an extreme.
 
 use std::{cmp::Ordering, collections::VecDeque};
 
@@ -152,7 +152,8 @@ impl TopicTape {
         Ok(moved)
     }
 
-    /// Corrects a trade, and completes the report by what the trade is now. Returns the fields that it leaves different.
+    /// Corrects a trade, and completes the report by what the trade is now. Returns the fields that it leaves
+    /// different.
     ///
     /// # Errors
     /// When no such trade is known, or the volume would be out of range; nothing is changed then.

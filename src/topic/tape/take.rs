@@ -90,8 +90,8 @@ impl From<TotalFull> for Box<NotTaken> {
     }
 }
 
-/// Takes a cancel or correction in. One that gives fields of the record itself is taken also when its trade is not known:
-/// then these stand, and the feed answers for the others.
+/// Takes a cancel or correction in. One that gives fields of the record itself is taken also when its trade is not
+/// known: then these stand, and the feed answers for the others.
 fn correct(
     record: &mut Record,
     tape: &mut Option<Box<TopicTape>>,

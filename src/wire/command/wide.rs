@@ -1,8 +1,9 @@
-//! Numbers that the JSON parser refuses as invalid: whole ones of more than 64 bits, and those beyond any double, such as
-//! 1e999.
+//! Numbers that the JSON parser refuses as invalid: whole ones of more than 64 bits, and those beyond any double, such
+//! as 1e999.
 //!
-//! They are rare, so a message is only searched for a long run of digits and for a long exponent. If it has such numbers, they are put into
-//! quotes. They are then reported as values of the wrong kind, except for a command's `id`, which is echoed as it was.
+//! They are rare, so a message is only searched for a long run of digits and for a long exponent. If it has such
+//! numbers, they are put into quotes. They are then reported as values of the wrong kind, except for a command's `id`,
+//! which is echoed as it was.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -15,10 +15,11 @@ use crate::{
     },
 };
 
-/// Bytes before the payload of a data frame that are reserved for its header. A server's WebSocket header has at most 10.
+/// Bytes before the payload of a data frame that are reserved for its header. A server's WebSocket header has at most
+/// 10.
 pub const HEAD_BYTES: usize = 10;
-/// More than the longest message that one call of [`Emit`](crate::fanout::Emit) adds, in any encoding: a gap and a snapshot
-/// together.
+/// More than the longest message that one call of [`Emit`](crate::fanout::Emit) adds, in any encoding: a gap and a
+/// snapshot together.
 pub const MESSAGE_BYTES_MAX: usize = 1024;
 
 /// The same for a service whose configuration adds fields. Beside a gap, a message has a field at most once.
@@ -104,8 +105,8 @@ pub trait Messages: Encoder {
     /// Ends the payload of a frame, which has at least one message.
     fn end(out: &mut Vec<u8>);
 
-    /// Appends the cached part of a message. Of the fields, an update lists those that are withdrawn; a snapshot does not,
-    /// since it replaces the client's whole record.
+    /// Appends the cached part of a message. Of the fields, an update lists those that are withdrawn; a snapshot does
+    /// not, since it replaces the client's whole record.
     fn part(
         kind: MessageKind,
         topic: &Constant<'_>,
@@ -156,8 +157,8 @@ pub trait Messages: Encoder {
         out: &mut Vec<u8>,
     );
 
-    /// Appends the one message with the trades that a subscription begins with, at least one, oldest first. Nothing where
-    /// none begins so.
+    /// Appends the one message with the trades that a subscription begins with, at least one, oldest first. Nothing
+    /// where none begins so.
     fn past_trades(
         _head: &Addressed<'_>,
         _trades: &[Stamped],
@@ -170,8 +171,8 @@ pub trait Messages: Encoder {
     /// Appends a gap: the subscription will not get the ticks `from..=to`.
     fn gap(head: &Addressed<'_>, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>);
 
-    /// Gives the message that begins at an offset, the last one, the name of its subscription. So what is cached for all
-    /// sessions has none. Nothing where [`Addressed::name`] is written.
+    /// Gives the message that begins at an offset, the last one, the name of its subscription. So what is cached for
+    /// all sessions has none. Nothing where [`Addressed::name`] is written.
     fn name(_begin: usize, _name: &Name, _out: &mut Vec<u8>) {}
 }
 

@@ -1,7 +1,8 @@
-//! JSON as server-sent events: each frame is one event of a `text/event-stream`, with the array of messages as its data.
+//! JSON as server-sent events: each frame is one event of a `text/event-stream`, with the array of messages as its
+//! data.
 //!
-//! A browser's `EventSource` reconnects by itself. `retry` sets its delay, and `id`, which the session writes, is what it
-//! sends when it reconnects.
+//! A browser's `EventSource` reconnects by itself. `retry` sets its delay, and `id`, which the session writes, is what
+//! it sends when it reconnects.
 
 use super::{
     encoder::{Encoder, HEAD_BYTES},

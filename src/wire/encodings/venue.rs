@@ -1,11 +1,12 @@
-//! Encodings of dialects: each message of a venue is a WebSocket frame of its own, so that a data frame here is a run of
-//! whole WebSocket frames.
+//! Encodings of dialects: each message of a venue is a WebSocket frame of its own, so that a data frame here is a run
+//! of whole WebSocket frames.
 //!
-//! [`VenueMessages`] is what a venue's messages look like. [`Framed`] makes an [`Encoder`] of it, whose row stands in the
-//! table of encodings. Control messages of our own protocol are not written: what a venue says beside data is the
+//! [`VenueMessages`] is what a venue's messages look like. [`Framed`] makes an [`Encoder`] of it, whose row stands in
+//! the table of encodings. Control messages of our own protocol are not written: what a venue says beside data is the
 //! `Dialect`'s (`wire/dialects/dialect.rs`).
 //!
-//! An array of a gathered form goes over as many frames as it needs, as the parts of one message: no buffer is as long as it.
+//! An array of a gathered form goes over as many frames as it needs, as the parts of one message: no buffer is as long
+//! as it.
 //!
 //! Invariants: a message without a body is not sent; what is cached of a message depends on its form, its topic and the
 //! ticks that it stands for, and on no session.
@@ -35,16 +36,17 @@ pub trait VenueMessages: 'static {
     const ID: u8;
     /// Whether its messages are binary.
     const IS_BINARY: bool = false;
-    /// Whether bodies have a place for the symbol, which each client is sent in its own spelling (`wire/dialects/spelling.rs`).
+    /// Whether bodies have a place for the symbol, which each client is sent in its own spelling
+    /// (`wire/dialects/spelling.rs`).
     const IS_SPELLED: bool = false;
     /// Whether messages have the session's own number, so that no two sessions share a frame.
     const IS_NUMBERED: bool = false;
     /// Whether some forms are [gathered](Form::gathered). Those must be arrays.
     const GATHERS: bool = false;
 
-    /// Appends what all sessions with this encoding share of a message. Nothing when there is nothing to say: the message
-    /// is then not sent. `shown.fields` is the whole record where messages are conflated, and one tick's fields in lossless
-    /// forms; `kind` is [`MessageKind::Snapshot`] for the message that a subscription begins with.
+    /// Appends what all sessions with this encoding share of a message. Nothing when there is nothing to say: the
+    /// message is then not sent. `shown.fields` is the whole record where messages are conflated, and one tick's fields
+    /// in lossless forms; `kind` is [`MessageKind::Snapshot`] for the message that a subscription begins with.
     fn body(
         kind: MessageKind,
         topic: &Constant<'_>,
@@ -53,8 +55,8 @@ pub trait VenueMessages: 'static {
         out: &mut Vec<u8>,
     );
 
-    /// Whether messages of this form that follow one another are one: what stands before and behind their bodies is then
-    /// written once, and commas in between.
+    /// Whether messages of this form that follow one another are one: what stands before and behind their bodies is
+    /// then written once, and commas in between.
     fn is_array(_form: Form) -> bool {
         false
     }
@@ -101,8 +103,8 @@ struct OpenMessage {
     is_rest: bool,
 }
 
-/// Opens the array again that the frame ends with, or that the frames before have left unfinished, if it is of this form. An
-/// unfinished one to which nothing is added is finished.
+/// Opens the array again that the frame ends with, or that the frames before have left unfinished, if it is of this
+/// form. An unfinished one to which nothing is added is finished.
 fn reopened<V: VenueMessages>(form: Form, state: &mut FrameTimes, out: &mut Vec<u8>) -> Option<OpenMessage> {
     if let Some(unfinished) = state.unfinished.take() {
         if (unfinished.form, unfinished.gathered) == (form, state.gathered) {

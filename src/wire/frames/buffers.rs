@@ -125,7 +125,8 @@ impl FrameBuffers {
         &mut self.all[self.current]
     }
 
-    /// Begins a frame in an encoding. `begin` writes what goes before the first message. An unfinished frame is discarded.
+    /// Begins a frame in an encoding. `begin` writes what goes before the first message. An unfinished frame is
+    /// discarded.
     #[inline]
     pub fn begin(
         &mut self,
@@ -160,8 +161,8 @@ impl FrameBuffers {
         self.keep_as = Some(number);
     }
 
-    /// Replaces the current frame by the one that was kept under this number. `false` when that has another encoding, or
-    /// when the current one has space for more, or when it says that it was sent at another time.
+    /// Replaces the current frame by the one that was kept under this number. `false` when that has another encoding,
+    /// or when the current one has space for more, or when it says that it was sent at another time.
     pub fn repeat(&mut self, number: usize, encoding: u8) -> bool {
         let Some(index) = self.kept[number] else { return false };
         let fits = self.all[index].is_as_due(encoding, self.current());

@@ -1,5 +1,5 @@
-//! Cached messages of one topic in one encoding, with decimals either as numbers or as text: its whole record, what has changed of it since a seq, its last tick, and
-//! a run of its newest ticks.
+//! Cached messages of one topic in one encoding, with decimals either as numbers or as text: its whole record, what has
+//! changed of it since a seq, its last tick, and a run of its newest ticks.
 
 use super::{
     merged::MergedUpdates,
@@ -28,7 +28,8 @@ pub(super) struct Cached {
     /// The parts of consecutive ticks from seq `run_first` on.
     run: Run,
     run_first: u64,
-    /// The parts of single ticks in forms of dialects, each at the remainder of its seq and form; empty until there is one.
+    /// The parts of single ticks in forms of dialects, each at the remainder of its seq and form; empty until there is
+    /// one.
     formed: Vec<FormedTick>,
     /// Updates of the records at the newest tape events, each at the remainder of its seq; empty until there is one.
     tape_events: Vec<MergedUpdates>,
@@ -81,7 +82,8 @@ impl Cached {
         &self.tick
     }
 
-    /// The part of one tick in a dialect's form. It does not depend on the fields of a view: those of a form are the same.
+    /// The part of one tick in a dialect's form. It does not depend on the fields of a view: those of a form are the
+    /// same.
     #[inline]
     pub fn formed<M: Messages>(
         &mut self,

@@ -41,7 +41,8 @@ pub(super) struct Frame {
     product_from: usize,
     /// How many messages there are of each product, once the frame is finished.
     uses: ProductCounts,
-    /// Which of them are when the message could first be shown, and when its tick was taken in: those that are shown delayed.
+    /// Which of them are when the message could first be shown, and when its tick was taken in: those that are shown
+    /// delayed.
     late: Vec<(usize, Nanos)>,
     /// The sum of these times, once the frame is finished.
     receipt_times: ReceiptTimes,
@@ -116,7 +117,8 @@ impl Frame {
         self.newest_order = self.newest_order.max(order);
     }
 
-    /// As [`Self::record`], of a message that is shown later than it was taken in: `due` is when it could first be shown.
+    /// As [`Self::record`], of a message that is shown later than it was taken in: `due` is when it could first be
+    /// shown.
     #[cold]
     pub fn record_late(&mut self, due: Nanos, rx: Nanos, order: u64) {
         self.late.push((self.rx.len(), rx));
@@ -132,7 +134,8 @@ impl Frame {
         rx.into_iter().max()
     }
 
-    /// As [`Self::record`], of a message that begins at this offset, if there is one: a dialect may have nothing to say.
+    /// As [`Self::record`], of a message that begins at this offset, if there is one: a dialect may have nothing to
+    /// say.
     #[inline]
     pub fn record_from(&mut self, begin: usize, rx: Nanos, order: u64) {
         if self.bytes.len() > begin {
@@ -173,8 +176,8 @@ impl Frame {
         self.turn_product(ProductId::REST);
     }
 
-    /// Whether this finished frame can be sent in place of the one that is due: in its encoding, said to be sent at the same
-    /// time, and within its room.
+    /// Whether this finished frame can be sent in place of the one that is due: in its encoding, said to be sent at the
+    /// same time, and within its room.
     #[inline]
     pub fn is_as_due(&self, encoding: u8, due: &Frame) -> bool {
         // A full frame may have left out messages that fit into a larger one.

@@ -1,8 +1,9 @@
 //! Data frames with their headers, ready for the socket.
 //!
 //! A [`Framer`] builds one frame at a time in a buffer that it reuses, so that no delivery allocates. What several
-//! sessions need is encoded once: a topic's whole record, what has changed of it since different seqs, its last tick, and
-//! a run of its newest ticks, of which a session gets a part in one copy. Finished frames can be held until they are sent, and kept for reuse.
+//! sessions need is encoded once: a topic's whole record, what has changed of it since different seqs, its last tick,
+//! and a run of its newest ticks, of which a session gets a part in one copy. Finished frames can be held until they
+//! are sent, and kept for reuse.
 //!
 //! Invariant: encodings share cached messages when they use the same type of messages, and otherwise never.
 
@@ -35,8 +36,8 @@ pub struct Framer {
 }
 
 impl Framer {
-    /// `payload_bytes_max`: the most bytes of payload in a frame; at least 2 KiB. For a service whose configuration adds
-    /// no fields.
+    /// `payload_bytes_max`: the most bytes of payload in a frame; at least 2 KiB. For a service whose configuration
+    /// adds no fields.
     pub fn new(payload_bytes_max: usize) -> Self {
         Framer::with_message_bytes(payload_bytes_max, MESSAGE_BYTES_MAX)
     }
@@ -129,8 +130,8 @@ impl Framer {
         self.frames.current().has_lost
     }
 
-    /// The number of the next message of a session, in encodings that number them, and the message that it was sent a part
-    /// of: for the next frame.
+    /// The number of the next message of a session, in encodings that number them, and the message that it was sent a
+    /// part of: for the next frame.
     pub fn set_message(&mut self, sequence: u64, unfinished: Option<Unfinished>) {
         self.frames.set_message(sequence, unfinished);
     }

@@ -1,5 +1,5 @@
-//! Messages that go over several frames of WebSocket, as its parts (RFC 6455, 5.4): an array may be longer than any buffer. What
-//! is between its parts are control frames, and nothing else.
+//! Messages that go over several frames of WebSocket, as its parts (RFC 6455, 5.4): an array may be longer than any
+//! buffer. What is between its parts are control frames, and nothing else.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 

@@ -42,8 +42,8 @@ struct MergedUpdate {
     bytes: Range<u32>,
 }
 
-/// How many entries are kept. The sets of fields that have changed since different seqs contain one another, so there are
-/// hardly more than three or four.
+/// How many entries are kept. The sets of fields that have changed since different seqs contain one another, so there
+/// are hardly more than three or four.
 const MERGED_MAX: usize = 8;
 
 impl MergedUpdates {

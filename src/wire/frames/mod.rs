@@ -1,8 +1,8 @@
 //! Data frames: a session's messages with their header, ready for the socket.
 //!
-//! [`Framer`] begins a frame, [`FrameWriter`] writes its messages, and [`FrameBuffers`](buffers) keeps the bytes. A message
-//! is encoded once for all sessions with one encoding that get it whole: `cached.rs` has a topic's messages, `merged.rs`
-//! its merged updates, `run.rs` a run of its ticks.
+//! [`Framer`] begins a frame, [`FrameWriter`] writes its messages, and [`FrameBuffers`](buffers) keeps the bytes. A
+//! message is encoded once for all sessions with one encoding that get it whole: `cached.rs` has a topic's messages,
+//! `merged.rs` its merged updates, `run.rs` a run of its ticks.
 
 mod buffers;
 mod cached;

@@ -34,8 +34,8 @@ pub struct OpenArray {
     pub closing_bytes: usize,
 }
 
-/// An array that several frames have parts of, so that it may be longer than any of them (RFC 6455, 5.4). A session keeps this of
-/// it, and no more.
+/// An array that several frames have parts of, so that it may be longer than any of them (RFC 6455, 5.4). A session
+/// keeps this of it, and no more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unfinished {
     pub form: Form,

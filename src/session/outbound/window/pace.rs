@@ -1,5 +1,5 @@
-//! How fast a client has read lately, which is how fast it was sent something when it is in step. Not what its link could
-//! carry: that is told by how long its proofs take.
+//! How fast a client has read lately, which is how fast it was sent something when it is in step. Not what its link
+//! could carry: that is told by how long its proofs take.
 
 use crate::tick::Nanos;
 

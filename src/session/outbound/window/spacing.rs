@@ -30,7 +30,8 @@ const SEVERE_WITHIN_NANOS: u64 = 10_000_000_000;
 /// Doubled each time that the client could not take more, and divided by 8 when it could.
 const PATIENCE_MIN: u32 = 16;
 const PATIENCE_MAX: u32 = 1_024;
-/// However often it could not, it is tried again after this long: a client that has become fast is soon sent everything.
+/// However often it could not, it is tried again after this long: a client that has become fast is soon sent
+/// everything.
 const PATIENCE_NANOS_MAX: u64 = 8_000_000_000;
 /// In this time a client that is sent too much has filled its hidden queue.
 const TRIAL_NANOS: u64 = 3_000_000_000;
@@ -63,8 +64,8 @@ impl Spacing {
         None
     }
 
-    /// The delay of a position that was sent at this time was far beyond the target. `target_nanos`: or what one frame by
-    /// itself takes, where that is more.
+    /// The delay of a position that was sent at this time was far beyond the target. `target_nanos`: or what one frame
+    /// by itself takes, where that is more.
     pub fn too_many(&mut self, sent_at: Nanos, now: Nanos, target_nanos: u64) {
         if sent_at < self.changed_at || self.severe_at.is_some_and(|at| sent_at < at) {
             // It was under way before the last change.

@@ -1,8 +1,9 @@
 //! Binary messages over WebSocket: `tickcast.v1.binary`. Data is in binary frames, control messages are JSON in text
 //! frames. docs/PROTOCOL.md defines every byte.
 //!
-//! What is cached for all sessions is a message's [`MessageBody`]: the mask of its fields, and their values. Its head, the number
-//! of its symbol, the seq and the times are written for each copy, because they depend on the frame or on the session.
+//! What is cached for all sessions is a message's [`MessageBody`]: the mask of its fields, and their values. Its head,
+//! the number of its symbol, the seq and the times are written for each copy, because they depend on the frame or on
+//! the session.
 //!
 //! Invariant: a frame is read with nothing but the table of numbers that introductions have told.
 

@@ -1,5 +1,5 @@
-//! A small encoding for tests: a text frame has a line for each message, of fields between tabs. It differs from JSON in
-//! every byte that an encoding decides: payloads, how they begin and end, control messages, the close.
+//! A small encoding for tests: a text frame has a line for each message, of fields between tabs. It differs from JSON
+//! in every byte that an encoding decides: payloads, how they begin and end, control messages, the close.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 

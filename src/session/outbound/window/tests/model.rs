@@ -1,5 +1,5 @@
-//! Clients to try a window on: a link of any rate and delay, a queue that answers pings before it is read, a program that
-//! needs its time for a frame, acknowledgements, and a server that has much to do.
+//! Clients to try a window on: a link of any rate and delay, a queue that answers pings before it is read, a program
+//! that needs its time for a frame, acknowledgements, and a server that has much to do.
 
 use std::collections::VecDeque;
 

@@ -131,8 +131,8 @@ fn corrected(entries: &[Entry], max: usize) -> (Vec<Entry>, bool) {
     (tape.into_iter().flatten().collect(), found)
 }
 
-/// Takes the entries in, and compares after each of them with a recomputation. `exact`: whether each field must be equal;
-/// else it may be withdrawn.
+/// Takes the entries in, and compares after each of them with a recomputation. `exact`: whether each field must be
+/// equal; else it may be withdrawn.
 fn compare(entries: &[Entry], max: usize, exact: bool) -> Result<(), TestCaseError> {
     let mut topic = Topic::new(max);
     for (at, entry) in entries.iter().enumerate() {

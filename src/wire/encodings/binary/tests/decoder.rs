@@ -1,5 +1,5 @@
-//! A decoder of its own, from docs/PROTOCOL.md alone, to values of JSON with decimals as text. It shares nothing with the
-//! encoder.
+//! A decoder of its own, from docs/PROTOCOL.md alone, to values of JSON with decimals as text. It shares nothing with
+//! the encoder.
 
 use std::collections::HashMap;
 

@@ -18,8 +18,8 @@ fn fault(bytes: Vec<u8>, name: &'static str) -> VectorFrame {
     VectorFrame { bytes, tx: None, outcome: Outcome::Fault(name) }
 }
 
-/// Introduces the number 5 as `A`, with two places of prices, none of sizes, and a reference of 10.00 with a spread of 0.01:
-/// a snapshot of seq 1 with the bid 10.01.
+/// Introduces the number 5 as `A`, with two places of prices, none of sizes, and a reference of 10.00 with a spread of
+/// 0.01: a snapshot of seq 1 with the bid 10.01.
 const INTRODUCTION: &[u8] = &[0x91, 5, 1, b'A', 0x02, 0xD0, 0x0F, 0x02, 1, 0x00, 0x01, 0x02];
 const INTRODUCED: &str =
     r#"{"type":"snapshot","symbol":"A","seq":1,"ts":1742860800000000,"rx":1742860800000000,"bid":"10.01"}"#;
