@@ -4,7 +4,8 @@
 //! What is checked is what the node has written, byte by byte, with the time of each: the symbols and fields of every
 //! message are allowed by the token that is in force there, and from the end of that token on nothing follows but a close.
 //! Which token is in force is known from the stream itself (the answer to `auth`), from its `exp`, and from what was
-//! revoked. What is shown delayed is never early: with the time of each write, its receipt is long enough ago.
+//! revoked. What is shown delayed is never early: with the time of each write, its receipt is long enough ago, by the delay that
+//! is in force then; only a frame that waited for its client when the delay was changed is by the one before.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,6 +51,14 @@ const LIMITED_FROM: u64 = 240;
 /// How much later symbols are shown: those of A, of B, and the others.
 const DELAYS_MS: [u64; 3] = [40, 300, 120];
 
+/// From this one on delays are changed.
+const CHANGED_FROM: u64 = 200;
+/// Shards learn of a change as they get to it.
+const CHANGED_WITHIN: Duration = Duration::from_millis(20);
+
+/// The delays that were in force, and since when.
+struct Delays(Vec<(Nanos, [u64; 3])>);
+
 /// What a token allows, for the check.
 #[derive(Clone, Debug, Default)]
 struct Grant {
@@ -86,6 +95,9 @@ struct Run {
     authority: Arc<Authority>,
     grants: Vec<Grant>,
     visits: Vec<Visit>,
+    /// Of changes of delays, so that the rest of a seed's run is chosen as without.
+    change_random: Option<Pcg64Mcg>,
+    delays: Delays,
     next_id: u64,
     bid: u64,
 }
@@ -100,23 +112,45 @@ pub struct Checked {
     closed: usize,
     /// Messages that were shown delayed.
     late: usize,
+    /// Those by other delays than at first.
+    changed: usize,
 }
 
-fn delay_ms(symbol: &str) -> u64 {
-    DELAYS_MS[match symbol.as_bytes()[0] {
-        b'A' => 0,
-        b'B' => 1,
-        _ => 2,
-    }]
+impl Delays {
+    /// Which of them were in force at this time.
+    fn at(&self, time: Nanos) -> usize {
+        self.0.partition_point(|(since, _)| *since <= time) - 1
+    }
+
+    fn of(&self, number: usize, symbol: &str) -> u64 {
+        let (_, delays) = self.0[number];
+        delays[match symbol.as_bytes()[0] {
+            b'A' => 0,
+            b'B' => 1,
+            _ => 2,
+        }]
+    }
+
+    /// Whether a message is by delays that were in force a while before it was written.
+    fn are_old(&self, message: &Value, begun: Nanos) -> bool {
+        let (Some(symbol), Some(told)) = (message["symbol"].as_str(), message["delay_ms"].as_u64()) else {
+            return false;
+        };
+        let (since, _) = self.0[self.at(begun)];
+        self.of(self.at(begun), symbol) != told && since.plus(CHANGED_WITHIN) < begun
+    }
+}
+
+fn products(delays: [u64; 3]) -> Arc<Products> {
+    let product = |name: &str, at: usize| {
+        let symbols = SymbolPatterns::new([name]).expect("a pattern");
+        Product::new(name, symbols, ms(delays[at]))
+    };
+    Arc::new(Products::new(vec![product("A*", 0), product("B*", 1)], ms(delays[2])))
 }
 
 fn delayed_market(grid_ms: u64) -> DelayedMarket {
-    let product = |name: &str, at: usize| {
-        let symbols = SymbolPatterns::new([name]).expect("a pattern");
-        Product::new(name, symbols, ms(DELAYS_MS[at]))
-    };
-    let products = Products::new(vec![product("A*", 0), product("B*", 1)], ms(DELAYS_MS[2]));
-    DelayedMarket::new(Arc::new(products), ms(grid_ms), Box::new(|| {}))
+    DelayedMarket::new(products(DELAYS_MS), ms(grid_ms), Box::new(|| {}))
 }
 
 fn matches(patterns: &[&str], symbol: &str) -> bool {
@@ -127,6 +161,10 @@ fn matches(patterns: &[&str], symbol: &str) -> bool {
 impl Grant {
     fn allows(&self, symbol: &str) -> bool {
         self.reads(symbol) || matches(&self.delayed, symbol)
+    }
+
+    fn allows_any(&self) -> bool {
+        !self.read.is_empty() || !self.delayed.is_empty()
     }
 
     /// As it happens.
@@ -177,6 +215,8 @@ impl Run {
             authority,
             grants: Vec::new(),
             visits: Vec::new(),
+            change_random: (seed >= CHANGED_FROM).then(|| Pcg64Mcg::seed_from_u64(seed.rotate_left(7))),
+            delays: Delays(vec![(Nanos(0), DELAYS_MS)]),
             next_id: 1,
             bid: 0,
         }
@@ -321,6 +361,17 @@ impl Run {
         }
     }
 
+    /// Other delays, now and then.
+    fn change_delays(&mut self) {
+        let Some(random) = self.change_random.as_mut() else { return };
+        if !chance(random, 15) {
+            return;
+        }
+        let delays = [0, 1, 2].map(|_| pick(random, &[0, 40, 120, 300, 900]));
+        self.delays.0.push((self.stage.clock.now(), delays));
+        self.stage.node.change_delays(products(delays));
+    }
+
     fn feed(&mut self) {
         let count = pick(&mut self.random, &[1, 20, 150]);
         let lines: Vec<String> = (0..count)
@@ -367,6 +418,7 @@ impl Run {
                     }
                 }
             }
+            self.change_delays();
             let pause = pick(&mut self.random, &[0, 1, 20, 150, 700]);
             self.stage.run_for(pause);
         }
@@ -388,7 +440,7 @@ fn run(seed: u64) -> Result<Checked, String> {
     run.stage.node.check_shares().map_err(|what| format!("seed {seed}: {what}"))?;
     for (number, visit) in run.visits.iter().enumerate() {
         let writes = run.stage.writes(visit.who);
-        let told = check(visit, &run.grants, &writes, &mut checked);
+        let told = check(visit, (&run.grants, &run.delays), &writes, &mut checked);
         told.map_err(|what| format!("seed {seed}, client {number}: {what}"))?;
     }
     Ok(checked)
@@ -425,7 +477,7 @@ impl Written {
 
 fn check(
     visit: &Visit,
-    grants: &[Grant],
+    (grants, delays): (&[Grant], &Delays),
     writes: &[(Nanos, Vec<u8>)],
     checked: &mut Checked,
 ) -> Result<(), String> {
@@ -435,25 +487,27 @@ fn check(
     let grant = visit.first.map_or(&nothing, |first| &grants[first]);
     let at = head + 4;
     match visit.kind {
-        VisitKind::WebSocket => check_frames(visit, grants, &written, at, grant, checked),
-        VisitKind::Events => check_events(&written, at, grant, checked),
+        VisitKind::WebSocket => check_frames(visit, (grants, delays), &written, at, grant, checked),
+        VisitKind::Events => check_events(&written, at, (grant, delays), checked),
         VisitKind::Request => {
             let messages: Value = serde_json::from_slice(&written.bytes[at..]).unwrap_or_default();
             let messages = messages.as_array().cloned().unwrap_or_default();
-            messages.iter().try_for_each(|message| check_message(message, grant, written.at(at), checked))
+            let begun = written.at(at);
+            messages.iter().try_for_each(|message| check_message(message, (grant, delays), begun, checked))
         }
     }
 }
 
 fn check_frames<'a>(
     visit: &Visit,
-    grants: &'a [Grant],
+    (grants, delays): (&'a [Grant], &Delays),
     written: &Written,
     mut at: usize,
     mut grant: &'a Grant,
     checked: &mut Checked,
 ) -> Result<(), String> {
     let mut answered = BTreeSet::new();
+    let mut waited = BTreeSet::new();
     while at < written.bytes.len() {
         let frame = websocket::read(&written.bytes[at..], 0);
         let end = frame.as_ref().map_or(written.bytes.len(), |frame| at + frame.bytes);
@@ -477,6 +531,7 @@ fn check_frames<'a>(
         }
         let messages: Vec<Value> =
             serde_json::from_slice(&frame.payload).map_err(|error| error.to_string())?;
+        check_waited(&messages, delays, begun, &mut waited)?;
         for message in &messages {
             if message["type"] == "auth" {
                 let id = message["id"].as_u64().ok_or("an auth without its id")?;
@@ -484,19 +539,36 @@ fn check_frames<'a>(
                 answered.insert(id);
                 checked.renewals += 1;
             }
-            check_message(message, grant, begun, checked)?;
+            check_message(message, (grant, delays), begun, checked)?;
         }
     }
     Ok(())
+}
+
+/// That of what is by delays before a change no more follows than the frame that waited for its client then.
+fn check_waited(
+    messages: &[Value],
+    delays: &Delays,
+    begun: Nanos,
+    waited: &mut BTreeSet<usize>,
+) -> Result<(), String> {
+    if !messages.iter().any(|message| delays.are_old(message, begun)) {
+        return Ok(());
+    }
+    if waited.insert(delays.at(begun)) {
+        return Ok(());
+    }
+    Err(format!("more than one frame is by the delays before: {messages:?}"))
 }
 
 /// Events of one token: it cannot be renewed.
 fn check_events(
     written: &Written,
     mut at: usize,
-    grant: &Grant,
+    (grant, delays): (&Grant, &Delays),
     checked: &mut Checked,
 ) -> Result<(), String> {
+    let mut waited = BTreeSet::new();
     while at < written.bytes.len() {
         let rest = &written.bytes[at..];
         let end = rest.windows(2).position(|two| two == b"\n\n").map_or(rest.len(), |end| end + 2);
@@ -512,13 +584,19 @@ fn check_events(
         let data = event.lines().find_map(|line| line.strip_prefix("data: ")).filter(|_| !is_close);
         let messages =
             data.and_then(|data| serde_json::from_str::<Vec<Value>>(data).ok()).unwrap_or_default();
-        messages.iter().try_for_each(|message| check_message(message, grant, begun, checked))?;
+        check_waited(&messages, delays, begun, &mut waited)?;
+        messages.iter().try_for_each(|message| check_message(message, (grant, delays), begun, checked))?;
     }
     Ok(())
 }
 
 /// That a message tells no more than a token allows, and refuses no less. `begun`: when its first byte was written.
-fn check_message(message: &Value, grant: &Grant, begun: Nanos, checked: &mut Checked) -> Result<(), String> {
+fn check_message(
+    message: &Value,
+    (grant, delays): (&Grant, &Delays),
+    begun: Nanos,
+    checked: &mut Checked,
+) -> Result<(), String> {
     let kind = message["type"].as_str().unwrap_or_default();
     let wrong = |what: &str| Err(format!("{what}: {message} under {grant:?}"));
     checked.messages += 1;
@@ -529,12 +607,14 @@ fn check_message(message: &Value, grant: &Grant, begun: Nanos, checked: &mut Che
     }
     if kind == "snapshot" || kind == "update" {
         let symbol = message["symbol"].as_str().unwrap_or_default();
-        let delay_ms = (!grant.reads(symbol)).then(|| delay_ms(symbol));
-        if message["delay_ms"].as_u64() != delay_ms {
+        let told = message["delay_ms"].as_u64();
+        let was = |told: u64| (0..=delays.at(begun)).any(|number| delays.of(number, symbol) == told);
+        if told.is_some() == grant.reads(symbol) || told.is_some_and(|told| !was(told)) {
             return wrong("it is of the other market");
         }
-        if let Some(delay_ms) = delay_ms {
+        if let Some(delay_ms) = told {
             checked.late += 1;
+            checked.changed += usize::from(delays.of(0, symbol) != delay_ms);
             let rx = Nanos(message["rx"].as_i64().unwrap_or(i64::MAX / 1_000) * 1_000);
             if rx.plus(ms(delay_ms)) > begun {
                 let early = rx.plus(ms(delay_ms)).since(begun) / 1_000;
@@ -566,7 +646,8 @@ fn check_message(message: &Value, grant: &Grant, begun: Nanos, checked: &mut Che
             if !symbol.contains('*') && !is_refused && !grant.allows(symbol) {
                 return wrong("a symbol is taken that may not be read");
             }
-            if is_refused && grant.fields.is_none() && (symbol.contains('*') || grant.allows(symbol)) {
+            let is_allowed = if symbol.contains('*') { grant.allows_any() } else { grant.allows(symbol) };
+            if is_refused && grant.fields.is_none() && is_allowed {
                 return wrong("what may be read is refused");
             }
         }
@@ -585,8 +666,9 @@ fn nothing_is_written_that_the_token_in_force_does_not_allow() {
         all.cut += checked.cut;
         all.closed += checked.closed;
         all.late += checked.late;
+        all.changed += checked.changed;
     }
     println!("{all:?}");
     assert!(all.messages > 2_000 && all.refusals > 200 && all.renewals > 100, "{all:?}");
-    assert!(all.cut > 0 && all.closed > 50 && all.late > 500, "{all:?}");
+    assert!(all.cut > 0 && all.closed > 50 && all.late > 500 && all.changed > 20, "{all:?}");
 }

@@ -17,7 +17,7 @@ use std::{
 use hyper::Request;
 use rand::{Rng, RngExt};
 use tickcast::{
-    access::{Authority, Rights, user_share::UserShare},
+    access::{Authority, Products, Rights, user_share::UserShare},
     audit::AuditLog,
     clock::{Anchor, Clock, MarketClock},
     fanout::SessionKey,
@@ -256,6 +256,13 @@ impl Node {
         self.sessions_max = self.sessions_max.max(limits.sessions);
         self.server.balancer.set_limits(&limits);
         self.state.limits.set(limits);
+        let (done, _) = std::sync::mpsc::channel();
+        self.tell_all(|| ToShard::Reload(done.clone()));
+    }
+
+    /// As a service that is told to read its settings again.
+    pub fn change_delays(&self, products: Arc<Products>) {
+        self.state.ingest.change_delays(products, self.state.market.now());
         let (done, _) = std::sync::mpsc::channel();
         self.tell_all(|| ToShard::Reload(done.clone()));
     }
