@@ -5,6 +5,8 @@
 //!
 //! Invariant: what is filled is bounded in bytes and in work, and put together it does not depend on how it was cut.
 
+use std::time::Duration;
+
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::stream::{MessageSink, MessageStream, NextRecord};
@@ -61,6 +63,8 @@ pub enum Filled {
 
 /// An output is full from here on.
 pub const FILL_BYTES: usize = 32 * 1024;
+/// Of several outputs none is filled further ahead of another than this, by the times of receipt.
+const APART_MAX: Duration = Duration::from_secs(1);
 /// Records of one filling, which may all show nothing.
 const FILL_RECORDS: usize = 2_048;
 /// Blocks without any record of one filling.
@@ -79,11 +83,15 @@ impl OwnReplay {
     /// When a recording cannot be read on. What was filled before stands.
     pub fn fill(&mut self, until: Option<Nanos>, outputs: &mut [ReplayOutput]) -> Result<Filled, FeedError> {
         let mut blocks_left = FILL_BLOCKS;
+        let mut end = None;
         for _ in 0..FILL_RECORDS {
             let Some((at, place)) = self.earliest(&mut blocks_left)? else { return Ok(Filled::More) };
             let Some(place) = place else { return Ok(Filled::Ended) };
             if until.is_some_and(|until| at > until) {
                 return Ok(Filled::Waits(at));
+            }
+            if outputs.len() > 1 && at > *end.get_or_insert(at.plus(APART_MAX)) {
+                return Ok(Filled::More);
             }
             let OwnStream { stream, output, next } = &mut self.streams[place];
             *next = NextRecord::Unknown;

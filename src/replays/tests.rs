@@ -219,4 +219,30 @@ proptest! {
             prop_assert_eq!(String::from_utf8(output.bytes).unwrap(), alone);
         }
     }
+
+    /// Of several outputs none is ahead of another by more than a second of the recording.
+    #[test]
+    fn several_outputs_are_filled_with_what_was_received_together(
+        times in proptest::collection::vec(proptest::collection::vec(0i64..9_000, 1..40), 2..5),
+    ) {
+        let asked = one("[]", r#"["trade"]"#);
+        let sorted: Vec<Vec<i64>> = times.iter().map(|times| { let mut times = times.clone(); times.sort_unstable(); times }).collect();
+        let stream = |place: usize| {
+            MessageStream::of(&asked, Box::new(records(&sorted[place], "A", 8)), Readable::All)
+        };
+        let mut received: Vec<i64> = sorted.iter().flatten().copied().collect();
+        received.sort_unstable();
+        let mut received = received.as_slice();
+        let mut replay = OwnReplay::new((0..sorted.len()).map(|place| (place, stream(place))));
+        let mut outputs: Vec<ReplayOutput> = sorted.iter().map(|_| ReplayOutput::new(Framing::Lines)).collect();
+        while replay.fill(None, &mut outputs).unwrap() != Filled::Ended || !received.is_empty() {
+            let lines = outputs.iter_mut().map(|output| std::mem::take(&mut output.bytes));
+            let filled: usize = lines.map(|bytes| memchr::memchr_iter(b'\n', &bytes).count()).sum();
+            let (now, rest) = received.split_at(filled);
+            if let [first, .., last] = now {
+                prop_assert!(last - first <= 1_000, "{} and {} are filled together", first, last);
+            }
+            received = rest;
+        }
+    }
 }

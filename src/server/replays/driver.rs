@@ -1,7 +1,7 @@
 //! The task that drives one replay: it asks for parts, hands them to the connections, and waits as long as they do.
 //!
 //! With several connections, which share a session, nothing is asked for before all have written what they were handed:
-//! none is further ahead of another than one part.
+//! none is further ahead of another than one part, which spans no more than a second.
 
 use std::{sync::Arc, time::Duration};
 
