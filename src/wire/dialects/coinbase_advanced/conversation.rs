@@ -34,8 +34,6 @@ pub struct AdvancedDialect {
 }
 
 struct AdvancedHeartbeats {
-    /// The products that were named with them, for the list.
-    products: Vec<CompactString>,
     count: u64,
     last: Nanos,
 }
@@ -62,7 +60,7 @@ impl AdvancedDialect {
     fn take(&mut self, request: AdvancedRequest, at: Moment, wishes: &mut Wishes) {
         let AdvancedRequest { is_begin, channel, products } = request;
         let is_waiting = match channel {
-            AdvancedChannel::AdvancedHeartbeats => self.take_heartbeats(is_begin, products, at),
+            AdvancedChannel::AdvancedHeartbeats => self.take_heartbeats(is_begin, at),
             AdvancedChannel::Of(kind) if is_begin => self.begin(kind, products, wishes),
             AdvancedChannel::Of(kind) => self.end(kind, &products, wishes),
         };
@@ -71,18 +69,12 @@ impl AdvancedDialect {
         }
     }
 
-    fn take_heartbeats(&mut self, is_begin: bool, products: Vec<String>, at: Moment) -> bool {
+    fn take_heartbeats(&mut self, is_begin: bool, at: Moment) -> bool {
         self.has_subscribed |= is_begin;
         let before = self.heartbeats.take();
         if is_begin {
-            let fresh = || AdvancedHeartbeats { products: Vec::new(), count: 0, last: at.machine };
-            let mut heartbeats = before.unwrap_or_else(fresh);
-            for product in products {
-                if !heartbeats.products.iter().any(|held| *held == product) {
-                    heartbeats.products.push(product.into());
-                }
-            }
-            self.heartbeats = Some(heartbeats);
+            let fresh = AdvancedHeartbeats { count: 0, last: at.machine };
+            self.heartbeats = Some(before.unwrap_or(fresh));
         }
         false
     }
@@ -126,9 +118,10 @@ impl AdvancedDialect {
                 products.push(json!(product.as_str()));
             }
         }
-        if let Some(heartbeats) = &self.heartbeats {
-            let products: Vec<&str> = heartbeats.products.iter().map(CompactString::as_str).collect();
-            channels.insert(AdvancedChannel::AdvancedHeartbeats.as_str().to_owned(), json!(products));
+        if self.heartbeats.is_some() {
+            // The venue names the channel in place of its products.
+            let name = AdvancedChannel::AdvancedHeartbeats.as_str();
+            channels.insert(name.to_owned(), json!([name]));
         }
         message("subscriptions", at, &json!([{ "subscriptions": channels }]).to_string())
     }

@@ -96,13 +96,13 @@ fn the_answer_is_the_whole_list() {
     assert!(asked.is_empty());
     let (_, asked) = talk.say(&subscribe("ticker", &["BTC-USD"]), &[taken("A")]);
     assert_eq!(asked.len(), 1);
-    assert_eq!(numbered(&sent[0])["events"][0]["subscriptions"]["heartbeats"], json!([]));
+    assert_eq!(numbered(&sent[0])["events"][0]["subscriptions"]["heartbeats"], json!(["heartbeats"]));
     let (sent, asked) = talk.say(
         r#"{"type":"unsubscribe","product_ids":["ETH-USD"],"channel":"market_trades"}"#,
         &[Carried::Unsubscribed],
     );
     assert_eq!(asked.len(), 1);
-    let expected = json!({"market_trades": ["BTC-USD"], "heartbeats": [], "ticker": ["BTC-USD"]});
+    let expected = json!({"market_trades": ["BTC-USD"], "heartbeats": ["heartbeats"], "ticker": ["BTC-USD"]});
     assert_eq!(numbered(&sent[0])["events"][0]["subscriptions"], expected);
 }
 
