@@ -7,10 +7,12 @@ from market import Server, check, conflated_quotes, finish, same_trades
 SYMBOLS = {"BTC/USDT": "BTCUSDT", "ETH/USDT": "ETHUSDT", "SOL/USDT": "SOLUSDT"}
 
 
-def binance(server):
-    exchange = ccxt.pro.binance({"options": {**OPTIONS, "fetchMarkets": {"types": ["spot"]}}})
+def binance(server, **key):
+    exchange = ccxt.pro.binance({"options": {**OPTIONS, "fetchMarkets": {"types": ["spot"]}}, **key})
     exchange.urls["api"]["ws"]["spot"] = f"{server.ws}/ws"
     exchange.urls["api"]["public"] = f"{server.http}/api/v3"
+    # With a key it asks for coins and for what may be borrowed too.
+    exchange.urls["api"]["sapi"] = f"{server.http}/sapi/v1"
     return Watcher(exchange)
 
 
@@ -33,12 +35,13 @@ async def trades(recording):
         server.balances()
 
 
-@check("ccxt for Python as Binance's: best bids and asks, exact, in order, the last one too")
+@check("ccxt for Python as Binance's: with a key: best bids and asks, exact, in order, the last one too")
 async def quotes(recording):
     with Server(options="start=paused&speed=20") as server:
         server.replay("step", n=200)
-        watcher = binance(server)
+        watcher = binance(server, apiKey="key", secret="secret")
         await watcher.exchange.load_markets()
+        assert set(SYMBOLS) <= set(watcher.exchange.markets), list(watcher.exchange.markets)
         watcher.watch_bids_asks(list(SYMBOLS))
         await server.play(len(SYMBOLS))
         for symbol, name in SYMBOLS.items():

@@ -94,8 +94,18 @@ async fn clients_of_kraken_are_told_the_pairs_before_the_first_tick() {
     assert_eq!(ticker["BTCUSDT"]["c"][0], json!(last.price), "{ticker}");
     let none = asked(&server, "/0/public/Ticker?pair=NOSUCH").await;
     assert_eq!(none, (200, json!({"error": ["EQuery:Unknown asset pair"]})));
-    let unknown = asked(&server, "/0/private/Balance").await;
+    let unknown = asked(&server, "/0/public/OHLC").await;
     assert_eq!(unknown, (200, json!({"error": ["EGeneral:Unknown method"]})));
+    let private = asked(&server, "/0/private/Balance").await;
+    assert_eq!(private, (200, json!({"error": ["EAPI:Invalid key"]})));
+    // Some clients ask everything by POST.
+    let by_form = async |path: &str, form: &str| {
+        let reply = server.request("POST", path).body(form.to_owned()).attempt().await.expect("an answer");
+        (reply.status.as_u16(), reply.json())
+    };
+    assert_eq!(result(by_form("/0/public/Ticker", "nonce=1&pair=BTC%2FUSDT").await), ticker);
+    assert_eq!(result(by_form("/0/public/AssetPairs", "").await), pairs);
+    assert_eq!(by_form("/api/v3/ping", "").await.0, 405, "of another venue");
 }
 
 #[tokio::test]
@@ -103,7 +113,9 @@ async fn what_a_venue_has_and_is_not_here_is_refused_in_its_words() {
     let server = Server::start().await;
     for (path, status, member) in [
         ("/api/v3/klines", 404, "code"),
-        ("/sapi/v1/capital/config/getall", 404, "code"),
+        ("/sapi/v1/capital/config/getall/x", 401, "code"),
+        ("/api/v3/account", 401, "msg"),
+        ("/accounts", 401, "message"),
         ("/binance/api/v3/depth", 404, "msg"),
         ("/0/public/Depth", 200, "error"),
         ("/v2/account", 404, "message"),

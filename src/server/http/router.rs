@@ -39,6 +39,8 @@ use crate::{
 
 /// Of what a dialect answers by REST.
 const VENUE_METHODS: &[Method] = &[Method::GET, Method::HEAD];
+/// The same where symbols may be named by a form.
+const VENUE_FORM_METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
 
 /// Answers a well-formed request that does not come from a forbidden page.
 pub async fn answer(
@@ -68,6 +70,10 @@ pub async fn answer(
     Ok(response)
 }
 
+const fn venue_methods(row: &RestRow) -> &'static [Method] {
+    if row.symbols.by_form { VENUE_FORM_METHODS } else { VENUE_METHODS }
+}
+
 /// `may_control`: publishing, control and debug are for who may control the server ([`pages::is_local`]).
 async fn route(
     app: &Arc<App>,
@@ -91,7 +97,7 @@ async fn route(
     let venue = shard.server.dialects.rest(path);
     let known = ROUTES.into_iter().find(|(known, _)| *known == trimmed(path));
     let known = known.filter(|(path, _)| shard.server.dialects.has_replays() || !is_of_replays(path));
-    let Some((path, methods)) = known.or(venue.map(|(row, _)| (row.path, VENUE_METHODS))) else {
+    let Some((path, methods)) = known.or(venue.map(|(row, _)| (row.path, venue_methods(row)))) else {
         let refusal = shard.server.dialects.refusal(path).filter(|_| caller.role == Role::Clients);
         return refusal.map(venue::refuse).ok_or_else(|| Failure::not_found(path));
     };
@@ -121,7 +127,10 @@ async fn route(
     }
     let query = request.uri().query().unwrap_or_default();
     if let Some((row, symbol)) = venue {
-        let named = symbol.map_or_else(|| NamedSymbols::of(query, row.symbols), NamedSymbols::in_path);
+        let mut named = symbol.map_or_else(|| NamedSymbols::of(query, row.symbols), NamedSymbols::in_path);
+        if request.method() == Method::POST && named == NamedSymbols::All {
+            named = venue::named_by_form(request, row, shard.node.limits.handshake).await?;
+        }
         return venue::answer(app, shard, caller, row, named, access.rights);
     }
     match path {

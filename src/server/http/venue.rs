@@ -1,14 +1,14 @@
 //! Requests of REST that a dialect answers, at the start of its clients. Which there are, and how rows are written, is the
 //! dialect's (`wire/dialects/rest.rs`); here are the symbols, the rights and the pace.
 
-use std::{collections::HashSet, rc::Rc, sync::Arc};
+use std::{collections::HashSet, rc::Rc, sync::Arc, time::Duration};
 
-use hyper::StatusCode;
+use hyper::{Request, StatusCode, body::Incoming};
 
 use super::{
     answered::AnsweredSymbols,
     app::App,
-    bulk,
+    body, bulk,
     caller::Caller,
     response::{self, HttpResponse},
     walk::{Walk, WalkBody},
@@ -29,6 +29,8 @@ use crate::{
 
 /// The most symbols that a request may name.
 const NAMED_MAX: usize = 512;
+/// The longest body: more than so many symbols need.
+const FORM_BYTES_MAX: usize = 64 * 1024;
 /// Symbols that are looked up for one piece of a long answer.
 const A_PIECE: usize = 64;
 
@@ -85,6 +87,16 @@ pub fn answer(
         out.extend_from_slice(list.tail.as_bytes());
     }
     Ok(response::whole("application/json", out.into()))
+}
+
+/// The symbols that the body of a request names.
+pub async fn named_by_form(
+    request: Request<Incoming>,
+    row: &RestRow,
+    time: Duration,
+) -> Result<NamedSymbols, Failure> {
+    let form = body::receive(request, FORM_BYTES_MAX, time).await?.text()?;
+    Ok(NamedSymbols::of(&String::from_utf8_lossy(&form), row.symbols))
 }
 
 /// An answer in a venue's words that is no success.

@@ -214,14 +214,26 @@ mod tests {
             ("/api/v3/klines", "-1000"),
             ("/api/v3/brokerage/accounts", "NOT_FOUND"),
             ("/binance/api/v3/brokerage", "-1000"),
-            ("/0/private/Balance", "EGeneral"),
+            ("/0/private/Balance", "EAPI:Invalid key"),
+            ("/0/public/OHLC", "EGeneral"),
+            ("/accounts/x", "Invalid API Key"),
+            ("/api/v3/account", "-2015"),
+            ("/sapi/v1/account/status", "-2015"),
             ("/v2/account", "endpoint not found"),
             ("/alpaca/v2/account", "endpoint not found"),
             ("/massive/v3/reference/tickers", "Data not found"),
         ] {
             assert!(body(path).contains(words), "{path}: {}", body(path));
         }
-        for path in ["/v1/stream/x", "/v2/stream", "/v2", "/api", "/kraken/v2/account", "/x/api/v3/klines"] {
+        for path in [
+            "/v1/stream/x",
+            "/account",
+            "/v2/stream",
+            "/v2",
+            "/api",
+            "/kraken/v2/account",
+            "/x/api/v3/klines",
+        ] {
             assert!(DialectSet::ALL.refusal(path).is_none(), "{path}");
         }
         assert!(DialectSet::NONE.refusal("/api/v3/klines").is_none());

@@ -27,6 +27,8 @@ pub struct RestSymbols {
     pub some: &'static str,
     /// `BTC-USDT` names `BTCUSDT` too.
     pub is_spelled: bool,
+    /// Requests may be `POST`, with a form in the body that names them.
+    pub by_form: bool,
 }
 
 /// An answer in a venue's words that is no success.
@@ -124,7 +126,7 @@ pub fn percent_decoded(part: &str) -> String {
 mod tests {
     use super::*;
 
-    const BY: RestSymbols = RestSymbols { one: "symbol", some: "symbols", is_spelled: false };
+    const BY: RestSymbols = RestSymbols { one: "symbol", some: "symbols", is_spelled: false, by_form: false };
 
     #[test]
     fn symbols_are_named_one_by_one_or_in_a_list() {

@@ -48,6 +48,7 @@ struct Pending {
 const STREAMS_MAX: usize = 1024;
 const TOO_MANY: &str = "too many parameters";
 const TOO_MANY_CLOSE: &str = "Invalid request: too many parameters";
+const MISSING_CLOSE: &str = "Invalid request: stream is not available";
 const RULES: Rules = Rules {
     ping: Some(Duration::from_secs(20)),
     pong: Duration::from_secs(60),
@@ -78,7 +79,7 @@ impl BinanceSession {
                 }
                 // None is begun when one of them is missing: a client must not wait for what never comes.
                 if let Some(missing) = names.iter().find(|name| StreamName::of(name) == StreamName::Missing) {
-                    return Err(BinanceFault::invalid(&format!("stream {missing} is not available")));
+                    return Err(BinanceFault::of_missing(missing));
                 }
                 self.subscribe(names, Some(id), wishes);
             }
@@ -166,10 +167,16 @@ impl Dialect for BinanceSession {
         let address = std::mem::take(&mut self.address);
         let names = self.new_names(address);
         if names.len() > STREAMS_MAX {
-            // Some of them would be mute for ever, and an address has no answer.
-            wishes.send(BinanceFault::invalid(TOO_MANY).to_message());
-            wishes.close_saying(CloseReason::Policy, TOO_MANY_CLOSE);
-            return;
+            return refuse_address(wishes);
+        }
+        // They would be mute for ever, and an address has no answer: it is told of what is not served.
+        let (missing, names): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| StreamName::of(name) == StreamName::Missing);
+        for name in &missing {
+            wishes.send(BinanceFault::of_missing(name).to_message());
+        }
+        if !missing.is_empty() && names.is_empty() {
+            return wishes.close_saying(CloseReason::Policy, MISSING_CLOSE);
         }
         self.subscribe(names, None, wishes);
     }
@@ -194,8 +201,13 @@ impl Dialect for BinanceSession {
         for name in &refused {
             self.known.remove(&folded(name));
         }
-        let Some(id) = id else { return };
         let is_whole = refused.is_empty();
+        let Some(id) = id else {
+            if !is_whole {
+                refuse_address(wishes);
+            }
+            return;
+        };
         wishes.send(if is_whole {
             answer("null", &id)
         } else {
@@ -223,6 +235,12 @@ impl Dialect for BinanceSession {
             self.announce(&Announcement::Shutdown, at, wishes);
         }
     }
+}
+
+/// Ends a session whose address names more streams than it may have: some would be mute, and it would not learn of it.
+fn refuse_address(wishes: &mut Wishes) {
+    wishes.send(BinanceFault::invalid(TOO_MANY).to_message());
+    wishes.close_saying(CloseReason::Policy, TOO_MANY_CLOSE);
 }
 
 /// Never wrapped, also where data is.

@@ -158,6 +158,11 @@ impl BinanceFault {
         BinanceFault { code: 2, message: format!("Invalid request: {what}"), id: None }
     }
 
+    /// A stream that is not served here.
+    pub fn of_missing(stream: &str) -> BinanceFault {
+        BinanceFault::invalid(&format!("stream {stream} is not available"))
+    }
+
     /// What the reader says. It puts what it has found in backticks, and the venue does not.
     fn of(error: &serde_json::Error) -> BinanceFault {
         let text = error.to_string();

@@ -279,6 +279,34 @@ fn an_address_with_1025_streams_is_refused_and_closed() {
 }
 
 #[test]
+fn an_address_is_told_of_what_is_not_served_and_of_what_it_may_not_have() {
+    let opened = |address: &str| {
+        let mut session = session(address);
+        let mut wishes = Wishes::default();
+        session.opened(NOW, &mut wishes);
+        (session, wishes)
+    };
+    let (mut session, wishes) = opened("/ws/btcusdt@trade/btcusdt@kline_1m");
+    let missing = r#"{"code":2,"msg":"Invalid request: stream btcusdt@kline_1m is not available"}"#;
+    assert_eq!(sent(&wishes), [missing]);
+    assert_eq!(wishes.0.iter().filter(|wish| wish.asks()).count(), 1);
+    check(
+        &mut session,
+        r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#,
+        r#"{"result":["btcusdt@trade"],"id":1}"#,
+    );
+    let (_, wishes) = opened("/ws/btcusdt@kline_1m");
+    assert_eq!(sent(&wishes), [missing]);
+    assert!(matches!(wishes.0.last(), Some(Wish::CloseSaying(CloseReason::Policy, _))), "nothing would come");
+    let (mut session, _) = opened("/ws/btcusdt@trade/ethusdt@trade");
+    let mut wishes = Wishes::default();
+    let results = [Carried::Subscribed(None), Carried::Refused(WishRefusal::TooMany)];
+    session.carried_out(&results, NOW, &mut wishes);
+    assert_eq!(sent(&wishes), [r#"{"code":2,"msg":"Invalid request: too many parameters"}"#]);
+    assert!(matches!(wishes.0.last(), Some(Wish::CloseSaying(CloseReason::Policy, _))), "one would be mute");
+}
+
+#[test]
 fn every_close_has_a_code_that_a_client_of_the_venue_knows() {
     for reason in CloseReason::ALL {
         let (code, phrase) = close_of(reason);

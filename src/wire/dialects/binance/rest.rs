@@ -21,7 +21,13 @@ const NO_SYMBOL: RestRefusal = RestRefusal { status: 400, body: r#"{"code":-1121
 /// Of what the venue has and is not here, the venue's own code for what it cannot do.
 const NOT_HERE: RestRefusal =
     RestRefusal { status: 404, body: r#"{"code":-1000,"msg":"This endpoint is not available here."}"# };
-const SYMBOLS: RestSymbols = RestSymbols { one: "symbol", some: "symbols", is_spelled: false };
+/// Of what needs an account: there is none.
+const NO_KEY: RestRefusal = RestRefusal {
+    status: 401,
+    body: r#"{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}"#,
+};
+const SYMBOLS: RestSymbols =
+    RestSymbols { one: "symbol", some: "symbols", is_spelled: false, by_form: false };
 
 const fn row(path: &'static str, answer: RestAnswer) -> RestRow {
     RestRow { path, answer, symbols: SYMBOLS, no_symbol: NO_SYMBOL }
@@ -46,6 +52,10 @@ pub const REST: &[RestRow] = &[
     row("/api/v3/ticker/24hr", RestAnswer::Records { list: ROWS, needs: FieldSet::ALL, row: write_day }),
     row("/sapi/v1/system/status", RestAnswer::Fixed(|_| r#"{"status":0,"msg":"normal"}"#.to_owned())),
     // The market knows no fees. Clients that look for them list no market without an answer.
+    // Clients with a key ask for its coins and what it may borrow before they list markets.
+    row("/sapi/v1/capital/config/getall", RestAnswer::Fixed(|_| "[]".to_owned())),
+    row("/sapi/v1/margin/allPairs", RestAnswer::Fixed(|_| "[]".to_owned())),
+    row("/sapi/v1/margin/isolated/allPairs", RestAnswer::Fixed(|_| "[]".to_owned())),
     row("/sapi/v1/asset/tradeFee", RestAnswer::Fixed(|_| "[]".to_owned())),
     row("/fapi/v1/exchangeInfo", NO_FUTURES),
     row("/dapi/v1/exchangeInfo", NO_FUTURES),
@@ -55,7 +65,13 @@ pub const REST: &[RestRow] = &[
 pub const REFUSALS: &[(&str, RestRefusal)] = &[
     ("/api/v1/", NOT_HERE),
     ("/api/v3/", NOT_HERE),
-    ("/sapi/", NOT_HERE),
+    ("/api/v3/account", NO_KEY),
+    ("/api/v3/allOrders", NO_KEY),
+    ("/api/v3/myTrades", NO_KEY),
+    ("/api/v3/openOrders", NO_KEY),
+    ("/api/v3/order", NO_KEY),
+    ("/api/v3/userDataStream", NO_KEY),
+    ("/sapi/", NO_KEY),
     ("/fapi/", NOT_HERE),
     ("/dapi/", NOT_HERE),
 ];

@@ -16,13 +16,15 @@ use crate::{
 };
 
 const NO_SYMBOL: RestRefusal = RestRefusal { status: 404, body: r#"{"message":"NotFound"}"# };
+/// Of what needs an account: there is none.
+const NO_KEY: RestRefusal = RestRefusal { status: 401, body: r#"{"message":"Invalid API Key"}"# };
 const NO_ADVANCED: RestRefusal = RestRefusal {
     status: 404,
     body: r#"{"error":"NOT_FOUND","error_details":"valid product_id is required","message":"valid product_id is required"}"#,
 };
 const NOT_HERE: RestRefusal =
     RestRefusal { status: 404, body: r#"{"error":"NOT_FOUND","message":"not available here"}"# };
-const SYMBOLS: RestSymbols = RestSymbols { one: "", some: "product_ids", is_spelled: true };
+const SYMBOLS: RestSymbols = RestSymbols { one: "", some: "product_ids", is_spelled: true, by_form: false };
 
 const fn row(path: &'static str, answer: RestAnswer) -> RestRow {
     RestRow { path, answer, symbols: SYMBOLS, no_symbol: NO_SYMBOL }
@@ -52,6 +54,8 @@ pub const REST: &[RestRow] = &[
         RestAnswer::Fixed(|_| r#"{"data":{"currency":"USD","rates":{}}}"#.to_owned()),
     ),
     advanced("/v2/time", RestAnswer::Fixed(|at| format!(r#"{{"data":{}}}"#, write_time(at)))),
+    // Clients with a key ask for its fees before they list markets.
+    advanced("/api/v3/brokerage/transaction_summary", RestAnswer::Fixed(|_| "{}".to_owned())),
     advanced("/api/v3/brokerage/time", RestAnswer::Fixed(write_advanced_time)),
     advanced("/api/v3/brokerage/products", ADVANCED_PRODUCTS),
     advanced("/api/v3/brokerage/products/*", ADVANCED_PRODUCTS),
@@ -60,7 +64,19 @@ pub const REST: &[RestRow] = &[
 ];
 
 /// Everything else that its clients ask for.
-pub const REFUSALS: &[(&str, RestRefusal)] = &[("/api/v3/brokerage/", NOT_HERE), ("/products/", NO_SYMBOL)];
+pub const REFUSALS: &[(&str, RestRefusal)] = &[
+    ("/api/v3/brokerage/", NOT_HERE),
+    ("/products/", NO_SYMBOL),
+    ("/currencies/", NO_SYMBOL),
+    ("/accounts", NO_KEY),
+    ("/coinbase-accounts", NO_KEY),
+    ("/fees", NO_KEY),
+    ("/fills", NO_KEY),
+    ("/orders", NO_KEY),
+    ("/payment-methods", NO_KEY),
+    ("/profiles", NO_KEY),
+    ("/users/self/", NO_KEY),
+];
 
 fn iso_millis(at: Moment) -> String {
     let mut out = Vec::new();

@@ -19,10 +19,12 @@ use crate::{
 /// The venue answers errors with success.
 const NO_SYMBOL: RestRefusal =
     RestRefusal { status: 200, body: r#"{"error":["EQuery:Unknown asset pair"]}"# };
+/// What needs an account: there is none.
+const NO_KEY: RestRefusal = RestRefusal { status: 200, body: r#"{"error":["EAPI:Invalid key"]}"# };
 const NOT_HERE: RestRefusal = RestRefusal { status: 200, body: r#"{"error":["EGeneral:Unknown method"]}"# };
 
 const fn row(path: &'static str, answer: RestAnswer) -> RestRow {
-    let symbols = RestSymbols { one: "", some: "pair", is_spelled: true };
+    let symbols = RestSymbols { one: "", some: "pair", is_spelled: true, by_form: true };
     RestRow { path, answer, symbols, no_symbol: NO_SYMBOL }
 }
 
@@ -43,7 +45,7 @@ pub const REST: &[RestRow] = &[
 ];
 
 /// Everything else that its clients ask for.
-pub const REFUSALS: &[(&str, RestRefusal)] = &[("/0/", NOT_HERE)];
+pub const REFUSALS: &[(&str, RestRefusal)] = &[("/0/", NOT_HERE), ("/0/private/", NO_KEY)];
 
 fn write_time(at: Moment) -> String {
     let seconds = at.market.micros() / 1_000_000;
