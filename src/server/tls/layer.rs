@@ -40,6 +40,8 @@ pub struct TlsLayer {
     promised: usize,
     /// Records of the handshake; after it, those without data.
     dataless: u32,
+    /// What records of little data have cost since, beyond what data and reads have paid for.
+    debt: u32,
     /// The peer sends nothing more.
     is_peer_closed: bool,
     /// Nothing more is sent.
@@ -63,6 +65,13 @@ const _: () = assert!(
 /// Records without data that a peer may send in a connection's life. Clients change keys once in many gigabytes, if ever,
 /// and each change costs the server a derivation and an answer.
 const DATALESS_MAX: u32 = 256;
+
+/// A record costs as much as so many bytes of data, and is paid for by what it has of them. A read, which took the peer a
+/// packet, pays for a few. So small messages pass at any pace, and a megabyte of records of a byte each does not: it would
+/// cost a shard as much as a hundred times that in whole records.
+const RECORD_COST_BYTES: u32 = 64;
+const READ_PAYS_BYTES: u32 = 4 * RECORD_COST_BYTES;
+const DEBT_BYTES_MAX: u32 = 4 * 1024 * RECORD_COST_BYTES;
 
 struct CipherScratch {
     /// Ciphertext on its way in or out.
@@ -90,6 +99,7 @@ impl TlsLayer {
             output_at: 0,
             promised: 0,
             dataless: 0,
+            debt: 0,
             is_peer_closed: false,
             is_ended: false,
             is_broken: false,
@@ -177,6 +187,7 @@ impl TlsLayer {
                 return Ok(());
             }
             self.input = Vec::new();
+            self.debt = self.debt.saturating_sub(READ_PAYS_BYTES);
             let filled = &mut cipher[..kept + arrived];
             match self.process(filled) {
                 Ok(used) => {
@@ -258,6 +269,12 @@ impl TlsLayer {
         }
         if was_handshaking && !self.tls.is_handshaking() {
             self.dataless = 0;
+        } else if !was_handshaking {
+            let paid = u32::try_from(self.data.len() - had).unwrap_or(u32::MAX);
+            self.debt = (self.debt + RECORD_COST_BYTES).saturating_sub(paid);
+            if self.debt > DEBT_BYTES_MAX {
+                return Err(Error::General("too many records of little data".to_owned()));
+            }
         }
         Ok(used)
     }
