@@ -117,7 +117,10 @@ impl ReadWindow {
         let was_refused = self.full_at.is_some_and(|at| gained.at.since(at) < WARY_TARGETS * target_nanos);
         let used =
             self.pace.cost_within(target_nanos).min(BYTES_SHARE * self.pace.bytes_within(target_nanos));
-        if self.full_at.is_some_and(|at| at >= mark.at) {
+        if self.spacing.is_on() && !self.spacing.is_trial(gained.at) && queued <= target_nanos / 8 {
+            // Such a client takes few frames, and was quick with this one: the next may be longer.
+            self.size = self.size.max((self.size + gained.cost).min(most.min(UNPROVEN)));
+        } else if self.full_at.is_some_and(|at| at >= mark.at) {
             // `most` bounds the delay. A delay below the target may be the server's own, when it has much to do: a window
             // that grew slowly then would hold back a client in step, and make the server slower still.
             let more = if is_wary { gained.cost / 8 } else { gained.cost };

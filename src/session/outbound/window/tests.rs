@@ -31,6 +31,17 @@ proptest! {
         prop_assert!(run.ages.len() as u64 > most / 4, "{} frames of {most}", run.ages.len());
     }
 
+    /// It takes few frames, and not few bytes: so what it is sent is in long ones, and its records are brought up to date.
+    #[test]
+    fn a_slow_program_is_sent_long_frames(frames_per_second in 5u64..=20) {
+        let path = Path { frame_us: 1_000_000 / frames_per_second, queue_frames: 16, ..FAST };
+        let mut run = Run::of(path, 15);
+        let before = run.sent;
+        run.go_on(path, 15, 45);
+        let bytes = (run.sent.bytes - before.bytes) / (run.sent.frames - before.frames);
+        prop_assert!(bytes > FRAME_BYTES / 2, "{bytes} bytes a frame");
+    }
+
     /// A client that says what it has read hides nothing.
     #[test]
     fn a_client_that_acknowledges_reads_what_is_new(frames_per_second in 2u64..500, ack_ms in 10u64..200) {
