@@ -252,7 +252,9 @@ mod tests {
         const TABBED: &str = "tickcast.test.tabbed";
         check_choice(&[], Ok((None, None)));
         check_choice(&[JSON], Ok((Some(JSON), Some(JSON))));
-        check_choice(&["TickCast.V1.Json"], Ok((Some(JSON), Some(JSON))));
+        // To the letter: a client takes no answer that it has not offered.
+        check_choice(&["TickCast.V1.Json"], Err("unsupported_subprotocol"));
+        check_choice(&["TickCast.V1.Json, tickcast.v1.json"], Ok((Some(JSON), Some(JSON))));
         check_choice(&["mqtt, tickcast.test.tabbed , tickcast.v1.json"], Ok((Some(TABBED), Some(TABBED))));
         check_choice(&["mqtt", JSON, TABBED], Ok((Some(JSON), Some(JSON))));
         check_choice(&["mqtt"], Err("unsupported_subprotocol"));

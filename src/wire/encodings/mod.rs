@@ -207,10 +207,9 @@ impl Encoding {
         Encoding { tells_sent: true, ..self }
     }
 
-    /// The encoding of this WebSocket subprotocol.
+    /// The encoding of this WebSocket subprotocol, to the letter: a client takes no answer that it has not offered.
     pub fn by_subprotocol(name: &str) -> Option<Encoding> {
-        let row =
-            ENCODINGS.iter().find(|row| row.subprotocol.is_some_and(|own| own.eq_ignore_ascii_case(name)))?;
+        let row = ENCODINGS.iter().find(|row| row.subprotocol == Some(name))?;
         Some(Encoding::of_row(row.id))
     }
 

@@ -57,7 +57,11 @@ fn long_control_messages_are_compressed_where_that_was_agreed_on() {
 #[test]
 fn a_subprotocol_asks_for_its_encoding() {
     assert_eq!(Encoding::by_subprotocol("tickcast.v1.json"), Some(Encoding::JSON));
-    assert_eq!(Encoding::by_subprotocol("TICKCAST.V1.JSON"), Some(Encoding::JSON));
+    assert_eq!(
+        Encoding::by_subprotocol("TICKCAST.V1.JSON"),
+        None,
+        "no client would take our spelling for its own"
+    );
     assert_eq!(Encoding::by_subprotocol("tickcast.v1.binary"), Some(Encoding::BINARY));
     assert_eq!(Encoding::by_subprotocol("tickcast.test.tabbed"), Some(TABBED));
     assert_eq!(Encoding::by_subprotocol("mqtt"), None);
