@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{
-        Server, Venue, eventually,
+        Client, Server, Venue, eventually,
         socket::{Authority, Files},
     },
     upstream::{BTC, acknowledge, binance, reader, trade},
@@ -88,6 +88,12 @@ async fn a_symbol_that_nobody_knew_yet_is_stale_while_its_venue_is_dark() {
     let status = client.until("the state of a symbol without a tick", |message| message.is("status")).await;
     assert_eq!((status.str("symbol"), status.str("state")), ("BTCUSDT".to_owned(), "stale".to_owned()));
     assert!(status.str("reason").contains("no connection to the venue"), "{status:?}");
+    // What is configured is not misspelt.
+    for (symbol, known) in [("BTCUSDT", Value::Null), ("BTCUSTD", json!(false))] {
+        let mut asks = Client::open(&server).await;
+        let answer = asks.command(json!({"op": "subscribe", "symbols": [symbol]})).await;
+        assert_eq!(answer.value("results")[0]["known"], known, "{answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ pub struct Topic {
     pub lost: u64,
     /// Ticks that are missing though no gap was announced: a fault of the server.
     pub missing: u64,
+    /// Why, of a standing that the server reported with a reason.
+    pub(crate) why: Option<(Standing, Box<str>)>,
     pub(crate) cursor: Cursor,
     /// Subscribed by its name, so that it has a result of its own.
     pub(crate) is_named: bool,
@@ -84,6 +86,7 @@ impl Topic {
             name: None,
             record: Record::default(),
             standing: Standing::Asked,
+            why: None,
             late: None,
             merged: 0,
             gaps: 0,
@@ -98,6 +101,11 @@ impl Topic {
     /// The last seq that is accounted for; 0 before the first.
     pub fn seq(&self) -> u64 {
         self.cursor.seq()
+    }
+
+    /// Why the symbol stands as it does, for a person, where its feed told: of a venue that cannot be reached, for example.
+    pub fn reason(&self) -> Option<&str> {
+        self.why.as_ref().filter(|(standing, _)| *standing == self.standing).map(|(_, reason)| &**reason)
     }
 
     /// Its state when the server's time is `server_us`, in microseconds since 1970. A price is live by its age, because the

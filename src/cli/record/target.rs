@@ -34,9 +34,20 @@ impl CountingWriter {
         } else if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
             RecordTarget::Stream(Box::new(OpenOptions::new().write(true).open(path)?))
         } else {
-            RecordTarget::File(File::create_new(path)?)
+            RecordTarget::File(File::create_new(path).map_err(told)?)
         };
         Ok(CountingWriter { target, bytes: 0 })
+    }
+}
+
+/// What to do about a file that is there.
+fn told(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            let what = "it is there, and no recording is written over: name another --output";
+            io::Error::new(io::ErrorKind::AlreadyExists, what)
+        }
+        _ => error,
     }
 }
 

@@ -69,7 +69,8 @@ fn line(event: &Event<'_>, now_us: i64) -> Option<String> {
             format!("{}  gap: ticks {from} to {to} are lost", printable(&loss.topic.symbol))
         }
         Event::State(topic) => {
-            format!("{}  {}", printable(&topic.symbol), printable(topic.standing.as_str()))
+            let why = topic.reason().map(|reason| format!(": {}", printable(reason))).unwrap_or_default();
+            format!("{}  {}{why}", printable(&topic.symbol), printable(topic.standing.as_str()))
         }
         Event::Pace(pace) => format!("pace {}", printable(pace.as_str())),
         Event::Subscribed(answer) => {
@@ -149,7 +150,8 @@ mod tests {
     #[test]
     fn a_log_has_a_line_for_each_change() {
         let payload = r#"[{"type":"update","symbol":"A","seq":9,"rx":500000,"bid":3,"bid_size":1,"n":3},
-            {"type":"gap","symbol":"A","from":10,"to":11},{"type":"status","symbol":"A","state":"stale"},{"type":"drain","retry_ms":1},
+            {"type":"gap","symbol":"A","from":10,"to":11},{"type":"status","symbol":"A","state":"stale"},
+            {"type":"status","symbol":"A","state":"halted","reason":"cancel_only\u001b"},{"type":"drain","retry_ms":1},
             {"type":"subscribed","results":[{"symbol":"B","status":"pending"},{"symbol":"C*","status":"pending","matched":0},
             {"symbol":"D","status":"pending","known":false}]},
             {"type":"subscribed","results":[{"symbol":"E","status":"ok","delay_ms":900000,"notice":"delayed\u001b by HKEX"},
@@ -160,6 +162,7 @@ mod tests {
                 "A  seq 9  n 3  bid 3 x 1  age 100 ms",
                 "A  gap: ticks 10 to 11 are lost",
                 "A  stale",
+                &format!("A  halted: {}", printable("cancel_only\u{1b}")),
                 "B  pending",
                 "D  unknown",
                 &format!("E  delayed 15m00s: {}", printable("delayed\u{1b} by HKEX")),

@@ -158,13 +158,11 @@ impl Mirror {
         Loss { topic: &self.topics[place], gap, breach }
     }
 
-    fn status(
-        &mut self,
-        Status { symbol, name, state, pace, expires_us, reason: _ }: Status<'_>,
-    ) -> Event<'_> {
+    fn status(&mut self, Status { symbol, name, state, pace, expires_us, reason }: Status<'_>) -> Event<'_> {
         if let (Some(symbol), Some(state)) = (symbol, state) {
             let topic = self.topic_mut(&symbol, name.as_deref());
             topic.standing = (&state).into();
+            topic.why = reason.map(|reason| (topic.standing.clone(), reason.into()));
             return Event::State(topic);
         }
         match (pace, expires_us) {

@@ -1,6 +1,7 @@
 //! Frames in, topics, events and commands out.
 
 mod late;
+mod reasons;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -56,6 +56,8 @@ fn an_output_is_opened_at_once_and_taken_away_when_nothing_came() {
     let path = folder.join("a.ndjson");
     let mut files = Files::new(&path, Header::default(), Rotation::default()).unwrap();
     assert!(path.exists());
+    let again = Files::new(&path, Header::default(), Rotation::default()).err().unwrap().to_string();
+    assert!(again.contains("name another --output"), "{again}");
     files.look(seconds(9)).unwrap();
     files.finish().unwrap();
     assert_eq!((path.exists(), files.begun, files.ticks()), (false, 0, 0));

@@ -105,6 +105,7 @@ fn detail_lines(row: &Topic, server_us: i64) -> Vec<String> {
     let notice = row.late.as_ref().and_then(|late| late.notice.as_deref());
     let mut lines: Vec<(&str, String)> = vec![
         ("state", cell::state(row, server_us)),
+        ("reason", known(row.reason().map(printable).unwrap_or_default())),
         ("notice", known(notice.map(printable).unwrap_or_default())),
         ("age", known(cell::age(row, server_us))),
         ("seq", grouped(row.record.seq)),

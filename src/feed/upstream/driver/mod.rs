@@ -33,9 +33,9 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    feed::{Feed, FeedError, RefusedTick, Sink},
+    feed::{DeclaredSymbols, Feed, FeedError, RefusedTick, Sink},
     shutdown::Stop,
-    tick::CustomFields,
+    tick::{CustomFields, Symbol},
 };
 use connect::Connector;
 use control::{SymbolsChange, UpstreamControl};
@@ -114,6 +114,17 @@ impl Feed for UpstreamFeed {
 
     fn upstream(&self) -> Option<Arc<UpstreamControl>> {
         Some(Arc::clone(&self.control))
+    }
+
+    fn listing(&self) -> Option<Arc<dyn DeclaredSymbols>> {
+        Some(Arc::<UpstreamControl>::clone(&self.control))
+    }
+}
+
+/// A symbol that is configured is no misspelt one, also while its venue is away.
+impl DeclaredSymbols for UpstreamControl {
+    fn lists(&self, symbol: &Symbol) -> bool {
+        self.names(symbol)
     }
 }
 
