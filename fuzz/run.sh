@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the fuzz targets one after another, each for some seconds, from the samples in tests/formats and what
 # lies in fuzz/seeds/TARGET. All are decoders of recordings, but for `client_binary`, the client's decoder of
-# frames, `token`, all that is read of tokens, keys and lists, and `venues`, the conversations with live venues.
+# frames, `token`, all that is read of tokens, keys and lists, `venues`, the conversations with live venues, and
+# `scenario`, files of venue faults.
 #
 #   fuzz/run.sh [SECONDS [TARGET…]]     60 seconds and all targets, when nothing else is said
 #
@@ -37,6 +38,7 @@ seeds() {
     itch) echo S100913-v50.txt ;;
     databento_csv) echo databento-mbp-1.csv databento-trades.csv ;;
     databento) echo mbp-1.dbn trades.dbn ;;
+    scenario) (cd ../tests/formats && echo ../../examples/scenarios/*.toml) ;;
     client_binary | token) ;;
   esac
 }
@@ -54,11 +56,15 @@ for target in "${targets[@]}"; do
   mkdir -p "corpus/$target" "artifacts/$target"
   # The first byte says how the input is cut; of frames, that it is one.
   for seed in $(seeds "$target"); do
-    { printf '\007'; cat "../tests/formats/$seed"; } > "corpus/$target/seed-$seed"
+    { printf '\007'; cat "../tests/formats/$seed"; } > "corpus/$target/seed-${seed##*/}"
   done
   # What no sample has, and is hard to come upon.
   for seed in seeds/"$target"/*; do
-    [ ! -e "$seed" ] || { printf '\007'; cat "$seed"; } > "corpus/$target/seed-${seed##*/}"
+    name=${seed##*/} first=7
+    # Of messages of venues it is the venue's number, which the name begins with.
+    case $name in [0-9]-*) first=${name%%-*} ;; esac
+    # shellcheck disable=SC2059 # The format is the byte.
+    [ ! -e "$seed" ] || { printf "\\$(printf %03o "$first")"; cat "$seed"; } > "corpus/$target/seed-$name"
   done
   echo "== $target"
   "target/$host/release/$target" -max_total_time="$seconds" -max_len=8192 -rss_limit_mb=1024 -print_final_stats=1 \

@@ -11,6 +11,7 @@ use tickcast::{
         source::{Source, SourceKind},
         upstream::venue::{Dialer, Note, Reaction, Stream, StreamGroup},
     },
+    scenario::{course::occurrence, read::parse},
     tick::{CustomFields, Nanos},
 };
 
@@ -45,7 +46,7 @@ fn decode(format: Format, file: &str, bytes: &[u8], chunk: usize) -> DecoderOutp
 }
 
 /// The venues' feeds, each with a symbol of its own.
-const FEEDS: [(&str, &str); 9] = [
+const FEEDS: [(&str, &str); 10] = [
     ("binance?symbols=BTCUSDT", "BTCUSDT"),
     ("binance-usdm?symbols=BTCUSDT", "BTCUSDT"),
     ("bybit?symbols=BTCUSDT", "BTCUSDT"),
@@ -55,6 +56,7 @@ const FEEDS: [(&str, &str); 9] = [
     ("okx?symbols=BTC-USDT", "BTC-USDT"),
     ("alpaca?symbols=AAPL&key_file=KEY&secret_file=KEY", "AAPL"),
     ("massive?symbols=MSFT&key_file=KEY", "MSFT"),
+    ("tickcast?symbols=BTCUSDT&url=ws://127.0.0.1:1", "BTCUSDT"),
 ];
 const MESSAGES_MAX: usize = 64;
 
@@ -84,6 +86,20 @@ pub fn converse(data: &[u8]) {
             if let Note::Reject { why, .. } | Note::Refused { why, .. } | Note::Gap { why } = note {
                 assert!(why.chars().count() <= 2 * MESSAGE_CHARS_MAX, "{why}");
             }
+        }
+    }
+}
+
+/// Reads `data`, behind its first byte, as the file of a scenario, and asks when its faults happen.
+pub fn scenario(data: &[u8]) {
+    let Some(Ok(text)) = data.split_first().map(|(_, text)| str::from_utf8(text)) else { return };
+    let scenario = match parse("scenario.toml", text) {
+        Ok(scenario) => scenario,
+        Err(fault) => return assert!(!fault.to_string().is_empty()),
+    };
+    for fault in &scenario.faults {
+        for (begin, at) in [(0, 1), (1_786_309_500_000_000_000, 1_786_309_560_000_000_000), (0, i64::MAX)] {
+            let _ = occurrence(fault, Nanos(begin), Nanos(at));
         }
     }
 }

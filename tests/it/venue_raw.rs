@@ -50,7 +50,8 @@ async fn messages_are_recorded_raw_and_replayed() {
     let mut end = venue.accept().await;
     acknowledge(&mut end, &BTC).await;
     for number in 1..=3 {
-        end.say(&trade("BTCUSDT", number)).await;
+        // Of several lines.
+        end.say(&trade("BTCUSDT", number).replace("\"data\":", "\r\n  \"data\":\n")).await;
         // Text, though it says to be none.
         end.say_binary(quote("BTCUSDT", number).into_bytes()).await;
     }

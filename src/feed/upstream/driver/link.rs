@@ -199,7 +199,11 @@ impl OpenLink {
         let Some(raw) = &self.shared.raw else { return };
         let line = match recorded {
             Recorded::Text if !self.conversation.is_recorded(&self.scratch) => return,
-            Recorded::Text => self.scratch.clone(),
+            // A message is one line there. In JSON, line breaks are nothing but space.
+            Recorded::Text => {
+                let space = |byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
+                self.scratch.iter().map(space).collect()
+            }
             Recorded::Packed => binary::write(&self.scratch),
         };
         raw.borrow_mut().push((now, line));

@@ -23,6 +23,7 @@ use crate::{
         ndjson::NdjsonDecoder,
         options::Options,
         upstream::{
+            asked::shown,
             secret::Secret,
             venue::{
                 Conversation, Dialer, Facts, Note, Number, Rate, Reaction, Stream, StreamGroup, StreamKind,
@@ -255,7 +256,7 @@ impl TickcastConversation {
                 for result in results {
                     let stream = Stream::new(&result.symbol, StreamKind::Quotes);
                     if result.status == "error" {
-                        let why = result.message.unwrap_or_default().into_owned();
+                        let why = shown(&result.message.unwrap_or_default());
                         out.note(Note::Refused { stream, why });
                     } else {
                         out.note(Note::Subscribed(stream));
@@ -266,13 +267,14 @@ impl TickcastConversation {
                 let number = |name: &str| members.get(name).and_then(|raw| raw.get().parse::<u64>().ok());
                 let (from, to) = (number("from").unwrap_or_default(), number("to").unwrap_or_default());
                 self.position().last.insert(CompactString::new(&symbol), to.saturating_sub(1));
-                let reason = text("reason").unwrap_or_default();
-                let ticks = (to + 1).saturating_sub(from);
+                let reason = shown(&text("reason").unwrap_or_default());
+                let (ticks, symbol) = (to.saturating_add(1).saturating_sub(from), shown(&symbol));
                 out.note(Note::Gap { why: format!("{symbol}, {from} to {to}, {ticks} ticks: {reason}") });
             }
             "status" if !symbol.is_empty() => {
                 let symbol = CompactString::new(&symbol);
-                let why = text("reason").unwrap_or_else(|| "the other server says so".to_owned());
+                let why =
+                    text("reason").map_or_else(|| "the other server says so".to_owned(), |why| shown(&why));
                 match text("state").as_deref() {
                     Some("halted") => out.note(Note::Halted { symbol, why }),
                     Some("stale" | "closed") => out.note(Note::Stale { symbol, why }),
@@ -281,7 +283,7 @@ impl TickcastConversation {
                 }
             }
             "error" => {
-                let why = text("message").unwrap_or_default();
+                let why = shown(&text("message").unwrap_or_default());
                 out.reject(RejectReason::Value, format!("the other server answers: {why}"));
             }
             "drain" => out.note(Note::Leaving { why: "the other server ends".to_owned() }),

@@ -73,6 +73,15 @@ fn messages_of_the_protocol() {
     );
 }
 
+/// Numbers and words as no server writes them.
+#[test]
+fn a_gap_without_end_is_told_in_few_words() {
+    let dialer = dialer();
+    let gap = r#"[{"type":"gap","symbol":"A","from":1,"to":18446744073709551615,"reason":"LONG"}]"#;
+    let lines = told(&mut *connect(&*dialer, &["A"]), &gap.replace("LONG", &"x".repeat(1_000)));
+    assert!(lines.len() == 1 && lines[0].len() < 300, "{lines:?}");
+}
+
 #[test]
 fn the_next_connection_resumes_where_the_last_one_was() {
     let dialer = dialer();
