@@ -87,3 +87,64 @@ impl Drop for AskedTurn<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::SocketAddr, pin::pin};
+
+    use tokio::task::{LocalSet, spawn_local, yield_now};
+
+    use super::*;
+
+    fn address(last: u8) -> AddressKey {
+        AddressKey::of_any(SocketAddr::from(([127, 0, 0, last], 1)).into())
+    }
+
+    /// Asks for work on a flight of this address, which notes that it was done.
+    fn ask(work: &Rc<HandshakeWork>, done: &Rc<RefCell<Vec<u8>>>, last: u8) {
+        let (work, done) = (Rc::clone(work), Rc::clone(done));
+        spawn_local(async move {
+            work.in_turn(address(last), Flight::First, || done.borrow_mut().push(last)).await;
+        });
+    }
+
+    #[tokio::test]
+    async fn who_comes_behind_a_flood_of_another_address_is_next_but_one() {
+        let (work, done) = (Rc::<HandshakeWork>::default(), Rc::<RefCell<Vec<u8>>>::default());
+        let all = async {
+            (0..1_000).for_each(|_| ask(&work, &done, 2));
+            while done.borrow().is_empty() {
+                yield_now().await;
+            }
+            let before = done.borrow().len();
+            ask(&work, &done, 3);
+            while done.borrow().len() < 1_001 {
+                yield_now().await;
+            }
+            let at = done.borrow().iter().position(|last| *last == 3).unwrap();
+            // The round in which it asks has its own turns.
+            assert!(at <= before + 3, "{at} of those after {before}");
+        };
+        LocalSet::new().run_until(all).await;
+        assert!(!work.is_given.get() && work.turns.borrow_mut().pop().is_none());
+    }
+
+    #[tokio::test]
+    async fn who_goes_while_it_waits_or_has_the_turn_passes_it_on() {
+        let (work, done) = (Rc::<HandshakeWork>::default(), Rc::<RefCell<Vec<u8>>>::default());
+        {
+            let mut has = pin!(work.in_turn(address(1), Flight::First, || unreachable!("it goes before")));
+            let mut waits = pin!(work.in_turn(address(1), Flight::Later, || unreachable!("it goes before")));
+            let poll_both = poll_fn(|context| {
+                let ready = [has.as_mut().poll(context), waits.as_mut().poll(context)];
+                assert!(ready.iter().all(Poll::is_pending), "a turn is used at a later poll");
+                Poll::Ready(())
+            });
+            poll_both.await;
+            assert!(work.is_given.get());
+        }
+        assert!(!work.is_given.get());
+        work.in_turn(address(1), Flight::First, || done.borrow_mut().push(1)).await;
+        assert_eq!(*done.borrow(), [1]);
+    }
+}
