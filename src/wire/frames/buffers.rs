@@ -150,9 +150,9 @@ impl FrameBuffers {
                 self.all.len() - 1
             });
         }
-        let ((room_bytes, message_bytes_max), times) = (self.room(size), self.times);
-        let frame = self.current_mut();
-        (frame.sent, frame.times) = (sent, times);
+        let (room_bytes, message_bytes_max) = self.room(size);
+        let frame = &mut self.all[self.current];
+        (frame.sent, frame.times) = (sent, self.times);
         frame.begin(room_bytes, message_bytes_max, begin);
     }
 
