@@ -39,6 +39,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Connections that are accepted at once; then they are read. In a storm of clients each is admitted before many more
 /// are accepted, and few handshakes hold memory at once.
 const ACCEPTED_AT_ONCE: usize = 16;
+/// The same where a client costs some 20 times as much as it does to accept it, as with TLS. The kernel refuses those
+/// that its backlog has no room for, and they come back a second later, and then in two: so it is emptied first.
+pub const ACCEPTED_BEFORE_WORK: usize = 512;
 
 /// Binds and listens, with a backlog that holds a storm of clients, and with the options that accepted sockets inherit.
 /// The listener does not block, because several shards watch it.
@@ -85,13 +88,19 @@ pub fn watch(listener: &TcpListener) -> io::Result<Listener> {
 
 /// Accepts for as long as the shard runs. Connections for this shard begin here; the others are handed over.
 pub async fn accept_for(shard: Rc<Shard>, listener: Listener, role: Role) {
-    accept(&shard.server, &listener, |stream, peer| admit(&shard, stream, peer, role)).await;
+    let admit = |stream, peer| admit(&shard, stream, peer, role);
+    accept(&shard.server, &listener, ACCEPTED_AT_ONCE, admit).await;
 }
 
-/// Accepts for as long as it is polled.
-pub async fn accept(server: &ServerState, listener: &Listener, mut take: impl FnMut(TcpStream, SocketAddr)) {
+/// Accepts for as long as it is polled, up to this many between two turns of other tasks.
+pub async fn accept(
+    server: &ServerState,
+    listener: &Listener,
+    at_once: usize,
+    mut take: impl FnMut(TcpStream, SocketAddr),
+) {
     loop {
-        for _ in 0..ACCEPTED_AT_ONCE {
+        for _ in 0..at_once {
             match listener.async_io(Interest::READABLE, accept_one).await {
                 Ok((stream, peer)) => take(stream, peer),
                 Err(error) => {

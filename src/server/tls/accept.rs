@@ -31,7 +31,7 @@ use crate::{
             balancer::{Connection, Role},
             rejected::RejectedReason,
         },
-        listener::{self, Listener},
+        listener::{self, ACCEPTED_BEFORE_WORK, Listener},
         message::{AcceptedConnection, AcceptedStream, ToShard},
         state::ServerState,
     },
@@ -79,7 +79,9 @@ impl Acceptor {
             let (acceptor, work) = (self.clone(), Rc::clone(&work));
             tokio::task::spawn_local(async move {
                 let admit = |stream, peer| acceptor.admit(&work, stream, peer, role);
-                listener::accept(&acceptor.server, &listener, admit).await;
+                let accept = listener::accept(&acceptor.server, &listener, ACCEPTED_BEFORE_WORK, admit);
+                // Its own bound takes the place of tokio's, which is smaller.
+                tokio::task::unconstrained(accept).await;
             });
         }
         if is_first {
