@@ -1,8 +1,9 @@
 //! What is revoked: by the list in a file, and by requests while the service runs.
 //!
-//! A line of the list is `user:NAME` (`sub`) or `token:ID` (`jti`, or the `sha256:…` that a token without one goes by); a name
-//! alone is both. `#` at the beginning of a line, or behind a blank, begins a comment; empty lines say nothing. The list bars its users and tokens for as long as they are in
-//! it. A request bars tokens that exist: a user's later tokens are good again, if they say by `iat` that they are later.
+//! A line of the list is `user:NAME` (`sub`) or `token:ID` (`jti`, or the `sha256:…` that a token without one goes by); a
+//! name alone is both. `#` at the beginning of a line, or behind a blank, begins a comment; empty lines say nothing. The
+//! list bars its users and tokens for as long as they are in it. A request bars tokens that exist: a user's later tokens
+//! are good again, if they say by `iat` that they are later.
 //!
 //! Invariants: what requests have revoked is bounded: a token until it expires, and of users the last
 //! [`USERS_MAX`]. A restart forgets requests, and reads the list.

@@ -86,7 +86,7 @@ async fn files_are_read_again_when_they_change_and_a_broken_one_keeps_the_old() 
     files.put("revoked", "user:alice\n");
     becomes(&server, Some(&first), 401).await;
     assert_eq!(status(&server, Some(&token(SECRETS[0], "bob"))).await, 200);
-    files.put("revoked", "nonsense\n");
+    files.put("revoked", "group:nonsense\n");
     eventually("the fault to be told", async || server.log().contains("revoked: line 1 is neither")).await;
     assert_eq!(status(&server, Some(&first)).await, 401, "a broken list lets nobody back in");
     files.put("revoked", "");

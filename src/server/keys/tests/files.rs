@@ -109,8 +109,8 @@ fn every_fault_of_every_file_is_told_at_once_and_none_shows_a_content() {
             KeySource::SetFile(directory.0.join("missing")),
             KeySource::File(KeyAlgorithm::Es256, directory.0.clone()),
         ],
-        revoked: Some(directory.file("revoked", "tiny-secret\nuser:\n")),
-        api_keys: Some(directory.file("api-keys", "{\"tiny-secret\":{\"tickcast\":{}}}")),
+        revoked: Some(directory.file("revoked", "other:tiny-secret\nuser:\n")),
+        api_keys: Some(directory.file("api-keys", "{\"tiny-se\":{\"tickcast\":{}}}")),
         jwks_ca: Some(directory.file("ca", "tiny-secret")),
         cache: Some(directory.file("cache", "tiny-secret")),
         ..AuthSettings::default()
