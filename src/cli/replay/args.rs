@@ -14,13 +14,13 @@ use crate::cli::access::{AccessArgs, AccessError};
 #[derive(clap::Args, Clone, Debug)]
 pub struct ReplayArgs {
     /// The server
-    #[arg(long, value_parser = Endpoint::parse, default_value = "http://127.0.0.1:8080")]
+    #[arg(long, global = true, value_parser = Endpoint::parse, default_value = "http://127.0.0.1:8080")]
     pub url: Endpoint,
     /// Which replay, when the server has several
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     pub feed: Option<String>,
     /// Print the server's answer as it is
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
     #[command(flatten)]
     pub access: AccessArgs,
