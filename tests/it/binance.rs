@@ -47,7 +47,7 @@ fn recorded(name: &str, ticks: usize) -> Recording {
         text.push('\n');
     }
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&path, text).expect("a recording");
+    crate::harness::files::write_whole(&path, text);
     Recording { path, trades, quotes }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write, path::PathBuf};
 
-use crate::harness::{Client, Market, Server, Subscription, bids, line};
+use crate::harness::{Client, Market, Server, Subscription, bids, files::write_whole, line};
 
 /// A recording of the bids 1 to `count` of `symbol`, ten milliseconds apart, in a file of its own.
 fn recording(name: &str, symbol: &str, count: u64) -> PathBuf {
@@ -15,7 +15,7 @@ fn recording(name: &str, symbol: &str, count: u64) -> PathBuf {
     }
     lines.push(String::new());
     let text = lines.join("\n");
-    fs::write(&path, text).expect("a directory for files of tests");
+    write_whole(&path, text);
     path
 }
 

@@ -27,7 +27,7 @@ fn lines<const N: usize>(fields: [&str; N]) -> [String; N] {
 /// A configuration file of one test.
 fn file(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fields-{name}.toml"));
-    fs::write(&path, FILE).expect("a directory to write to");
+    crate::harness::files::write_whole(&path, FILE);
     path
 }
 

@@ -6,6 +6,7 @@
 
 pub mod client;
 mod dialect;
+pub mod files;
 pub mod http;
 pub mod inflating;
 pub mod metrics;

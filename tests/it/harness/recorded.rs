@@ -53,7 +53,7 @@ impl Recorded {
             text.push_str(&tick.to_string());
             text.push('\n');
         }
-        std::fs::write(&recorded.path, text).expect("a recording");
+        super::files::write_whole(&recorded.path, text);
         recorded
     }
 
@@ -84,7 +84,7 @@ impl Recorded {
         let file = |what: &str, text: &str| {
             let name = format!("{name}-{what}-{}", std::process::id());
             let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-            std::fs::write(&path, text).expect("a file");
+            super::files::write_whole(&path, text);
             path
         };
         let keys = format!("auth.api_keys={}", file("keys", &keys.to_string()).display());

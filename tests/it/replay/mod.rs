@@ -5,11 +5,11 @@ mod hold;
 mod readers;
 mod transcript;
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, line};
+use crate::harness::{Server, files::write_whole, line};
 
 /// The time of a recording's first record, in microseconds: 2025-03-25T00:00:00Z.
 const FIRST: i64 = 1_742_860_800_000_000;
@@ -27,7 +27,7 @@ fn recording(name: &str, count: i64, step_micros: i64) -> PathBuf {
         });
     }
     lines.push(String::new());
-    fs::write(&path, lines.join("\n")).expect("a directory for files of tests");
+    write_whole(&path, lines.join("\n"));
     path
 }
 
