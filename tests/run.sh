@@ -20,12 +20,17 @@ passed=0
 failed=0
 failures=()
 
+# Who watches a terminal sees what hangs. Elsewhere a step that takes longer than any machine needs is ended, and its
+# last lines say what it was at.
+bounded=()
+if ! [ -t 0 ]; then bounded=(timeout --verbose --kill-after=30 30m); fi
+
 # check NAME COMMAND...: one check, passed or failed as the command ends.
 check() {
   local name=$1
   shift
   printf '\n== %s: %s\n' "$name" "$*"
-  if "$@"; then
+  if "${bounded[@]}" "$@"; then
     passed=$((passed + 1))
   else
     failed=$((failed + 1))
@@ -39,7 +44,7 @@ cargo_test() {
   local name=$1 status=0 ok=0 bad=0
   shift
   printf '\n== %s: cargo test --locked --no-fail-fast %s\n' "$name" "$*"
-  cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$log" || status=1
+  "${bounded[@]}" cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$log" || status=1
   read -r ok bad < <(awk '
     /^test result: / { for (i = 2; i <= NF; i++) { if ($i == "passed;") p += $(i - 1); if ($i == "failed;") f += $(i - 1) } }
     END { print p + 0, f + 0 }' "$log")
@@ -54,7 +59,7 @@ counted() {
   local name=$1 status=0 ok=0 bad=0
   shift
   printf '\n== %s: %s\n' "$name" "$*"
-  "$@" 2>&1 | tee "$log" || status=1
+  "${bounded[@]}" "$@" 2>&1 | tee "$log" || status=1
   read -r ok bad < <(awk '/^[0-9]+ passed, [0-9]+ failed/ { p = $1; f = $3 } END { print p + 0, f + 0 }' "$log")
   if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
   if [ "$ok" -eq 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi

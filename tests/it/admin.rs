@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::entitled::{Guarded, next, results};
 use crate::harness::{
-    Client, Reply, Server, Subscription, VenueClient, bids, eventually,
+    Client, Reply, Server, Subscription, VenueClient, bids, eventually, files, program,
     tokens::{admin, bearer, token},
 };
 
@@ -36,9 +36,7 @@ async fn sessions(guarded: &Guarded, query: &str) -> Vec<Value> {
 
 /// A folder of this test's own, and the setting by which accounts are kept there.
 fn accounts(name: &str) -> (PathBuf, String) {
-    let folder = std::env::temp_dir().join(format!("tickcast-it-admin-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).expect("a folder");
+    let folder = files::folder(name);
     let setting = format!("audit.file={}", folder.join("audit.jsonl").display());
     (folder, setting)
 }
@@ -205,12 +203,10 @@ async fn usage_over_http_is_that_of_the_files() {
     for (format, kind) in [("json", "application/json"), ("csv", "text/csv"), ("table", "text/plain")] {
         let reply = get(&format!("format={format}")).await;
         assert!(reply.header("content-type").starts_with(kind), "{reply:?}");
-        let command = std::process::Command::new(env!("CARGO_BIN_EXE_tickcast"))
-            .args(["usage", "--format", format])
-            .arg(folder.join("audit.jsonl"))
-            .output()
-            .expect("a program");
-        assert_eq!(reply.body, String::from_utf8_lossy(&command.stdout), "{format}");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tickcast"));
+        let output =
+            program::output(command.args(["usage", "--format", format]).arg(folder.join("audit.jsonl")));
+        assert_eq!(reply.body, String::from_utf8_lossy(&output.stdout), "{format}");
     }
     assert_eq!(get("month=1999-01").await.json()["users"], json!([]));
     assert_eq!(get("month=1999-13").await.expect_error(400), "bad_value");

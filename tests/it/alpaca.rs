@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::harness::{
-    Server, VenueClient,
+    Server, VenueClient, files,
     recorded::{Recorded, RecordedTrade},
     tokens::SECRET,
 };
@@ -191,8 +191,7 @@ async fn requests_are_answered_in_the_venues_words_also_in_fragments() {
 #[tokio::test]
 async fn a_key_gives_what_it_allows_by_message_and_by_header() {
     let file = |name: &str, text: &[u8]| {
-        let name = format!("alpaca-{name}-{}", std::process::id());
-        let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let path = files::path(name);
         std::fs::write(&path, text).expect("a file");
         path
     };
@@ -219,9 +218,6 @@ async fn a_key_gives_what_it_allows_by_message_and_by_header() {
     let header = [("apca-api-key-id", "CK-of-nobody-at-all"), ("apca-api-secret-key", "s")];
     let (messages, close) = VenueClient::with(&server, "/v2/iex", &header, None).await.rest().await;
     assert_eq!((messages, close), (vec![error(402, "auth failed")], Some((1008, "auth failed".to_owned()))));
-    for path in [keys, secret] {
-        let _ = std::fs::remove_file(path);
-    }
 }
 
 #[tokio::test]

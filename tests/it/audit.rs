@@ -9,14 +9,11 @@ use std::{
 use serde_json::{Value, json};
 
 use super::entitled::{Guarded, next, results, tell};
-use crate::harness::{Client, Message, Server, Sse, Subscription, bids, tokens::token};
+use crate::harness::{Client, Message, Server, Sse, Subscription, bids, files, program, tokens::token};
 
 /// A folder of this test's own.
 pub(super) fn folder(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("tickcast-it-audit-{name}-{}", std::process::id()));
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).expect("a folder");
-    path
+    files::folder(name)
 }
 
 async fn audited(folder: &Path) -> Server {
@@ -27,7 +24,7 @@ async fn audited(folder: &Path) -> Server {
 fn usage(folder: &Path, args: &[&str]) -> Output {
     let files = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
-    command.arg("usage").args(args).args(files).output().expect("a program")
+    program::output(command.arg("usage").args(args).args(files))
 }
 
 pub(super) fn report(folder: &Path) -> Value {
@@ -98,7 +95,6 @@ async fn a_report_adds_up_to_what_clients_received() {
     assert_eq!((&report["lost"], &users[0]["delayed"]), (&json!(0), &json!([])));
     assert!(report["months"][0]["devices_max"].as_u64() >= Some(3), "{report}");
     assert_eq!(report["months"][0]["users_max"], json!(1));
-    let _ = fs::remove_dir_all(folder);
 }
 
 #[tokio::test]
@@ -132,7 +128,6 @@ async fn accounts_go_on_after_a_restart_and_a_changed_line_is_named() {
     assert_eq!(changed.status.code(), Some(2));
     let why = String::from_utf8_lossy(&changed.stderr).into_owned();
     assert!(why.contains(&format!("line {}", at + 1)) && why.contains("audit.jsonl"), "{why}");
-    let _ = fs::remove_dir_all(folder);
 }
 
 #[tokio::test]
@@ -178,5 +173,4 @@ async fn use_is_that_of_the_token_in_force_and_refusals_are_recorded() {
         .collect();
     let expected = json!([["opened", "alice", true], ["renewed", "bob", true], ["ended", null, false]]);
     assert_eq!(json!(of_session), expected);
-    let _ = fs::remove_dir_all(folder);
 }

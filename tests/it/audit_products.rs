@@ -1,9 +1,6 @@
 //! Use by product: a report adds up to what clients received of each, in real time and delayed, however it came to them.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fs,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 
@@ -11,11 +8,7 @@ use super::{
     audit::{folder, report},
     entitled::{Guarded, next, tell},
 };
-use crate::harness::{
-    Sse, eventually,
-    raw::{self, RawClient},
-    tokens::token,
-};
+use crate::harness::{Sse, eventually, raw::RawClient, tokens::token};
 
 /// Messages by product, as a client counts them by itself.
 type Received = BTreeMap<&'static str, u64>;
@@ -54,13 +47,8 @@ fn counts(message: &Value) -> bool {
 async fn read_all(client: &mut RawClient, symbols: &[&str], received: &mut Received) {
     let mut seqs: HashMap<String, u64> = HashMap::new();
     while symbols.iter().any(|&symbol| seqs.get(symbol) != Some(&LAST)) {
-        let (opcode, payload) = client.read_frame().await.expect("a frame");
-        assert_ne!(opcode, raw::CLOSE, "{}", String::from_utf8_lossy(&payload));
-        if opcode != raw::TEXT {
-            continue;
-        }
-        let messages: Vec<Value> = serde_json::from_slice(&payload).expect("messages");
-        for message in messages.iter().filter(|message| counts(message)) {
+        let message = client.message().await;
+        if counts(&message) {
             let symbol = message["symbol"].as_str().expect("a symbol");
             *received.entry(product_of(symbol)).or_default() += 1;
             seqs.insert(symbol.to_owned(), message["seq"].as_u64().expect("a seq"));
@@ -174,7 +162,6 @@ async fn use_of_each_product_adds_up_to_what_clients_received_in_real_time_and_d
     }
     let narrow: Vec<_> = at_once.into_iter().filter(|row| row.0 == "narrow").collect();
     assert_eq!(narrow, [once("narrow", "x", 1)]);
-    let _ = fs::remove_dir_all(folder);
 }
 
 /// Ends the server; what its clients were sent is recorded then.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     entitled::Guarded,
     harness::{
-        Server, VenueClient, line,
+        Server, VenueClient, files, line,
         tokens::{reads, token},
     },
 };
@@ -46,8 +46,8 @@ fn recorded(name: &str, ticks: usize) -> Recording {
         text.push_str(&tick.to_string());
         text.push('\n');
     }
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    crate::harness::files::write_whole(&path, text);
+    let path = files::path(name);
+    files::write_whole(&path, text);
     Recording { path, trades, quotes }
 }
 

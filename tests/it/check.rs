@@ -4,9 +4,13 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     net::TcpListener,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output, Stdio},
 };
+
+use rustix::process::Signal;
+
+use crate::harness::{files, program};
 
 /// A process of this crate's binary with an environment of its own.
 struct Run {
@@ -33,7 +37,7 @@ impl Run {
     }
 
     fn ended(mut self) -> Ended {
-        let Output { status, stdout, stderr } = self.command.output().expect("the binary of this crate");
+        let Output { status, stdout, stderr } = program::output(&mut self.command);
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         Ended { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
@@ -41,7 +45,7 @@ impl Run {
 
 /// A file of this test's own.
 fn file(name: &str, text: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let path = files::path(name);
     fs::write(&path, text).unwrap();
     path
 }
@@ -162,8 +166,8 @@ fn the_page_shows_what_is_printed() {
 #[test]
 fn a_recording_must_be_one() {
     let path = file("no-recording.ndjson", "{\"symbol\":\"A\"}\n");
-    let directory = env!("CARGO_TARGET_TMPDIR");
-    let feeds = [format!("replay:{}", path.display()), format!("replay:{directory}")];
+    let directory = files::folder("no-file");
+    let feeds = [format!("replay:{}", path.display()), format!("replay:{}", directory.display())];
     let ended = tickcast(&["check", "--feed", &feeds[0], "--feed", &feeds[1]]).ended();
     assert_eq!(ended.code, Some(1));
     let faults = faults(&ended.stderr);
@@ -247,9 +251,8 @@ fn a_service_whose_log_nobody_reads_serves_and_drains() {
     let mut announcement = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut announcement).unwrap();
     assert!(announcement.contains(" listening on http://127.0.0.1:"), "{announcement:?}");
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    program::send(child.id(), Signal::TERM);
+    assert_eq!(program::status(child).code(), Some(0));
 }
 
 #[test]
@@ -274,7 +277,7 @@ fn nobody_reading_is_no_reason_to_panic() {
         drop(reader);
         let mut run = tickcast(arguments);
         run.command.stdout(writer.try_clone().unwrap()).stderr(writer);
-        let code = run.command.status().unwrap().code();
+        let code = program::status(run.command.spawn().unwrap()).code();
         assert!(matches!(code, Some(0 | 1)), "{arguments:?}: {code:?}");
     }
 }

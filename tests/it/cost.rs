@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use crate::harness::{Client, Message, Metrics, Server, Sse, Subscription, bids, within};
+use crate::harness::{Client, Message, Metrics, Server, Sse, Subscription, bids, program, within};
 
 const UNITS: &str = "tickcast_work_units_total";
 
@@ -288,7 +288,7 @@ async fn clients_that_do_harm_hurt_nobody_else() {
     let mut load = Command::new(env!("CARGO_BIN_EXE_tickcast"));
     load.args(["load", "--url", &format!("ws://{}/v1/stream", server.address), "--json"]);
     load.args(["--clients", "6", "--hostile", "16", "--duration", "2s"]);
-    let running = tokio::task::spawn_blocking(move || load.output());
+    let running = tokio::task::spawn_blocking(move || program::output(&mut load));
     let feeding = async {
         loop {
             let lines: Vec<String> = names("S", 300).iter().flat_map(|name| bids(name, [1, 2])).collect();
@@ -296,7 +296,7 @@ async fn clients_that_do_harm_hurt_nobody_else() {
         }
     };
     let output = tokio::select! {
-        output = within("the load to end", running) => output.expect("the task ends").expect("the load runs"),
+        output = within("the load to end", running) => output.expect("a load that ends"),
         () = feeding => unreachable!("it feeds for ever"),
     };
     let report: Value = serde_json::from_slice(&output.stdout).expect("a report");

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::entitled::{Guarded, next, tell};
 use crate::harness::{
-    Metrics, eventually, line,
-    raw::{self, RawClient},
+    Metrics, eventually, files, line,
+    raw::RawClient,
     tokens::{admin, bearer, reads, token},
 };
 
@@ -42,8 +42,7 @@ fn delay_ms(symbol: &str) -> i64 {
 fn recording(seconds: i64) -> PathBuf {
     static NUMBERS: AtomicUsize = AtomicUsize::new(0);
     let number = NUMBERS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let name = format!("delayed-{}-{number}.ndjson", std::process::id());
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let path = files::path(format!("delayed-{number}.ndjson"));
     let mut lines = vec![r#"{"tickcast":"recording","version":1}"#.to_owned()];
     for second in 0..seconds {
         let time = (FIRST + second * 1_000_000).to_string();
@@ -130,18 +129,10 @@ impl Held {
     /// Reads until these seqs are reached.
     async fn until(&mut self, client: &mut RawClient, seqs: [u64; 3]) {
         while self.seqs != seqs {
-            let Some((opcode, payload)) = client.read_frame().await else {
-                panic!("hung up at {:?}", self.seqs)
-            };
-            assert_ne!(opcode, raw::CLOSE, "{}", String::from_utf8_lossy(&payload));
-            if opcode != raw::TEXT {
-                continue;
+            let message = client.message().await;
+            if message.get("bid").is_some() {
+                self.take(&message);
             }
-            let messages: Vec<Value> = serde_json::from_slice(&payload).expect("messages");
-            messages
-                .iter()
-                .filter(|message| message.get("bid").is_some())
-                .for_each(|message| self.take(message));
             for (had, most) in self.seqs.iter().zip(seqs) {
                 assert!(*had <= most, "{:?} is more than {seqs:?}", self.seqs);
             }
@@ -258,15 +249,8 @@ async fn a_renewal_moves_a_symbol_from_one_market_to_the_other_with_a_snapshot()
 /// Reads until X.A and Y.B have these seqs.
 async fn until_seqs(client: &mut RawClient, mut seqs: [u64; 2], wanted: [u64; 2]) {
     while seqs != wanted {
-        let Some((opcode, payload)) = client.read_frame().await else { panic!("hung up at {seqs:?}") };
-        assert_ne!(opcode, raw::CLOSE, "{}", String::from_utf8_lossy(&payload));
-        if opcode != raw::TEXT {
-            continue;
-        }
-        let messages: Vec<Value> = serde_json::from_slice(&payload).expect("messages");
-        for message in
-            messages.iter().filter(|message| message.get("bid").is_some() && message["symbol"] != "Z.C")
-        {
+        let message = client.message().await;
+        if message.get("bid").is_some() && message["symbol"] != "Z.C" {
             seqs[usize::from(message["symbol"] == "Y.B")] = message["seq"].as_u64().unwrap();
         }
     }
@@ -348,9 +332,7 @@ async fn nothing_is_kept_where_the_grid_is_0_and_read_wins_over_delayed() {
 
 #[tokio::test]
 async fn the_accounts_of_use_tell_what_was_received_delayed_by_product() {
-    let folder = std::env::temp_dir().join(format!("tickcast-it-delayed-{}", std::process::id()));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("a folder");
+    let folder = files::folder("accounts");
     let file = folder.join("audit.jsonl");
     let mut standing = Standing::start(&["--set", &format!("audit.file={}", file.display())]).await;
     standing.pass(12).await;
@@ -373,31 +355,21 @@ async fn the_accounts_of_use_tell_what_was_received_delayed_by_product() {
     let row = |product: &str, symbol: &str, delayed| (product.to_owned(), symbol.to_owned(), delayed);
     let expected = [row("default", "Z.C", false), row("x", "X.A", true), row("y", "Y.B", true)];
     eventually("the accounts", async || received() == expected).await;
-    let _ = fs::remove_dir_all(&folder);
 }
 
 /// A client's next message about a symbol, or the next `subscribed`.
 async fn about(client: &mut RawClient, symbol: &str) -> Value {
     loop {
-        let Some((opcode, payload)) = client.read_frame().await else { panic!("hung up before {symbol}") };
-        assert_ne!(opcode, raw::CLOSE, "closed: {}", String::from_utf8_lossy(&payload));
-        if opcode == raw::TEXT {
-            let messages: Vec<Value> = serde_json::from_slice(&payload).expect("messages");
-            assert!(
-                messages.len() == 1 || messages.iter().all(|one| one["type"] != "subscribed"),
-                "{messages:?}"
-            );
-            let of = |one: &Value| one["symbol"] == symbol || one["type"] == "subscribed";
-            if let Some(found) = messages.into_iter().find(of) {
-                return found;
-            }
+        let message = client.message().await;
+        if message["symbol"] == symbol || message["type"] == "subscribed" {
+            return message;
         }
     }
 }
 
 #[tokio::test]
 async fn a_changed_delay_counts_at_once_and_shows_nothing_that_is_newer() {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("delays.toml");
+    let path = files::path("delays.toml");
     let write = |delay_ms: u64, notice: &str, symbols: &str| {
         let product = format!("name = \"z\"\nsymbols = [\"{symbols}\"]\nnotice = \"{notice}\"\n");
         fs::write(&path, format!("[auth]\ndelay_ms = {delay_ms}\n[[auth.products]]\n{product}"))
@@ -472,9 +444,7 @@ async fn a_changed_delay_counts_at_once_and_shows_nothing_that_is_newer() {
 
 #[tokio::test]
 async fn without_a_grid_nothing_is_shown_delayed_and_products_count_all_the_same() {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("delayed-no-grid");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("a folder");
+    let folder = files::folder("accounts");
     let audit = format!("audit.file={}", folder.join("audit.jsonl").display());
     let products = format!("auth.products=[\"x;X.*;5000;bid;{NOTICE}\"]");
     let settings = ["--set", "auth.delayed_grid_ms=0", "--set", &products, "--set", &audit];

@@ -1,14 +1,10 @@
 //! SIGTERM and SIGINT: every client gets `drain`, data that is due is sent, and the process exits with 0.
 
-use std::{
-    fs::{self, OpenOptions},
-    future,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-    process::Command,
-};
+use std::{fs::OpenOptions, future, os::unix::fs::OpenOptionsExt, process::Command};
 
-use crate::harness::{Client, Market, Server, Subscription, bids, each_encoding, eventually, raw::RawClient};
+use crate::harness::{
+    Client, Market, Server, Subscription, bids, each_encoding, eventually, files, raw::RawClient,
+};
 
 each_encoding!(
     fifty_clients_get_drain_and_1001_and_the_process_ends_with_0,
@@ -105,8 +101,7 @@ async fn a_slow_reader_gets_its_last_records_within_the_deadline() {
 
 #[tokio::test]
 async fn a_feed_that_cannot_be_opened_yet_does_not_hold_up_the_end() {
-    let pipe = Path::new(env!("CARGO_TARGET_TMPDIR")).join("a-pipe-that-nobody-writes-to");
-    let _ = fs::remove_file(&pipe);
+    let pipe = files::path("a-pipe-that-nobody-writes-to");
     assert!(Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()));
     let mut server = Server::with().feed(&format!("replay:{}", pipe.display())).begin();
     // A pipe is opened for writing without waiting once somebody reads it: the signals are awaited by then.

@@ -12,10 +12,11 @@ use tokio::{
 };
 
 use super::harness::{
-    Client, Reply, Server, Sse, Subscription, bids, eventually, raw,
+    Client, Reply, Server, Sse, Subscription, bids, eventually, files, raw,
     raw::RawClient,
     server::address_in,
     tokens::{SECRET, admin, bearer, now_s, reads, token},
+    within,
 };
 
 /// In the signature of no token: what is sent as one is found by it wherever it should not be.
@@ -25,31 +26,20 @@ const MARKER: &str = "MarkerThatNobodyMaySee";
 pub(super) struct Guarded {
     pub server: Server,
     revoked: PathBuf,
-    key: PathBuf,
-}
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        for file in [&self.key, &self.revoked] {
-            let _ = std::fs::remove_file(file);
-        }
-    }
 }
 
 impl Guarded {
     pub async fn start(args: &[&str]) -> Guarded {
         static NUMBERS: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        let file = |name| {
-            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}-{number}", std::process::id()))
-        };
+        let file = |name| files::path(format!("{name}-{number}"));
         let (key, revoked) = (file("key"), file("revoked"));
         std::fs::write(&key, SECRET).expect("a file");
         std::fs::write(&revoked, "").expect("a file");
         let keys = format!("auth.keys=[\"hs256:{}\"]", key.display());
         let list = format!("auth.revoked={}", revoked.display());
         let server = Server::with().args(&["--set", &keys, "--set", &list]).args(args).start().await;
-        Guarded { server, revoked, key }
+        Guarded { server, revoked }
     }
 
     pub async fn publish(&self, lines: &str) {
@@ -94,13 +84,9 @@ pub(super) async fn tell(client: &mut RawClient, command: &Value) {
 /// The next message of this type.
 pub(super) async fn next(client: &mut RawClient, kind: &str) -> Value {
     loop {
-        let Some((opcode, payload)) = client.read_frame().await else { panic!("hung up before {kind}") };
-        assert_ne!(opcode, raw::CLOSE, "closed before {kind}: {}", String::from_utf8_lossy(&payload));
-        if opcode == raw::TEXT {
-            let messages: Vec<Value> = serde_json::from_slice(&payload).expect("messages");
-            if let Some(found) = messages.into_iter().find(|message| message["type"] == kind) {
-                return found;
-            }
+        let message = client.message().await;
+        if message["type"] == kind {
+            return message;
         }
     }
 }
@@ -296,7 +282,7 @@ async fn the_listener_for_operators_gives_control_to_its_machine_or_for_a_token(
         let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{token}Connection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await.expect("an open connection");
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("an answer");
+        within("an answer", stream.read_to_string(&mut answer)).await.expect("an answer");
         answer.split(' ').nth(1).expect("a status").to_owned()
     };
     let local = address.to_string();

@@ -2,11 +2,15 @@
 
 use std::{fs, io::Write, path::PathBuf};
 
-use crate::harness::{Client, Market, Server, Subscription, bids, files::write_whole, line};
+use crate::harness::{
+    Client, Market, Server, Subscription, bids,
+    files::{self, write_whole},
+    line, program,
+};
 
 /// A recording of the bids 1 to `count` of `symbol`, ten milliseconds apart, in a file of its own.
 fn recording(name: &str, symbol: &str, count: u64) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let path = files::path(name);
     let mut lines = vec![r#"{"tickcast":"recording","version":1}"#.to_owned()];
     for number in 1..=count {
         let time = (1_742_860_800_000_000 + number * 10_000).to_string();
@@ -134,14 +138,12 @@ async fn a_feed_that_cannot_be_is_told_at_once() {
         ("replay:", "replay"),
     ] {
         let output = tokio::task::spawn_blocking(move || {
-            Command::new(env!("CARGO_BIN_EXE_tickcast"))
-                .args(["serve", "--listen", "127.0.0.1:0", "--feed", feed])
-                .stdin(Stdio::null())
-                .output()
+            let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
+            command.args(["serve", "--listen", "127.0.0.1:0", "--feed", feed]).stdin(Stdio::null());
+            program::output(&mut command)
         })
         .await
-        .expect("a thread")
-        .expect("the binary under test");
+        .expect("a program that ends");
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{feed} is no feed");
         assert!(told.contains(fault), "{feed} is refused with: {told}");

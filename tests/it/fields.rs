@@ -1,13 +1,10 @@
 //! Fields that the configuration adds: from the file to every reader, in every mode, and each fault.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use serde_json::json;
 
-use crate::harness::{Client, Message, Server, Sse, Subscription, each_encoding, eventually};
+use crate::harness::{Client, Message, Server, Sse, Subscription, each_encoding, eventually, files};
 
 each_encoding!(
     every_reader_has_them_after_the_fixed_fields,
@@ -26,8 +23,8 @@ fn lines<const N: usize>(fields: [&str; N]) -> [String; N] {
 
 /// A configuration file of one test.
 fn file(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fields-{name}.toml"));
-    crate::harness::files::write_whole(&path, FILE);
+    let path = files::path(format!("fields-{name}.toml"));
+    files::write_whole(&path, FILE);
     path
 }
 

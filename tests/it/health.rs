@@ -2,20 +2,18 @@
 
 use std::{
     fs,
-    path::Path,
     process::{Command, Output},
 };
 
 use crate::harness::{
-    Server,
+    Server, files, program,
     socket::{Authority, Files, common},
-    within,
 };
 
 fn asked(arguments: &[&str], listen: Option<&str>) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
     command.arg("health").args(arguments).env_clear().envs(listen.map(|listen| ("TICKCAST_LISTEN", listen)));
-    let Output { status, stderr, .. } = command.output().expect("the binary of this crate");
+    let Output { status, stderr, .. } = program::output(&mut command);
     (status.code(), String::from_utf8(stderr).expect("UTF-8"))
 }
 
@@ -38,7 +36,7 @@ async fn alive_and_ready_are_two_questions() {
 #[tokio::test]
 async fn a_file_says_where_to_ask() {
     let server = Server::start().await;
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("health.toml");
+    let path = files::path("health.toml");
     fs::write(&path, format!("listen = \"0.0.0.0:{}\"\n", server.address.port())).expect("a directory");
     let file = path.to_str().expect("UTF-8");
     assert_eq!(asked(&["--config", file], None), (Some(0), String::new()), "everywhere is here, too");
@@ -82,13 +80,11 @@ fn what_cannot_be_asked_is_no_answer() {
 
 #[tokio::test]
 async fn a_load_on_a_closed_port_ends_at_once_and_says_why() {
-    let load = || {
-        // Clients have an hour to settle, which this must not wait for.
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
-        command.args(["load", "--url", "ws://127.0.0.1:1", "--clients", "1", "--settle", "1h"]).output()
-    };
-    let ended = within("the load to end", tokio::task::spawn_blocking(load)).await;
-    let Output { status, stderr, .. } = ended.expect("a thread").expect("the binary");
+    // Clients have an hour to settle, which this must not wait for.
+    let mut load = Command::new(env!("CARGO_BIN_EXE_tickcast"));
+    load.args(["load", "--url", "ws://127.0.0.1:1", "--clients", "1", "--settle", "1h"]);
+    let ended = tokio::task::spawn_blocking(move || program::output(&mut load)).await;
+    let Output { status, stderr, .. } = ended.expect("a program that ends");
     let said = String::from_utf8(stderr).expect("UTF-8");
     assert!(said.contains("no server listens at 127.0.0.1:1") && said.contains("--url"), "{said}");
     assert_eq!(status.code(), Some(2), "{said}");

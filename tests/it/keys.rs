@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
-use crate::harness::{Request, Server, eventually, now_micros};
+use crate::harness::{Request, Server, eventually, files, now_micros};
 
 const SECRETS: [&str; 2] =
     ["the first secret, of more than thirty-two bytes", "the second secret, of as many or more bytes"];
@@ -15,10 +15,7 @@ struct Files(PathBuf);
 
 impl Files {
     fn new(name: &str) -> Files {
-        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("keys-{name}"));
-        let _ = fs::remove_dir_all(&directory);
-        fs::create_dir_all(&directory).expect("a directory");
-        let files = Files(directory);
+        let files = Files(files::folder(name));
         files.put("secret", SECRETS[0]);
         files.put("revoked", "# nobody\n");
         files

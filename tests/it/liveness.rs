@@ -1,11 +1,11 @@
 //! A price that is old never looks new: states over HTTP and in metrics, the end of a feed. The times of states and
 //! heartbeats are in `tests/sim/deadlines.rs`.
 
-use std::{fs, io::Write, path::Path};
+use std::{fs, io::Write};
 
 use flate2::{Compression, write::GzEncoder};
 
-use crate::harness::{Client, Message, Server, Subscription, bids, eventually, line};
+use crate::harness::{Client, Message, Server, Subscription, bids, eventually, files, line};
 
 fn state_of<'a>(symbol: &'a str, state: &'a str) -> impl Fn(&Message) -> bool + 'a {
     move |message| {
@@ -94,7 +94,7 @@ async fn a_feed_has_a_moment_for_its_first_tick() {
 
 #[tokio::test]
 async fn a_feed_that_broke_off_is_a_fault_of_this_server() {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("breaks-off.ndjson.gz");
+    let path = files::path("breaks-off.ndjson.gz");
     let lines: Vec<_> = (1..=20_000)
         .map(|number| {
             line(

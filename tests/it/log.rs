@@ -4,7 +4,6 @@ use std::{
     fs,
     io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write},
     net::SocketAddr,
-    path::Path,
     process,
     sync::mpsc,
     thread,
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use crate::harness::{
-    Client, Server, Subscription, bids, eventually,
+    Client, DEADLINE, Server, Subscription, bids, eventually, files,
     raw::{self, RawClient},
 };
 
@@ -38,7 +37,7 @@ fn address(port: u16) -> SocketAddr {
 
 /// A configuration file with so many faults, each a line of the log when it is read again.
 fn file_with_faults(name: &str, faults: usize) -> String {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let path = files::path(name);
     let lines: Vec<_> = (0..faults).map(|number| format!("no_such_key_{number} = 1\n")).collect();
     fs::write(&path, lines.concat()).expect("a directory to write to");
     path.to_str().expect("UTF-8").to_owned()
@@ -73,7 +72,8 @@ async fn a_pipe_that_nobody_reads_holds_up_neither_start_nor_service_nor_end() {
             }
         }
     });
-    let line = tokio::task::spawn_blocking(move || said.recv()).await.expect("a thread").expect("a line");
+    let line = tokio::task::spawn_blocking(move || said.recv_timeout(DEADLINE)).await.expect("a thread");
+    let line = line.expect("a line on what is missing");
     let told: u64 = line.rsplit_once("lines=").expect("a count").1.trim().parse().expect("a number");
     assert!(told > 0 && told <= dropped().await, "{line}");
     server.signal("TERM");

@@ -1,11 +1,9 @@
 //! Clients of Massive, over a replay: each trade and each quote is compared with the recording.
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
 use super::harness::{
-    Server, VenueClient,
+    Server, VenueClient, files,
     recorded::{Recorded, RecordedTrade},
 };
 
@@ -204,7 +202,7 @@ async fn requests_are_answered_in_the_venues_words() {
 
 /// A server whose clients need one of these keys, and its file.
 async fn keyed(recorded: &Recorded, name: &str) -> Server {
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let file = files::path(name);
     let keys = json!({"a-key-of-a-client-1": {"sub": "desk-7", "tickcast": {"read": ["BTC*"]}}});
     std::fs::write(&file, keys.to_string()).expect("a file");
     recorded.replayed("start=paused", &["--set", &format!("auth.api_keys={}", file.display())]).await
@@ -255,7 +253,7 @@ async fn a_key_over_its_sessions_is_told_max_connections_and_one_that_is_revoked
 async fn a_market_comes_through_the_venues_protocol_into_another_server_and_out_of_it() {
     let recorded = Recorded::new("massive-chain.ndjson", 2_000);
     let venue = recorded.replayed("start=paused&speed=max", &[]).await;
-    let key = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("massive-key-{}", std::process::id()));
+    let key = files::path("key");
     std::fs::write(&key, "any-key").expect("a file");
     let feed = format!(
         "massive?market=crypto&symbols=BTC-USDT,ETH-USDT&url=ws://{}&key_file={}",
@@ -281,5 +279,4 @@ async fn a_market_comes_through_the_venues_protocol_into_another_server_and_out_
         let wanted = recorded.trades_of(symbol).map(|trade| expected_crypto(trade, pair));
         check_trades(&trades, "pair", pair, wanted);
     }
-    let _ = std::fs::remove_file(key);
 }

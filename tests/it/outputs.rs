@@ -7,14 +7,16 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::recordings::{fresh, info, succeeds, tickcast};
+use rustix::process::Signal;
+
+use crate::{
+    harness::{eventually, files, program},
+    recordings::{fresh, info, succeeds, tickcast},
+};
 
 /// A folder with nothing in it.
 fn folder(name: &str) -> PathBuf {
-    let folder = fresh(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("a folder");
-    folder
+    files::folder(name)
 }
 
 fn text(path: &Path) -> &str {
@@ -35,7 +37,7 @@ fn on_a_full_disk(blocks: u32, arguments: &[&str]) -> Output {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let mut command = Command::new("sh");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_tickcast")]).args(arguments).stdin(Stdio::null());
-    command.output().expect("a shell")
+    program::output(&mut command)
 }
 
 #[test]
@@ -74,12 +76,12 @@ fn convert_refuses_an_ending_that_is_not_written() {
 }
 
 /// It waits for a pipe whose writer says nothing more.
-#[test]
-fn an_interrupted_convert_leaves_nothing() {
+#[tokio::test]
+async fn an_interrupted_convert_leaves_nothing() {
     let folder = folder("interrupted");
     let pipe = fresh("interrupted.pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
-    let mut convert = Command::new(env!("CARGO_BIN_EXE_tickcast"))
+    let convert = Command::new(env!("CARGO_BIN_EXE_tickcast"))
         .args(["convert", text(&pipe), "-o", text(&folder.join("a.ndjson"))])
         .stderr(Stdio::null())
         .spawn()
@@ -89,13 +91,10 @@ fn an_interrupted_convert_leaves_nothing() {
     let rows: Vec<String> = (0..10_000).map(|row| format!("A,{row},1\n")).collect();
     std::io::Write::write_all(&mut writer, format!("symbol,ts,bid\n{}", rows.concat()).as_bytes())
         .expect("a reader");
-    while names(&folder).is_empty() {
-        std::thread::yield_now();
-    }
-    let pid =
-        rustix::process::Pid::from_raw(i32::try_from(convert.id()).expect("a process")).expect("its id");
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a signal");
-    assert_eq!(convert.wait().expect("a process").code(), Some(130));
+    eventually("the output to be begun", async || !names(&folder).is_empty()).await;
+    program::send(convert.id(), Signal::INT);
+    let ended = tokio::task::spawn_blocking(move || program::status(convert)).await;
+    assert_eq!(ended.expect("a program that ends").code(), Some(130));
     assert_eq!(names(&folder), [""; 0]);
     drop(writer);
 }

@@ -2,7 +2,7 @@
 //!
 //! The proxies are bare sockets that say what proxies say.
 
-use crate::harness::{Client, Server, each_encoding, eventually, raw::RawClient};
+use crate::harness::{Client, Server, each_encoding, eventually, files, raw::RawClient};
 
 /// A server that believes a proxy on this machine.
 async fn behind(entry: &str, args: &[&str]) -> Server {
@@ -181,9 +181,7 @@ async fn connections_are_limited_by_the_address_that_is_told() {
 
 #[tokio::test]
 async fn a_reload_changes_who_is_believed() {
-    let folder = std::env::temp_dir().join(format!("tickcast-it-proxies-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let file = folder.join("tickcast.toml");
+    let file = files::path("tickcast.toml");
     std::fs::write(&file, "trusted_proxies = []\n").expect("a file");
     let server = Server::with().args(&["--config", &file.display().to_string()]).start().await;
     let status = async || {

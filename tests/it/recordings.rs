@@ -8,18 +8,20 @@ use std::{
 
 use serde_json::Value;
 
-use crate::harness::{Market, Server};
+use rustix::process::Signal;
 
-/// A path in a folder for files of tests, with nothing there.
+use crate::harness::{Market, Server, files, program};
+
+/// A path at which there is nothing: what the test had there before is removed.
 pub fn fresh(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let path = files::path(name);
     let _ = fs::remove_file(&path);
     path
 }
 
 pub fn tickcast(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
-    command.args(arguments).stdin(Stdio::null()).output().expect("the binary of this crate")
+    program::output(command.args(arguments).stdin(Stdio::null()))
 }
 
 #[track_caller]
@@ -101,10 +103,9 @@ fn a_recording_comes_back_from_parquet_as_it_was() {
         |path: &str| fs::read_to_string(path).expect("a file").split_once('\n').expect("lines").1.to_owned();
     assert!(ticks(&back) == ticks(&straight), "{back} and {straight} differ");
     // From its end: that a pipe does not have.
-    let piped = Command::new("sh")
-        .args(["-c", "cat \"$1\" | \"$0\" info /dev/stdin", env!("CARGO_BIN_EXE_tickcast"), &table])
-        .output()
-        .expect("a shell");
+    let script = "cat \"$1\" | \"$0\" info /dev/stdin";
+    let piped =
+        program::output(Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_tickcast"), &table]));
     let error = String::from_utf8_lossy(&piped.stderr).into_owned();
     assert_eq!(piped.status.code(), Some(2), "{error}");
     assert!(error.contains("it is a Parquet file, which is read from its end: not from a pipe"), "{error}");
@@ -246,7 +247,7 @@ async fn a_server_is_recorded_tick_by_tick() {
     let path = fresh("recorded.ndjson.zst");
     let text = path.to_str().expect("a plain name").to_owned();
     let url = format!("ws://{}", server.address);
-    let mut recorder = Command::new(env!("CARGO_BIN_EXE_tickcast"))
+    let recorder = Command::new(env!("CARGO_BIN_EXE_tickcast"))
         .args(["record", "--url", &url, "-o", &text, "--origin", "a test"])
         .stderr(Stdio::piped())
         .spawn()
@@ -263,17 +264,11 @@ async fn a_server_is_recorded_tick_by_tick() {
             metrics.sum("tickcast_updates_delivered_total") >= 2_000
         })
         .await;
-    let pid =
-        rustix::process::Pid::from_raw(i32::try_from(recorder.id()).expect("a process")).expect("its id");
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a signal");
-    let output = tokio::task::spawn_blocking(move || {
-        let status = recorder.wait();
-        let mut told = String::new();
-        std::io::Read::read_to_string(&mut recorder.stderr.take().expect("a pipe"), &mut told)
-            .map(|_| (status, told))
-    });
-    let (status, told) = output.await.expect("a thread").expect("its words");
-    assert!(status.expect("an end").success(), "{told}");
+    program::send(recorder.id(), Signal::INT);
+    let ended = tokio::task::spawn_blocking(move || program::ended(recorder)).await;
+    let Output { status, stderr, .. } = ended.expect("a recorder that ends");
+    let told = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "{told}");
     assert!(told.contains("0 disconnects, 0 ticks in gaps"), "{told}");
     let told = info(&text);
     assert_eq!(told["origin"], "a test");
@@ -303,11 +298,6 @@ async fn a_recorder_ends_with_the_replay_that_it_records() {
 fn a_feed_is_recorded_into_files_by_size() {
     let name = fresh("sim.ndjson");
     let folder = name.parent().expect("a folder");
-    for file in folder.read_dir().expect("a folder").map_while(Result::ok) {
-        if file.file_name().to_string_lossy().starts_with("sim-0") {
-            fs::remove_file(file.path()).expect("a file of an earlier run");
-        }
-    }
     let text = name.to_str().expect("a plain name");
     let source = "sim?symbols=5&speed=max&count=20000&seed=1";
     succeeds(&["record", "--feed", source, "-o", text, "--rotate-bytes", "500K"]);

@@ -1,16 +1,12 @@
 //! Settings are read again at SIGHUP: those that can change do, a faulty configuration changes nothing, and all is logged.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use crate::{
     deflate::{offering, until},
-    harness::{Client, Server, Subscription, bids, eventually, raw, raw::RawClient},
+    harness::{Client, Server, Subscription, bids, eventually, files, raw, raw::RawClient},
 };
 
 /// A configuration file of one test.
@@ -18,9 +14,7 @@ struct File(PathBuf);
 
 impl File {
     fn new(name: &str, text: &str) -> File {
-        // An earlier run may have left something else under the name.
-        let file = File(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("reload-{name}.toml")));
-        let _ = fs::remove_file(&file.0);
+        let file = File(files::path(format!("{name}.toml")));
         file.write(text);
         file
     }

@@ -4,7 +4,10 @@ use std::{fs, io::Write, path::PathBuf};
 
 use serde_json::Value;
 
-use crate::recordings::{fresh, succeeds, tickcast};
+use crate::{
+    harness::{files, program},
+    recordings::{fresh, succeeds, tickcast},
+};
 
 const ROWS: &str = "symbol,ts,bid\nA,1704067200000000,1\nA,1704067201000000,2\n";
 
@@ -14,10 +17,7 @@ fn text(path: &std::path::Path) -> &str {
 
 /// A folder for files of one test, with nothing in it.
 fn folder(name: &str) -> PathBuf {
-    let folder = fresh(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("a folder");
-    folder
+    files::folder(name)
 }
 
 /// What each command says of a file that has no tick for it; all of them end with 2.
@@ -214,11 +214,9 @@ fn an_archive_of_thousands_is_read_with_few_files_open() {
 /// What `convert` writes, run with so few open files.
 fn converted(inputs: &[&str], open_files: usize) -> String {
     let script = format!("ulimit -n {open_files}; exec \"$0\" \"$@\"");
-    let output = std::process::Command::new("sh")
-        .args(["-c", &script, env!("CARGO_BIN_EXE_tickcast"), "convert", "-o", "-"])
-        .args(inputs)
-        .output()
-        .expect("a shell");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_tickcast"), "convert", "-o", "-"]).args(inputs);
+    let output = program::output(&mut command);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{told}");
     String::from_utf8(output.stdout).expect("text")
@@ -255,5 +253,4 @@ fn hundreds_of_files_that_overlap_are_read_with_few_open() {
     }
     assert_eq!(lines.next(), None);
     assert!(few == converted(&[text(&pattern)], 1_024), "as with all of them open");
-    fs::remove_dir_all(folder).expect("a folder of ours");
 }

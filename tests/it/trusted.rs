@@ -11,11 +11,10 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Metrics, Reply, Server, eventually, in_tls,
+    Metrics, Reply, Server, eventually, in_tls, program,
     server::Builder,
     socket::{Authority, Files, common},
     tokens::{SECRET, admin, bearer, now_s, reads, token},
-    within,
 };
 
 /// A server with TLS that asks for tokens, and files for those who come.
@@ -41,9 +40,8 @@ fn command(arguments: &[&str]) -> Command {
 /// The exit code of a command, and all that it has written.
 async fn ended(arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = command(arguments);
-    let ended = tokio::task::spawn_blocking(move || command.output());
-    let Output { status, stdout, stderr } =
-        within("the command to end", ended).await.expect("a thread").expect("the binary of this crate");
+    let ended = tokio::task::spawn_blocking(move || program::output(&mut command)).await;
+    let Output { status, stdout, stderr } = ended.expect("a command that ends");
     (status.code(), String::from_utf8([stdout, stderr].concat()).expect("UTF-8"))
 }
 
@@ -141,9 +139,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Errors mean that it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        program::kill(&mut self.child);
         if thread::panicking() {
             eprintln!("--- what the command told\n{}---", self.told());
         }

@@ -1,9 +1,9 @@
 //! Live venues: a scripted venue that disconnects, refuses, repeats, reorders, loses, goes mute, and rotates; every
 //! trade once, in order, exact.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs};
 
-use crate::harness::{Client, Server, Subscription, Venue, VenueEnd, eventually};
+use crate::harness::{Client, Server, Subscription, Venue, VenueEnd, eventually, files};
 
 /// A feed of these symbols from the venue.
 pub(crate) fn binance(venue: &Venue, symbols: &str, more: &str) -> String {
@@ -256,7 +256,7 @@ async fn a_refused_symbol_is_found_among_the_good() {
 #[tokio::test]
 async fn a_reload_adds_and_removes_symbols_without_a_reconnect() {
     let venue = Venue::start().await;
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("upstream-reload.toml");
+    let path = files::path("upstream-reload.toml");
     let write = |symbols: &str| {
         let text = format!("feeds = [\"{}\"]\n", binance(&venue, symbols, ""));
         fs::write(&path, text).expect("a directory to write to");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::entitled::{Guarded, next, results, tell};
 use crate::harness::{
     Client, bids, eventually,
-    raw::{self, RawClient},
+    raw::RawClient,
     tokens::{admin, token},
 };
 
@@ -96,17 +96,13 @@ async fn ages_and_bytes(guarded: &Guarded) -> (u64, u64) {
 /// Whether the ping that was sent is answered, or the limit told.
 async fn is_answered(client: &mut RawClient) -> bool {
     loop {
-        let (opcode, payload) = client.read_frame().await.expect("an open session");
-        assert_ne!(opcode, raw::CLOSE, "too many commands close no session");
-        let messages: Vec<Value> = serde_json::from_slice(&payload).unwrap_or_default();
-        for message in messages {
-            if message["type"] == "pong" {
-                return true;
-            }
-            if message["type"] == "error" {
-                assert_eq!(message["code"], "rate_limited", "{message}");
-                return false;
-            }
+        let message = client.message().await;
+        if message["type"] == "pong" {
+            return true;
+        }
+        if message["type"] == "error" {
+            assert_eq!(message["code"], "rate_limited", "{message}");
+            return false;
         }
     }
 }

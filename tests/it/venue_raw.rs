@@ -2,14 +2,15 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command},
 };
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Server, Venue},
+    harness::{Server, Venue, files, program},
     upstream::{BTC, acknowledge, binance, quote, trade},
 };
 
@@ -21,19 +22,17 @@ struct RawRecording {
 
 impl RawRecording {
     fn start(feed: &str, name: &str) -> RawRecording {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _earlier = fs::remove_file(&path);
+        let path = files::path(name);
         let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast"));
         command.args(["record", "--raw", "--feed", feed, "--output"]).arg(&path);
         RawRecording { process: command.spawn().expect("the binary under test"), path }
     }
 
     /// Ends it, and replays what it has until there are so many ticks.
-    async fn replayed(mut self, ticks: u64) -> Server {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill").success());
-        let ended = tokio::task::spawn_blocking(move || self.process.wait()).await.expect("a thread");
-        assert!(ended.expect("its end").success());
+    async fn replayed(self, ticks: u64) -> Server {
+        program::send(self.process.id(), Signal::INT);
+        let ended = tokio::task::spawn_blocking(move || program::status(self.process)).await;
+        assert!(ended.expect("a recorder that ends").success());
         let source = format!("replay:{}?speed=max", self.path.display());
         let server = Server::with().feed(&source).start().await;
         let ingested = "tickcast_ticks_ingested_total";
@@ -90,7 +89,7 @@ async fn binary_messages_are_recorded_too() {
     use PackedValue::{Number, Seconds, Text};
 
     let venue = Venue::start().await;
-    let key = Path::new(env!("CARGO_TARGET_TMPDIR")).join("venue-raw.key");
+    let key = files::path("venue-raw.key");
     fs::write(&key, "key\n").expect("a file");
     let feed =
         format!("alpaca?symbols=AAPL&key_file={0}&secret_file={0}&url={1}", key.display(), venue.url());

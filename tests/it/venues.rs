@@ -1,9 +1,9 @@
 //! Each venue's connector over a socket: a capture is played, cut, and played again from its start; every trade comes once,
 //! in order, exact.
 
-use std::{fs, path::Path};
+use std::fs;
 
-use crate::harness::{Client, Server, Subscription, Venue, VenueEnd};
+use crate::harness::{Client, Server, Subscription, Venue, VenueEnd, files};
 
 /// What a venue's capture has, and what is exchanged before.
 struct Played {
@@ -42,8 +42,7 @@ impl Played {
     async fn check(&self) {
         let venue = Venue::start().await;
         // A file of its own: others read theirs at the same time.
-        let key =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("key-{}", self.symbol.replace('/', "-")));
+        let key = files::path(format!("key-{}", self.symbol.replace('/', "-")));
         fs::write(&key, "key\n").expect("a file");
         let source = self.source.replace("KEY", &key.display().to_string());
         let server = Server::with().feed(&format!("{source}&url={}", venue.url())).start().await;

@@ -10,6 +10,7 @@ mod modules;
 mod pages;
 mod protocol;
 mod references;
+mod scenarios;
 mod source;
 mod timing;
 

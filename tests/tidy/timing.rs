@@ -11,7 +11,7 @@ const EXCEPTIONS: [(&str, &str, &str); 6] = [
         "sleep(",
         "a state of a real program that it shows and does not announce is asked for again",
     ),
-    ("tests/it/harness/mod.rs", ".elapsed()", "the generous deadline of that"),
+    ("tests/it/harness/mod.rs", ".elapsed()", "the generous deadline of that, and of a test as a whole"),
     (
         "src/server/timer.rs",
         ".elapsed()",
@@ -35,7 +35,7 @@ const PYTHON: [&str; 1] = ["sleep("];
 const PAGES: [&str; 2] = ["waitForTimeout(", "sleep("];
 
 /// The test code of a file: all of it, or what follows `#[cfg(test)]`.
-fn test_code(path: &str) -> String {
+pub fn test_code(path: &str) -> String {
     let source = read(path);
     let is_test = path.starts_with("tests/") || path.contains("/tests") || path.ends_with("_tests.rs");
     let from = if is_test { 0 } else { source.find("#[cfg(test)]\nmod tests {").unwrap_or(source.len()) };

@@ -10,7 +10,7 @@ use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
-use super::harness::{Server, VenueClient, line};
+use super::harness::{Server, VenueClient, files, line};
 
 /// The time of the first record, in microseconds: 2025-03-25T00:00:00Z.
 const FIRST: u64 = 1_742_860_800_000_000;
@@ -35,7 +35,7 @@ struct Recording {
 }
 
 fn recorded(name: &str, records: u64) -> Recording {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let path = files::path(name);
     let mut lines = vec![r#"{"tickcast":"recording","version":1}"#.to_owned()];
     let mut trades = Vec::new();
     for number in 0..records {
@@ -72,7 +72,7 @@ fn recorded(name: &str, records: u64) -> Recording {
 impl Recording {
     /// A server that replays it with the faults of this text once somebody has subscribed.
     async fn failing(&self, name: &str, faults: &str, options: &str) -> Server {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.toml"));
+        let path = files::path(format!("{name}.toml"));
         let text = format!("name = \"{name}\"\nmodelled_on = \"a test\"\n{faults}");
         fs::write(&path, text).expect("a directory for files of tests");
         self.with(&path.display().to_string(), options).await

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Recording, Spoken, recorded};
-use crate::harness::{Client, Server, Subscription, VenueClient};
+use crate::harness::{Client, Server, Subscription, VenueClient, files};
 
 /// Everything that goes by chance or by time.
 const FAULTS: &str = "[[fault]]\nkind = \"lose\"\nchance = 0.05\n[[fault]]\nkind = \"duplicate\"\nchance = 0.05\n\
@@ -18,7 +18,7 @@ const FAULTS: &str = "[[fault]]\nkind = \"lose\"\nchance = 0.05\n[[fault]]\nkind
 /// All frames that a client of Binance is sent, of trades alone or also of quotes.
 async fn bytes(recording: &Recording, seed: u64, shards: u64) -> Vec<Vec<u8>> {
     let options = format!("speed=max&start=clients:1&seed={seed}");
-    let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("faults-same.toml");
+    let path = files::path("faults-same.toml");
     std::fs::write(&path, format!("name = \"same\"\nmodelled_on = \"a test\"\n{FAULTS}"))
         .expect("a directory");
     let source = format!("replay:{}?scenario={}&{options}", recording.path.display(), path.display());

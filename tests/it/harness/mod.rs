@@ -11,6 +11,7 @@ pub mod http;
 pub mod inflating;
 pub mod metrics;
 mod packed;
+pub mod program;
 pub mod raw;
 pub mod recorded;
 pub mod server;
@@ -43,7 +44,12 @@ pub use venue::{Venue, VenueEnd};
 /// How long an event may take before the test calls it missing. Generous: these machines are shared.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
+/// How long a test may take in all: events may keep coming, as pings do, and the one that is waited for never.
+const TEST_DEADLINE: Duration = Duration::from_secs(300);
+
 thread_local! {
+    /// When the test that runs on this thread waited for the first time.
+    static BEGIN: Cell<Option<Instant>> = const { Cell::new(None) };
     static ENCODING: Cell<Encoding> = const { Cell::new(Encoding::Json) };
     static SPEAKS_TLS: Cell<bool> = const { Cell::new(false) };
 }
@@ -115,10 +121,20 @@ pub fn bids(symbol: &str, numbers: impl IntoIterator<Item = u64>) -> Vec<String>
     numbers.into_iter().map(|number| line(symbol, &[("bid", &number.to_string())])).collect()
 }
 
+/// What is left of the time that the test on this thread may take.
+fn left() -> Duration {
+    let begin = BEGIN.get().unwrap_or_else(Instant::now);
+    BEGIN.set(Some(begin));
+    TEST_DEADLINE.saturating_sub(begin.elapsed())
+}
+
 /// Waits for `event`, or panics with its name.
 pub async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
-    let awaited = tokio::time::timeout(DEADLINE, event).await;
-    awaited.unwrap_or_else(|_| panic!("waited {DEADLINE:?} in vain for {what}"))
+    let left = left();
+    assert!(!left.is_zero(), "the test has run for {TEST_DEADLINE:?}, and waits for {what}");
+    let most = left.min(DEADLINE);
+    let awaited = tokio::time::timeout(most, event).await;
+    awaited.unwrap_or_else(|_| panic!("waited {most:?} in vain for {what}"))
 }
 
 /// Asks again and again until `probe` says yes: for states that the server shows and does not announce.

@@ -2,6 +2,9 @@
 //!
 //! It never answers a ping and never closes politely.
 
+use std::collections::VecDeque;
+
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -12,6 +15,8 @@ use super::{Server, Socket, within};
 pub struct RawClient {
     stream: Socket,
     buffer: Vec<u8>,
+    /// Messages of the last frame of text that were not taken.
+    messages: VecDeque<Value>,
 }
 
 /// Opcodes of RFC 6455.
@@ -23,11 +28,15 @@ pub const PING: u8 = 0x9;
 pub const PONG: u8 = 0xa;
 
 impl RawClient {
+    fn over(stream: Socket) -> RawClient {
+        RawClient { stream, buffer: Vec::new(), messages: VecDeque::new() }
+    }
+
     /// A bare connection: not a byte has been sent.
     pub async fn connect(server: &Server) -> RawClient {
         let connected = within("a connection", Socket::connect(server.address, server.tls.as_ref())).await;
         let stream = connected.expect("a listening server");
-        RawClient { stream, buffer: Vec::new() }
+        RawClient::over(stream)
     }
 
     /// A connection that begins by `head` as it is, in two pieces, before any handshake of TLS.
@@ -40,7 +49,7 @@ impl RawClient {
             tokio::task::yield_now().await;
         }
         let stream = within("a handshake of TLS", Socket::over(stream, server.tls.as_ref())).await;
-        RawClient { stream: stream.expect("a handshake of TLS"), buffer: Vec::new() }
+        RawClient::over(stream.expect("a handshake of TLS"))
     }
 
     /// The same, over a socket into which the kernel takes few bytes ahead of its reader.
@@ -49,7 +58,7 @@ impl RawClient {
         socket.set_recv_buffer_size(bytes).expect("a size that the kernel takes");
         let stream =
             within("a connection", socket.connect(server.address)).await.expect("a listening server");
-        RawClient { stream: Socket::Plain(stream), buffer: Vec::new() }
+        RawClient::over(Socket::Plain(stream))
     }
 
     /// The head of a request for an upgrade.
@@ -142,6 +151,20 @@ impl RawClient {
                 return None;
             }
         }
+    }
+
+    /// The next message of a frame of text; panics when the session ends. Those of one frame come one by one: how many are
+    /// in it is the server's choice, and none may be passed over.
+    pub async fn message(&mut self) -> Value {
+        while self.messages.is_empty() {
+            let (opcode, payload) = self.read_frame().await.expect("a session that goes on");
+            assert_ne!(opcode, CLOSE, "closed: {}", String::from_utf8_lossy(&payload));
+            if opcode == TEXT {
+                let messages: Vec<Value> = serde_json::from_slice(&payload).expect("an array of messages");
+                self.messages.extend(messages);
+            }
+        }
+        self.messages.pop_front().expect("a message")
     }
 
     /// Reads until a close frame; its code, or `None` when there was none.

@@ -39,7 +39,7 @@ pub struct RecordedQuote {
 
 impl Recorded {
     pub fn new(name: &str, ticks: u64) -> Recorded {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let path = super::files::path(name);
         let mut recorded = Recorded { path, trades: Vec::new(), quotes: Vec::new() };
         let mut text = String::new();
         for index in 0..ticks {
@@ -82,8 +82,7 @@ impl Recorded {
     /// A server whose clients need one of these keys, and where this is revoked. The market stands still.
     pub async fn keyed(&self, name: &str, keys: &Value, revoked: &str) -> Server {
         let file = |what: &str, text: &str| {
-            let name = format!("{name}-{what}-{}", std::process::id());
-            let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+            let path = super::files::path(format!("{name}-{what}"));
             super::files::write_whole(&path, text);
             path
         };

@@ -15,7 +15,7 @@ use std::{
 use rustls::ClientConfig;
 use serde_json::Value;
 
-use super::{DEADLINE, Metrics, Reply, Request, eventually, socket, speaks_tls, within};
+use super::{DEADLINE, Metrics, Reply, Request, eventually, program, socket, speaks_tls, within};
 
 pub struct Server {
     pub address: SocketAddr,
@@ -313,9 +313,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Errors mean that it has ended already, as a test of draining wants it to.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        program::kill(&mut self.child);
         if thread::panicking() {
             eprintln!("--- the server's log\n{}\n---", self.log());
         }

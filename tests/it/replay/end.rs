@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{FIRST, recording, state, step, tell};
-use crate::harness::{Client, Server, Sse, Subscription, bids, eventually};
+use crate::harness::{Client, Server, Sse, Subscription, bids, eventually, program};
 
 #[tokio::test]
 async fn every_session_is_sent_the_end_and_closed_with_1000() {
@@ -111,10 +111,16 @@ async fn heartbeats_and_staleness_follow_the_market() {
 async fn two_clocks_at_once_are_refused() {
     let path = recording("clocks.ndjson", 5, 1_000);
     let source = format!("replay:{}?clock=replay", path.display());
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tickcast"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--feed", &source, "--feed", "sim"])
-        .output()
-        .expect("the binary under test");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tickcast"));
+    let output = program::output(command.args([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--feed",
+        &source,
+        "--feed",
+        "sim",
+    ]));
     assert!(!output.status.success());
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("clock=replay") && told.contains("only feed"), "{told}");

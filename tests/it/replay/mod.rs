@@ -9,14 +9,18 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, files::write_whole, line};
+use crate::harness::{
+    Server,
+    files::{self, write_whole},
+    line,
+};
 
 /// The time of a recording's first record, in microseconds: 2025-03-25T00:00:00Z.
 const FIRST: i64 = 1_742_860_800_000_000;
 
 /// A recording of `count` records, `step_micros` apart, in a file of its own: quotes of `A` and trades of `B` in turn.
 fn recording(name: &str, count: i64, step_micros: i64) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let path = files::path(name);
     let mut lines = vec![r#"{"tickcast":"recording","version":1}"#.to_owned()];
     for number in 0..count {
         let time = (FIRST + number * step_micros).to_string();
