@@ -297,8 +297,6 @@ async fn a_client_s_ping_is_answered_and_pongs_nobody_asked_for_do_no_harm() {
     client.send_frame(Frame::Pong(b"1".to_vec().into())).await;
     client.ask(r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#, is_data).await;
     assert_eq!((client.pongs.clone(), client.pings), (vec![b"17".to_vec()], 0));
-    client.send_frame(Frame::Binary(b"{}".to_vec().into())).await;
-    assert_eq!(client.rest().await.1.map(|(code, _)| code), Some(1003));
 }
 
 #[tokio::test]

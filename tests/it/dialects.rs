@@ -2,6 +2,7 @@
 //! [`PROTOCOLS`], which the simulator has too; what only one venue has is in the file of its name.
 
 use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::{
     harness::{
@@ -13,6 +14,16 @@ use super::{
 
 /// A client that has asked for its trades.
 async fn subscribed(server: &Server, protocol: &Protocol, receive_buffer_bytes: Option<u32>) -> VenueClient {
+    subscribed_by(server, protocol, receive_buffer_bytes, Frame::text).await
+}
+
+/// As [`subscribed`], with requests in frames of this kind.
+async fn subscribed_by(
+    server: &Server,
+    protocol: &Protocol,
+    receive_buffer_bytes: Option<u32>,
+    frame: fn(String) -> Frame,
+) -> VenueClient {
     let mut client = VenueClient::with(server, protocol.path, protocol.headers, receive_buffer_bytes).await;
     for _ in 0..protocol.greetings {
         client.next().await;
@@ -21,7 +32,7 @@ async fn subscribed(server: &Server, protocol: &Protocol, receive_buffer_bytes: 
     for (text, answers) in
         protocol.key.map(|key| (key.to_owned(), 1)).into_iter().chain([(asks, protocol.answers)])
     {
-        client.send(&text).await;
+        client.send_frame(frame(text)).await;
         for _ in 0..answers {
             client.next().await;
         }
@@ -54,6 +65,28 @@ async fn each_protocol_is_spoken_over_tls() {
         server.settled().await;
     })
     .await;
+}
+
+/// Released clients send their JSON so (`kraken-async-rs`), and venues read it.
+#[tokio::test]
+async fn requests_in_binary_messages_are_read_and_what_is_no_text_ends_the_session() {
+    let recorded = Recorded::new("dialects-binary.ndjson", 400);
+    let server = recorded.replayed("start=paused&speed=max", &[]).await;
+    let mut clients = Vec::new();
+    for protocol in &PROTOCOLS {
+        clients.push(subscribed_by(&server, protocol, None, |text| Frame::binary(text.into_bytes())).await);
+    }
+    let mut client = VenueClient::open(&server, "/ws").await;
+    client.send_frame(Frame::binary(b"\xff".as_slice())).await;
+    assert_eq!(client.rest().await.1.map(|(code, _)| code), Some(1003));
+    let reply = server.request("POST", "/v1/replay").body(r#"{"op":"resume"}"#.to_owned()).send().await;
+    assert_eq!(reply.status.as_u16(), 200, "{reply:?}");
+    let wanted: Vec<u64> = recorded.trades_of("BTCUSDT").map(|trade| trade.id).collect();
+    for (protocol, client) in PROTOCOLS.iter().zip(&mut clients) {
+        let (messages, _) = client.rest().await;
+        assert_eq!(trades_of(protocol, &messages), wanted, "{}", protocol.title);
+    }
+    server.settled().await;
 }
 
 #[tokio::test]

@@ -42,9 +42,13 @@ pub trait Dialect {
     /// The client has sent text.
     fn text(&mut self, text: &str, at: Moment, wishes: &mut Wishes);
 
-    /// The client has sent a binary message.
-    fn binary(&mut self, _message: &[u8], _at: Moment, wishes: &mut Wishes) {
-        wishes.close(CloseReason::UnsupportedData);
+    /// The client has sent a binary message. Venues read a request whatever the kind of its frame, and some clients send
+    /// their JSON as bytes.
+    fn binary(&mut self, message: &[u8], at: Moment, wishes: &mut Wishes) {
+        match str::from_utf8(message) {
+            Ok(text) => self.text(text, at, wishes),
+            Err(_) => wishes.close(CloseReason::UnsupportedData),
+        }
     }
 
     /// The wishes of [`Self::opened`], [`Self::text`] or [`Self::binary`] are carried out: what became of each that asked for

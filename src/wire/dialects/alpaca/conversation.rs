@@ -323,7 +323,11 @@ impl Dialect for AlpacaDialect {
         self.take(text, wishes);
     }
 
+    /// JSON in a binary message is JSON: a map of `MessagePack` begins with a byte that no UTF-8 begins with.
     fn binary(&mut self, message: &[u8], _: Moment, wishes: &mut Wishes) {
+        if let Ok(text) = str::from_utf8(message) {
+            return self.take(text, wishes);
+        }
         let mut text = Vec::new();
         let read = msgpack::to_json(message, &mut text).ok().and_then(|()| String::from_utf8(text).ok());
         match read {
