@@ -35,6 +35,9 @@ use crate::{
     },
 };
 
+/// How long an event may take before a test calls it missing.
+const DEADLINE: Duration = Duration::from_secs(60);
+
 /// A key server on loopback, which answers as it is told, and says when it was asked.
 struct KeyHost {
     address: SocketAddr,
@@ -118,7 +121,7 @@ fn a_set_is_fetched_with_how_long_it_holds() {
     let Fetched { set, body, max_age } = host.fetched().map_err(|error| error.told()).unwrap();
     assert_eq!((set.keys.len(), max_age), (1, Some(Duration::from_secs(120))));
     assert_eq!(body, signer.set("a"));
-    let request = host.asked.recv().unwrap();
+    let request = host.asked.recv_timeout(DEADLINE).unwrap();
     assert!(request.starts_with("GET /keys?v=1 HTTP/1.1\r\n"), "{request}");
     assert!(request.contains(&format!("host: localhost:{}\r\n", host.address.port())), "{request}");
 }
@@ -242,9 +245,11 @@ fn a_start_without_its_key_server_says_come_back_and_the_copy_helps() {
     assert_eq!(authority.admit(None, NOW), Err(Refused::Missing));
     host.answers("200 OK", &signer.set("a"));
     watch.watch().unwrap();
-    host.asked.recv().unwrap();
+    host.asked.recv_timeout(DEADLINE).unwrap();
     // The answer is out: what is left is a write to disk and a lock.
+    let most = Instant::now() + DEADLINE;
     while !authority.has_keys() {
+        assert!(Instant::now() < most, "keys that were fetched are not used");
         thread::yield_now();
     }
     assert!(admit(&authority, &token).is_ok());
