@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
     --gnu) libc=(--gnu) ;;
     --commit) commit=$2; shift ;;
     --out) out=$2; shift ;;
-    *) echo "release.sh: $1 is no option; see its first lines" >&2; exit 2 ;;
+    *) echo "release.sh: $1 is not an option; see its first lines" >&2; exit 2 ;;
   esac
   shift
 done

@@ -36,7 +36,7 @@ pub struct WatchedFile {
 pub enum FileError {
     #[error("cannot read {}", Escaped(.path))]
     Unreadable { path: String, source: io::Error },
-    #[error("{} is no file; a directory, pipe or device cannot be read again", Escaped(.path))]
+    #[error("{} is not a file; a directory, pipe or device cannot be read again", Escaped(.path))]
     NoFile { path: String },
     #[error("{} is longer than the {bytes_max} bytes that it may have; is it the right file?", Escaped(.path))]
     TooLong { path: String, bytes_max: u64 },
@@ -86,7 +86,7 @@ impl WatchedFile {
     /// The content as it is now; what [`Self::changed`] compares with from now on.
     ///
     /// # Errors
-    /// When it cannot be read, is no file, is too long, or does not come to rest.
+    /// When it cannot be read, is not a file, is too long, or does not come to rest.
     pub fn read(&mut self) -> Result<Vec<u8>, FileError> {
         let read = self.read_whole();
         self.last = match &read {

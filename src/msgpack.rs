@@ -73,7 +73,7 @@ fn value(bytes: &mut &[u8], depth: u32, out: &mut Vec<u8>) -> Result<(), Message
 }
 
 fn json(number: &impl serde::Serialize, out: &mut Vec<u8>) {
-    // What is no number of JSON becomes `null`; writing to a vector does not fail.
+    // What is not a number of JSON becomes `null`; writing to a vector does not fail.
     let _ = serde_json::to_writer(out, number);
 }
 

@@ -65,7 +65,7 @@ pub enum ProxyHead {
 /// `X-Forwarded-For` of a trusted proxy names no address where it must.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "X-Forwarded-For of a trusted proxy has an entry that is no address, such as 192.0.2.7 or [2001:db8::7]:443"
+    "X-Forwarded-For of a trusted proxy has an entry that is not an address, such as 192.0.2.7 or [2001:db8::7]:443"
 )]
 pub struct ForwardedFault;
 
@@ -122,11 +122,11 @@ impl TrustedProxies {
         has(&self.speaking, peer)
     }
 
-    /// Whose a request is: the last address in its `X-Forwarded-For` that is no trusted proxy's. `values` are those of the
+    /// Whose a request is: the last address in its `X-Forwarded-For` that is not a trusted proxy's. `values` are those of the
     /// header, in their order.
     ///
     /// # Errors
-    /// When the connection is a trusted proxy's, and an entry that matters is no address.
+    /// When the connection is a trusted proxy's, and an entry that matters is not an address.
     pub fn client<'h>(
         &self,
         peer: ClientAddress,

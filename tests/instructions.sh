@@ -50,7 +50,7 @@ compare 'other inputs fail' 1 'fault: group/a works on other inputs' \
   '# rustc 1\ngroup/a 100000 999\ngroup/b 5000000 1000\n'
 compare 'another compiler is told' 0 'note: the baseline has # rustc 1, this is # rustc 2' \
   '# rustc 2\ngroup/a 100000 1000\ngroup/b 5000000 1000\n'
-compare 'a line that is no count fails' 1 'no case, instructions, items: group/a 1000' \
+compare 'a line that is not a count fails' 1 'no case, instructions, items: group/a 1000' \
   '# rustc 1\ngroup/a 100000 1000\ngroup/b 5000000 1000\ngroup/a 1000\n'
 compare 'no counts fail' 1 '0 cases compared' '# rustc 1\n'
 

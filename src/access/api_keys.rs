@@ -33,7 +33,7 @@ const KEY_BYTES_MAX: usize = 256;
 /// What is wrong with one key, by its place in the file.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ApiKeyFault {
-    #[error("it is no JSON object of keys and their claims")]
+    #[error("it is not a JSON object of keys and their claims")]
     NoObject,
     #[error(
         "key {number} is too short or too long; write {KEY_BYTES_MIN} to {KEY_BYTES_MAX} characters, such as `openssl rand -hex 16` makes"

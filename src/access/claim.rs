@@ -57,7 +57,7 @@ pub enum ClaimFault {
 
 /// Entries of one list.
 pub const LIST_MAX: usize = 1024;
-/// A longer text is no name of a user, a token, a class or a field.
+/// A longer text is not a name of a user, a token, a class or a field.
 pub const NAME_BYTES_MAX: usize = 256;
 /// A claim's own name is shortened to this.
 const SHOWN_CHARS: usize = 40;

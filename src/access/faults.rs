@@ -25,7 +25,7 @@ pub enum AuthProblem {
     ApiKey(#[from] ApiKeyFault),
     #[error("it has no certificate in PEM that an authority's could be")]
     NoAuthority,
-    #[error("it is no directory that can be written to")]
+    #[error("it is not a directory that can be written to")]
     Cache(#[source] io::Error),
 }
 

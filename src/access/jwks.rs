@@ -69,12 +69,12 @@ struct GivenJwk {
 
 /// A longer set is none.
 pub const JWKS_BYTES_MAX: u64 = 1024 * 1024;
-/// A longer `kid` is no name: a token would hardly have room for it.
+/// A longer `kid` is not a name: a token would hardly have room for it.
 const KID_BYTES_MAX: usize = 1024;
 
 impl KeySet {
     /// # Errors
-    /// When it is no set, has a secret, more keys than may be tried, or none that verifies anything here.
+    /// When it is not a set, has a secret, more keys than may be tried, or none that verifies anything here.
     pub fn parse(json: &[u8]) -> Result<KeySet, KeyError> {
         let GivenSet { keys: given } = serde_json::from_slice(json).map_err(|_| KeyError::NoJwks)?;
         if given.iter().any(|key| key.kty == "oct") {

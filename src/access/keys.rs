@@ -45,24 +45,24 @@ pub struct KeyRing {
     is_incomplete: bool,
 }
 
-/// Why bytes are no key. It shows none of them.
+/// Why bytes are not a key. It shows none of them.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum KeyError {
     #[error("a secret of HS256 has at least 32 bytes, this has {0}; `openssl rand -hex 32` makes one")]
     ShortSecret(usize),
-    #[error("a secret of HS256 is no PEM: with {0}, anybody who has the public key could make tokens")]
+    #[error("a secret of HS256 is not PEM: with {0}, anybody who has the public key could make tokens")]
     PemSecret(&'static str),
-    #[error("it is no PEM with one section `PUBLIC KEY` or `CERTIFICATE`")]
+    #[error("it is not PEM with one section `PUBLIC KEY` or `CERTIFICATE`")]
     NoPem,
     #[error(
         "it is a private key, which belongs to the issuer alone; `openssl pkey -pubout` makes the public one"
     )]
     Private,
-    #[error("it is no public key for {}", .0.name())]
+    #[error("it is not a public key for {}", .0.name())]
     Unfit(KeyAlgorithm),
     #[error("its key for {} is too short or too long: RSA has 2048 to 8192 bits", .0.name())]
     RsaBits(KeyAlgorithm),
-    #[error("it is no JWKS: a JSON object with a list `keys` of objects")]
+    #[error("it is not a JWKS: a JSON object with a list `keys` of objects")]
     NoJwks,
     #[error(
         "it has a symmetric key (`oct`), which a JWKS must not have: whoever can read the JWKS could make tokens"
@@ -121,7 +121,7 @@ impl Key {
     /// From a file, which is a secret or PEM, by the algorithm.
     ///
     /// # Errors
-    /// When it is no key for it.
+    /// When it is not a key for it.
     pub fn of_file(algorithm: KeyAlgorithm, file: &[u8]) -> Result<Key, KeyError> {
         match algorithm {
             KeyAlgorithm::Hs256 => Key::secret(file),

@@ -30,9 +30,9 @@ pub enum Refused {
 pub enum BadToken {
     #[error("it is longer than 8192 bytes")]
     TooLong,
-    #[error("it is no JWT: three parts of base64url without padding, with a point between them")]
+    #[error("it is not a JWT: three parts of base64url without padding, with a point between them")]
     Form,
-    #[error("its header is no JSON object with an `alg` that is served here (HS256, RS256, ES256, EdDSA)")]
+    #[error("its header is not a JSON object with an `alg` that is served here (HS256, RS256, ES256, EdDSA)")]
     Header,
     #[error("its header asks for what is not served here: `crit`, `b64`, `enc` or `zip`")]
     Extension,
@@ -42,7 +42,7 @@ pub enum BadToken {
     NoSuchKey,
     #[error("its signature is wrong")]
     Signature,
-    #[error("its payload is no JSON object, or has a member twice")]
+    #[error("its payload is not a JSON object, or has a member twice")]
     Payload,
     #[error("{0}")]
     Claim(#[from] ClaimFault),

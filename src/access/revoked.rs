@@ -46,7 +46,7 @@ pub enum RevokedFault {
     WholeToken { line: usize },
     #[error("line {line} has a name of more than {NAME_BYTES_MAX} bytes")]
     TooLong { line: usize },
-    #[error("line {line} is no UTF-8")]
+    #[error("line {line} is not UTF-8")]
     Encoding { line: usize },
 }
 
@@ -96,7 +96,7 @@ impl RevokedList {
             Some(("sha256", _)) => (vec![&mut self.tokens], text),
             None => (vec![&mut self.users, &mut self.tokens], text),
             _ if is_whole_token(text) => return Err(RevokedFault::WholeToken { line: number }),
-            // Such as `usr:NAME`, which is no name of a user.
+            // Such as `usr:NAME`, which is not a name of a user.
             _ => return Err(RevokedFault::Line { line: number }),
         };
         if is_whole_token(name) {

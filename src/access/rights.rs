@@ -95,7 +95,7 @@ pub struct SymbolPatterns {
     is_all: bool,
 }
 
-/// Why a list of texts is no list of patterns.
+/// Why a list of texts is not a list of patterns.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum PatternsError {
     #[error("{text:?}: {error}")]

@@ -74,7 +74,7 @@ impl<'a> Sealed<'a> {
     /// What it says.
     ///
     /// # Errors
-    /// When it is no record.
+    /// When it is not a record.
     pub fn read(&self) -> serde_json::Result<LineBody> {
         serde_json::from_str(&format!("{}}}", self.body))
     }

@@ -40,10 +40,10 @@ pub struct AuditFile {
 pub enum AuditFileError {
     #[error("cannot open or read {path}")]
     Open { path: String, source: io::Error },
-    #[error("{path} is no regular file")]
+    #[error("{path} is not a regular file")]
     NoFile { path: String },
     #[error(
-        "the last whole line of {path} is no record of an audit, so it cannot be continued: move the file away"
+        "the last whole line of {path} is not an audit record, so it cannot be continued: move the file away"
     )]
     NoRecord { path: String },
 }

@@ -69,7 +69,7 @@ impl FromStr for Month {
             let month = month.parse().ok().filter(|month| (1..=12).contains(month) && is_shaped)?;
             Some(Month { year: year.parse().ok()?, month })
         });
-        parsed.ok_or_else(|| format!("{text:?} is no month, such as 2026-11"))
+        parsed.ok_or_else(|| format!("{text:?} is not a month, such as 2026-11"))
     }
 }
 

@@ -25,12 +25,16 @@ pub struct AuditRecord {
 
 /// What is wrong, and where.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{file}, line {line}: {what}")]
+#[error("{file}{}: {what}", at_line(*.line))]
 pub struct AuditFault {
     pub file: String,
-    /// From 1.
+    /// From 1; 0 when the file as a whole cannot be read.
     pub line: u64,
     pub what: String,
+}
+
+fn at_line(line: u64) -> String {
+    if line == 0 { String::new() } else { format!(", line {line}") }
 }
 
 /// Verifies lines, one by one, across files.
@@ -41,7 +45,7 @@ pub struct AuditReader {
     has_begun: bool,
     file: String,
     line: u64,
-    /// The length of a line that is no record, and what is wrong with it. The next line has to say that it was torn.
+    /// The length of a line that is not a record, and what is wrong with it. The next line has to say that it was torn.
     torn: Option<(u64, AuditFault)>,
 }
 
@@ -88,7 +92,7 @@ fn open(path: &Path) -> Result<File, AuditFault> {
 }
 
 pub(super) fn unread(path: &Path, error: &io::Error) -> AuditFault {
-    AuditFault { file: path.display().to_string(), line: 1, what: error.to_string() }
+    AuditFault { file: path.display().to_string(), line: 0, what: format!("cannot be read: {error}") }
 }
 
 /// The number of a file's first line; `None` for an empty file.
@@ -99,7 +103,7 @@ fn first_number(path: &Path) -> Result<Option<u64>, AuditFault> {
         return Ok(None);
     }
     let body = Sealed::of(line.trim_end()).and_then(|sealed| sealed.read().ok());
-    let what = "it is no record of an audit";
+    let what = "it is not an audit record";
     let fault = || AuditFault { file: path.display().to_string(), line: 1, what: what.to_owned() };
     body.map(|body| Some(body.n)).ok_or_else(fault)
 }
@@ -132,10 +136,10 @@ impl AuditReader {
         let Some(line) = line.strip_suffix(b"\n") else {
             return Err(self.fault("it has no end: it was cut off, or is being written".to_owned()));
         };
-        let no_record = || self.fault("it is no record of an audit".to_owned());
+        let no_record = || self.fault("it is not an audit record".to_owned());
         let sealed = str::from_utf8(line).ok().and_then(Sealed::of).ok_or_else(no_record)?;
         let body =
-            sealed.read().map_err(|error| self.fault(format!("it is no record of an audit: {error}")))?;
+            sealed.read().map_err(|error| self.fault(format!("it is not an audit record: {error}")))?;
         if !self.has_begun {
             self.chain = self.first(body.n, &body.event)?;
         }
@@ -172,7 +176,7 @@ impl AuditReader {
     /// After the last line: where the chain ends.
     ///
     /// # Errors
-    /// When the last line is no record.
+    /// When the last line is not a record.
     pub fn end(self) -> Result<Chain, AuditFault> {
         match self.torn {
             // A file that is being written, or whose process has died.

@@ -21,10 +21,10 @@ use crate::config::{TOKEN, TOKEN_FILE};
 /// Flags of every command that speaks to a server.
 #[derive(Args, Clone, Default, Debug)]
 pub struct AccessArgs {
-    /// Trust the authorities of this file (PEM), and not the system's; for wss:// and https://
+    /// Trust the authorities in this file (PEM) instead of the system's; for wss:// and https://
     #[arg(long, value_name = "FILE", help_heading = "Access")]
     ca: Option<PathBuf>,
-    /// Show the server this certificate (PEM), when it asks for one
+    /// Client certificate (PEM), for servers that require one
     #[arg(long, value_name = "FILE", requires = "client_key", help_heading = "Access")]
     client_cert: Option<PathBuf>,
     /// The private key of --client-cert (PEM)
@@ -261,7 +261,7 @@ mod tests {
         assert!(error.contains("TICKCAST_TOKEN and TICKCAST_TOKEN_FILE are both set"), "{error}");
         let error = sent(ws, &[], &[(TOKEN, "two words")]).unwrap_err();
         assert!(
-            error.starts_with("TICKCAST_TOKEN: the text is no token") && !error.contains("two words"),
+            error.starts_with("TICKCAST_TOKEN: the text is not a token") && !error.contains("two words"),
             "{error}"
         );
         let error = sent(ws, &[], &[(TOKEN_FILE, "/nowhere/token")]).unwrap_err();

@@ -20,24 +20,23 @@ use super::{
 use crate::config::ConfigFaults;
 
 /// Convert recordings to another format.
-///
-/// Several are merged by receive time. A file is there whole or not at all. Exit code 2: a file cannot be read or
-/// written, or there is no tick.
+/// Several inputs are merged by receive time. The output is written completely or not at all. Exit code 2: a file cannot
+/// be read or written, or there are no ticks.
 #[derive(Args, Clone, Debug)]
 pub struct ConvertArgs {
     #[command(flatten)]
     select: SelectionArgs,
-    /// Where to: compressed when the name ends in `.gz` or `.zst`; `-` for standard output.
+    /// File to write, compressed if it ends in `.gz` or `.zst`; `-` is standard output.
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
-    /// Replaces a file that is there, once the new one is whole.
+    /// Replace an existing file, once the new one is complete.
     #[arg(long)]
     force: bool,
-    /// The format: `own`, `csv`, `tardis-trades`, `tardis-quotes` or `parquet`; otherwise as the name ends: .ndjson,
+    /// The format: `own`, `csv`, `tardis-trades`, `tardis-quotes` or `parquet`; by default from the extension: .ndjson,
     /// .jsonl, .json, .csv or .parquet.
     #[arg(long = "as", value_name = "FORMAT")]
     format: Option<String>,
-    /// What the first column of Tardis's tables says.
+    /// Value of the exchange column of Tardis CSV.
     #[arg(long, value_name = "NAME", default_value = "tickcast", value_parser = exchange)]
     exchange: String,
 }
@@ -73,7 +72,8 @@ pub fn run(args: &ConvertArgs) -> ExitCode {
     teller.end();
     match converted {
         Ok(counts) => {
-            teller.say(&format!("{} ticks written", counts.written));
+            let ticks = if counts.written == 1 { "tick" } else { "ticks" };
+            teller.say(&format!("{} {ticks} written", counts.written));
             if counts.in_part > 0 {
                 teller.say(&format!(
                     "{} of them have fields that the format has no column for",

@@ -17,25 +17,27 @@ use tokio::{runtime, time::timeout};
 
 use super::{
     access::AccessArgs,
-    certificates,
+    certificates, duration,
     settings::SettingsArgs,
-    shell::{EXIT_USAGE, complain},
+    shell::{EXIT_USAGE, about_server, complain},
 };
 
-/// Exit code 0: yes. 1: no, or it cannot be reached; standard error says why. 2: the settings are faulty.
+/// Probe a server: the exit code says whether it is alive.
+///
+/// Exit code 0: alive. 1: not, or it cannot be reached; standard error says why. 2: the configuration has errors.
 #[derive(clap::Args, Clone, Debug)]
 pub struct HealthArgs {
-    /// The server, as http://HOST:PORT or https://HOST:PORT [default: where this machine's variables or file let it listen]
+    /// The server, as http://HOST:PORT or https://HOST:PORT [default: the address to listen on in this machine's configuration]
     #[arg(value_parser = Endpoint::parse)]
     url: Option<Endpoint>,
-    /// Ask the server of this TOML file: where it lets it listen
+    /// Probe the address to listen on in this TOML file
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
     config: Option<PathBuf>,
-    /// Ask /readyz: whether clients should come, and not only whether it is alive
+    /// Probe /readyz instead of /healthz: whether it is ready for clients
     #[arg(long)]
     ready: bool,
-    /// The longest to wait for the answer
-    #[arg(long, value_parser = humantime::parse_duration, default_value = "2s")]
+    /// Time limit for the answer
+    #[arg(long, value_parser = duration::parse, default_value = "2s")]
     timeout: Duration,
     #[command(flatten)]
     access: AccessArgs,
@@ -67,7 +69,7 @@ pub fn run(args: &HealthArgs) -> ExitCode {
     match ask(&endpoint, args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(format_args!("tickcast: {}: {error}\n", endpoint.authority()));
+            complain(format_args!("tickcast health: {}\n", about_server(endpoint.authority(), &error)));
             ExitCode::FAILURE
         }
     }
@@ -94,7 +96,7 @@ fn configured(args: &HealthArgs) -> Result<Endpoint, String> {
     let endpoint = Endpoint::parse(&format!("{scheme}://{}", reachable(listen)));
     let endpoint = endpoint.map_err(|error| format!("{error}\n"))?;
     if endpoint.is_tls() && !args.access.has_ca() && certificates::are_faulty(&config) {
-        let why = "the files of `tls.certs` and `tls.keys` are faulty, so that whoever listens there is asked; `tickcast check` says more";
+        let why = "the files of `tls.certs` and `tls.keys` cannot be used, so the server's certificate is not verified; run `tickcast check`";
         complain(format_args!("tickcast: {why}\n"));
         return args.access.apply_to_faulty(endpoint).map_err(|error| format!("{error}\n"));
     }

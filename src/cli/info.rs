@@ -22,15 +22,14 @@ use super::{
     terminal::padded,
 };
 
-/// Tell what recordings hold.
-///
-/// Format, span, symbols, counts, rates, peaks, records out of order or rejected. Exit code 2: a file cannot be read,
-/// or there is no tick.
+/// Describe recordings.
+/// Format, time span, symbols, counts, rates, peaks, and records out of order or rejected. Exit code 2: a file cannot be
+/// read, or has no ticks.
 #[derive(Args, Clone, Debug)]
 pub struct InfoArgs {
     #[command(flatten)]
     select: SelectionArgs,
-    /// One JSON object in place of tables.
+    /// Print one JSON object instead of tables.
     #[arg(long)]
     json: bool,
 }

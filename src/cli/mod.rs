@@ -8,6 +8,7 @@ pub mod artefacts;
 mod certificates;
 pub mod check;
 pub mod convert;
+mod duration;
 mod encoding;
 mod figures;
 pub mod health;
@@ -35,7 +36,7 @@ pub mod watch;
 
 use settings::SettingsArgs;
 
-/// Real-time financial ticker fan-out: every client gets the newest price that it can take, and is told what it missed
+/// Real-time market data fan-out: each client gets the newest price at its own pace, and is told what it missed
 #[derive(clap::Parser, Debug)]
 #[command(name = "tickcast", version = version::line_of_build(), args_conflicts_with_subcommands = true)]
 #[command(
@@ -51,29 +52,29 @@ pub struct Cli {
 
 #[derive(clap::Subcommand, Debug)]
 pub enum CliCommand {
-    /// Serve ticks to clients; the default
+    /// Serve market data to clients; the default
     Serve(SettingsArgs),
-    /// Load a server with many clients, and check every message that they are sent
+    /// Load-test a server with many clients, and check every message that they get
     Load(load::LoadArgs),
-    /// Show symbols live in the terminal
+    /// Show live prices in the terminal
     Watch(watch::WatchArgs),
-    /// Hold a server's replay: its state, pause, step, seek, speed, restart
+    /// Control a server's replay: state, pause, resume, step, seek, speed, restart
     Replay(replay::ReplayArgs),
-    /// Check the configuration: every fault at once, or what is in force and where it comes from
+    /// Validate the configuration: print every error, or each setting in force and where it comes from
     Check(SettingsArgs),
-    /// Tell what recordings hold
+    /// Describe recordings: format, symbols, time span, rates
     Info(info::InfoArgs),
     /// Convert recordings to another format
     Convert(convert::ConvertArgs),
-    /// Record what a server serves, or a feed
+    /// Record the stream of a server, or a feed
     Record(Box<record::RecordArgs>),
-    /// Tell which venue faults a replay can do to clients of exchanges
+    /// List the scenarios of venue faults that a replay can inject
     Scenarios(scenarios::ScenariosArgs),
-    /// Make a token, for trying out what one allows
+    /// Sign a token, to try out entitlements
     Token(Box<token::TokenArgs>),
-    /// Report who was shown what, from the files of an audit
+    /// Report data usage by user and product from audit files
     Usage(usage::UsageArgs),
-    /// Ask a server whether it is alive, and answer by the exit code
+    /// Probe a server: the exit code says whether it is alive
     Health(health::HealthArgs),
     /// Write the completions of a shell to standard output
     #[command(hide = true)]

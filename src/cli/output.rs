@@ -95,7 +95,7 @@ fn unknown(ending: &str) -> String {
     let known: Vec<String> = ENDINGS.iter().map(|(known, _)| format!(".{known}")).collect();
     let needs = if ending == PARQUET { " by this build, which has no --features parquet" } else { "" };
     format!(
-        "its ending .{ending} is none that is written{needs}; there are {}, each plain or with .gz or .zst behind it",
+        "the extension .{ending} is not a format that can be written{needs}; there are {}, each plain or with .gz or .zst behind it",
         known.join(", ")
     )
 }
@@ -144,7 +144,7 @@ impl Output {
         }
         match path.metadata() {
             Ok(found) if found.is_file() && existing == Existing::Refuse => {
-                Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is there; --force replaces it"))
+                Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists already; --force replaces it"))
             }
             Ok(found) if found.is_file() => {
                 Beside::begin(&path.canonicalize()?, Some(&found)).map(Output::File)

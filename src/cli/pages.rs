@@ -29,6 +29,8 @@ fn the_page_names_every_flag_and_what_it_says_of_variables_is_true() {
 #[test]
 fn the_defaults_that_the_help_tells_are_the_defaults() {
     let help = Cli::command().render_long_help().to_string();
+    // Lines may break anywhere.
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for name in ["listen", "shards", "log.format", "log.level"] {
         let default = match ConfigKey::find(name).unwrap().value(&Config::default()) {
             ConfigValue::Text(text) => text,

@@ -25,31 +25,32 @@ pub struct SelectionArgs {
     /// Recordings: files, patterns with `*`, or `bundled`.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<String>,
-    /// The first receive time that is wanted: a time in UTC such as 2025-03-25T23:07:00Z, or a count since 1970.
+    /// Start, by receive time and inclusive: a time in UTC such as 2025-03-25T23:07:00Z, or a Unix time.
     #[arg(long, value_name = "TIME", value_parser = time)]
     from: Option<Nanos>,
-    /// The first receive time that is not wanted.
+    /// End, by receive time and exclusive.
     #[arg(long, value_name = "TIME", value_parser = time)]
     to: Option<Nanos>,
-    /// Names or patterns, with commas between.
+    /// Symbols or patterns, separated by commas.
     #[arg(long, value_name = "NAMES", value_parser = symbols)]
     symbols: Option<SymbolGlobs>,
-    /// What a record that is no tick does: `skip` or `stop`.
+    /// What to do with a record that is not a valid tick: `skip` or `stop`.
     #[arg(long, value_name = "WHAT", default_value = "skip", value_parser = on_error)]
     on_error: OnError,
-    /// Which column of a table is what, as `ts:timestamp,last:price,last_size:qty`, or a table that is known by name.
+    /// How the columns of a table map to fields, such as `ts:timestamp,last:price,last_size:qty`, or the name of a known
+    /// table.
     #[arg(long, value_name = "COLUMNS")]
     columns: Option<Columns>,
-    /// In which unit a table counts times since 1970: `s`, `ms`, `us`, `ns` or `iso`; otherwise their size tells.
+    /// Unit of a table's Unix times: `s`, `ms`, `us`, `ns` or `iso`; by default it is guessed from their size.
     #[arg(long, value_name = "UNIT")]
     unit: Option<Unit>,
-    /// The symbol of a table that has no column for it.
+    /// Symbol of a table that has no symbol column.
     #[arg(long, value_name = "NAME")]
     symbol: Option<Symbol>,
-    /// What every symbol is to begin with, as `BINANCE:`.
+    /// Prefix for every symbol, such as `BINANCE:`.
     #[arg(long, value_name = "TEXT")]
     prefix: Option<Prefix>,
-    /// No file's times step back, so that reading may end behind --to instead of at the files' ends.
+    /// Every file is sorted by time, so reading can stop after --to.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
     sorted: bool,
     #[command(flatten)]
@@ -59,8 +60,7 @@ pub struct SelectionArgs {
 /// The fields of ticks beside the fixed ones.
 #[derive(Args, Clone, Default, Debug)]
 pub struct FieldArgs {
-    /// A field of ticks beside the fixed ones, as the service has it: name, name:kind or name:kind:merge:symbols; may be
-    /// repeated.
+    /// An additional field, as `serve --field` takes it: name, name:kind or name:kind:merge:symbols; may be repeated.
     #[arg(long = "field", value_name = "FIELD")]
     fields: Vec<String>,
 }
@@ -72,7 +72,7 @@ struct SymbolGlobs(Vec<Glob>);
 /// This many rejected records are reported one by one.
 const TOLD_MAX: u64 = 10;
 
-/// Tells a person on standard error of what was no tick.
+/// Tells a person on standard error of what was not a tick.
 pub struct Teller {
     command: &'static str,
     told: u64,
@@ -171,7 +171,7 @@ impl Teller {
     }
 }
 
-/// Writes to standard output. It is no error when the reader has closed it.
+/// Writes to standard output. It is not an error when the reader has closed it.
 pub fn print(text: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text).and_then(|()| out.flush()) {

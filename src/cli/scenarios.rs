@@ -16,7 +16,7 @@ use super::shell::{EXIT_USAGE, complain};
 /// Exit code 2: there is no such scenario.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ScenariosArgs {
-    /// Print the file of this one: keep it, change it, and name it as --feed 'replay:FILE?scenario=mine.toml'
+    /// Print the file of this scenario, to edit it and use it as --feed 'replay:FILE?scenario=mine.toml'
     name: Option<String>,
 }
 
@@ -27,7 +27,7 @@ pub fn run(args: &ScenariosArgs) -> ExitCode {
             Some(ready) => ready.text.to_owned(),
             None => {
                 complain(format_args!(
-                    "tickcast: there is no scenario {name:?}; ready ones are {}\n",
+                    "tickcast scenarios: there is no scenario {name:?}; ready ones are {}\n",
                     names()
                 ));
                 return ExitCode::from(EXIT_USAGE);

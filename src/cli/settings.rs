@@ -21,46 +21,46 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Flags of `serve` and `check`.
 #[derive(clap::Args, Clone, Default, Debug)]
 pub struct SettingsArgs {
-    /// Listen here; port 0 takes any free one [default: 127.0.0.1:8080]
+    /// Address and port to listen on; port 0 takes any free port [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<String>,
-    /// Serve health, readiness, metrics, debug and replay control here, and not on the other port
+    /// A separate address for health, readiness, metrics, debug and replay control
     #[arg(long, value_name = "ADDR:PORT")]
     admin_listen: Option<String>,
-    /// Take ticks from here; may be repeated [default: replay:bundled?loop=true]
+    /// Source of ticks, such as replay:FILE or binance?symbols=BTCUSDT; may be repeated [default: replay:bundled?loop=true]
     #[arg(long = "feed", value_name = "SOURCE")]
     feeds: Vec<String>,
-    /// Add this field to records, as name, name:kind or name:kind:merge:symbols; may be repeated
+    /// Add a field to every record, as name, name:kind or name:kind:merge:symbols; may be repeated
     #[arg(long = "field", value_name = "FIELD")]
     fields: Vec<String>,
-    /// Let clients replay the recordings of this directory for themselves [default: the bundled recording]
+    /// Directory of the recordings that clients may replay by themselves [default: the bundled recording]
     #[arg(long, value_name = "DIR")]
     recordings: Option<String>,
-    /// Read settings from this TOML file
+    /// TOML file to read settings from
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Serve sessions on so many threads; 0 is one a core [default: 0]
+    /// Number of threads that serve sessions; 0 is one for each core [default: 0]
     #[arg(long, value_name = "N")]
     shards: Option<String>,
-    /// Write the log as text or json [default: text]
+    /// Log format: text or json [default: text]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
-    /// Log error, warn, info, debug or trace and what is more severe [default: info]
+    /// Log level: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
-    /// Let pages of this web origin connect, or of all: *; may be repeated
+    /// Web origin whose pages may connect, or * for all; may be repeated
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
-    /// Speak these protocols of exchanges: all, none, or names with commas between [default: all]
+    /// Exchange protocols that clients may speak: all, none, or a list such as binance,kraken [default: all]
     #[arg(long, value_name = "LIST")]
     dialects: Option<String>,
-    /// Speak TLS with this certificate, in PEM; may be repeated
+    /// Certificate chain in PEM; turns TLS on; may be repeated
     #[arg(long = "tls-cert", value_name = "FILE")]
     tls_certs: Vec<String>,
-    /// The private key of the certificate at the same place; may be repeated
+    /// Private key in PEM of the --tls-cert at the same position; may be repeated
     #[arg(long = "tls-key", value_name = "FILE")]
     tls_keys: Vec<String>,
-    /// Let only clients in whose certificates come from these authorities
+    /// Accept only clients with a certificate of these authorities (PEM)
     #[arg(long, value_name = "FILE")]
     tls_client_ca: Option<String>,
     /// Set any key, such as limits.sessions=500; may be repeated
@@ -87,7 +87,7 @@ impl SettingsArgs {
     /// The same from the same places, for a process that has read them before.
     ///
     /// # Errors
-    /// Every fault, as before; and when the file is no file but a pipe, which can be read once.
+    /// Every fault, as before; and when the file is not a file but a pipe, which can be read once.
     pub fn again(&self) -> Result<Config, ConfigFaults> {
         match self.file() {
             // A file that is missing or has no metadata cannot be read either, which `config` reports.

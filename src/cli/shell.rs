@@ -18,6 +18,12 @@ pub fn complain(text: impl Display) {
     let _ = io::stderr().write_all(text.to_string().as_bytes());
 }
 
+/// An error of a request to `server`, which is named once: many errors of connections name it already.
+pub fn about_server(server: &str, error: &impl Display) -> String {
+    let error = error.to_string();
+    if error.contains(server) { error } else { format!("{server}: {error}") }
+}
+
 /// Ends at SIGINT, SIGTERM or SIGHUP.
 pub async fn stopped() {
     match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {

@@ -16,22 +16,21 @@ use super::{
     shell::{EXIT_USAGE, complain},
 };
 
-/// Report who was shown what, from the files of an audit.
-///
-/// Users, products, classes and months; who held access on the first of a month, who used it, the most users and devices at
-/// one moment, and what was sent. Each line is verified: exit code 2 names one that was changed, left out or moved.
+/// Report data usage from audit files.
+/// By user, product, class and month: who had access, who used it, peak users and devices, and what was sent. Each line
+/// is verified: exit code 2 names one that was altered, removed or moved.
 #[derive(Args, Clone, Debug)]
 pub struct UsageArgs {
-    /// All files of an audit, in any order: audit*.jsonl
+    /// All files of the audit, in any order: audit*.jsonl
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// One month alone, in UTC; without it, all of them
+    /// Only this month, in UTC; by default all of them
     #[arg(long, value_name = "YYYY-MM")]
     month: Option<Month>,
-    /// The number of the last line, as known from elsewhere: shows that none is missing at the end
+    /// The number of the last line, if known from elsewhere, to detect a truncated file
     #[arg(long, value_name = "N")]
     last: Option<u64>,
-    /// How the report is written; CSV has the rows of users alone
+    /// Format of the report; CSV has only the rows of users
     #[arg(long, value_enum, default_value_t)]
     format: FormatArg,
 }

@@ -20,7 +20,7 @@ pub(super) const FILE: ConfigKey = ConfigKey {
             Ok(())
         },
     },
-    doc: "File of the accounts of use: who was shown what (docs/AUDIT.md). Empty: none are kept.",
+    doc: "File of the usage audit: who was sent which data (docs/AUDIT.md). Empty: no audit.",
 };
 
 pub(super) const FILE_BYTES: ConfigKey = ConfigKey {
@@ -33,7 +33,7 @@ pub(super) const FILE_BYTES: ConfigKey = ConfigKey {
         get: |config| config.audit_file_bytes,
         set: |config, number| config.audit_file_bytes = number,
     },
-    doc: "A file of accounts that has grown to this is renamed, and a new one begun; so it is in each month.",
+    doc: "Size at which the audit file is rotated. It is also rotated each month.",
 };
 
 pub(super) const ON_FAILURE: ConfigKey = ConfigKey {
@@ -49,5 +49,6 @@ pub(super) const ON_FAILURE: ConfigKey = ConfigKey {
             config.audit_on_failure = if word == "go_on" { OnFailure::GoOn } else { OnFailure::RefuseNew };
         },
     },
-    doc: "What happens while accounts cannot be written: `refuse_new` sessions and snapshots, and serve who is there; or `go_on`.",
+    doc: "What happens while the audit cannot be written: `refuse_new` refuses new sessions and snapshots and goes \
+          on serving open sessions; `go_on` serves everyone without an audit.",
 };

@@ -56,25 +56,26 @@ pub(super) const KEYS: ConfigKey = list!(
     |_, text| KeySource::parse(text)
         .map(drop)
         .map_err(|source| Problem::KeySource { text: text.to_owned(), source }),
-    "What verifies tokens, each with its one algorithm: `hs256:FILE` (a secret: the file's bytes less one newline at the end, \
-     at least 32), `rs256:FILE`, `es256:FILE`, `ed25519:FILE` (a public key or a certificate in PEM), `jwks:FILE` or \
-     `jwks:https://…` (a set of keys; a server is asked again in time). Files are read again when they change. Empty, with \
-     no API keys and nothing under `auth.anonymous`: everybody may do everything. docs/SECURITY.md has the rules."
+    "Keys that verify tokens, each for exactly one algorithm: `hs256:FILE` (a secret of at least 32 bytes: the \
+              file's content without a final newline), `rs256:FILE`, `es256:FILE`, `ed25519:FILE` (a public key or \
+              a certificate in PEM), `jwks:FILE` or `jwks:https://…` (a key set; a key server is polled). Files are \
+              reloaded when they change. Empty, without API keys and without anything under `auth.anonymous`: no \
+              authentication. docs/SECURITY.md has the rules."
 );
 
 pub(super) const AUDIENCE: ConfigKey = list!(
     "auth.audience",
     audience,
     check_name,
-    "A token must name one of these in `aud`. Empty: `aud` is not looked at; give it where the issuer makes tokens for other \
-     services too."
+    "A token must name one of these in `aud`. Empty: `aud` is not checked. Set it if the issuer also issues tokens \
+              for other services."
 );
 
 pub(super) const ISSUER: ConfigKey = list!(
     "auth.issuer",
     issuer,
     check_name,
-    "A token must have one of these as `iss`. Empty: `iss` is not looked at."
+    "A token must have one of these as `iss`. Empty: `iss` is not checked."
 );
 
 pub(super) const SESSIONS_OVER: ConfigKey = ConfigKey {
@@ -91,8 +92,8 @@ pub(super) const SESSIONS_OVER: ConfigKey = ConfigKey {
             config.auth.sessions_over = if evicts { SessionsOver::EvictOldest } else { SessionsOver::Refuse };
         },
     },
-    doc: "What happens to a session beyond the `sessions` of its user's token: `refuse` closes the new one with 4105, \
-          `evict_oldest` the user's oldest.",
+    doc: "What happens when a user opens more sessions than the `sessions` of the token allows: `refuse` closes the \
+          new one with 4105, `evict_oldest` closes the user's oldest.",
 };
 
 pub(super) const DELAY: ConfigKey = ConfigKey {
@@ -105,7 +106,7 @@ pub(super) const DELAY: ConfigKey = ConfigKey {
         get: |config| config.auth.delay.as_millis() as u64,
         set: |config, millis| config.auth.delay = Duration::from_millis(millis),
     },
-    doc: "How much later than in real time a symbol is shown to whoever may read it `delayed`, where its product says nothing else.",
+    doc: "Delay of symbols for users whose token has them as `delayed`, unless their product has its own.",
 };
 
 pub(super) const DELAYED_GRID: ConfigKey = ConfigKey {
@@ -118,52 +119,57 @@ pub(super) const DELAYED_GRID: ConfigKey = ConfigKey {
         get: |config| config.auth.delayed_grid.as_millis() as u64,
         set: |config, millis| config.auth.delayed_grid = Duration::from_millis(millis),
     },
-    doc: "Of each symbol that waits to be shown delayed, one record is kept for so many milliseconds, and is shown when the last of \
-          them is due. So what waits is bounded; docs/PERFORMANCE.md has the memory. 0: nothing is kept, and nothing shown delayed.",
+    doc: "Resolution of delayed data: for each symbol one record is kept in each interval of this length, and is \
+          published when the end of the interval is due. This bounds memory (docs/PERFORMANCE.md). 0: no delayed \
+          data.",
 };
 
 pub(super) const PRODUCTS: ConfigKey = ConfigKey {
     name: "auth.products",
     applies: Applies::AtRestart,
     kind: Kind::Products,
-    doc: "Symbols that are reported together, and shown alike when they are shown delayed, up to 64: a table `[[auth.products]]` for \
-          each, with `name`, `symbols`, `delay_ms`, `delayed_fields` and `notice`, or `name;symbols;delay_ms;delayed_fields;notice` in \
-          one text. The section on products explains them, and says what of them changes at once.",
+    doc: "Products: groups of symbols that are reported together and have the same delay, up to 64: a table \
+          `[[auth.products]]` for each, with `name`, `symbols`, `delay_ms`, `delayed_fields` and `notice`, or \
+          `name;symbols;delay_ms;delayed_fields;notice` in one string. The section on products explains them, and \
+          which parts a reload changes.",
 };
 
 pub(super) const REVOKED: ConfigKey = text!(
     "auth.revoked",
     revoked,
-    "File of what is revoked: a line `user:NAME` (`sub`) or `token:ID` (`jti`) each; `#` begins a comment. It is read again \
-     within 50 ms of a change; open sessions of what is in it are closed with 4104. Empty: none."
+    "File of revocations, one a line: `user:NAME` (`sub`) or `token:ID` (`jti`); `#` starts a comment. It is \
+              reloaded within 50 ms of a change, and open sessions of revoked users and tokens are closed with \
+              4104. Empty: none."
 );
 
 pub(super) const API_KEYS: ConfigKey = text!(
     "auth.api_keys",
     api_keys,
-    "File of API keys: a JSON object of each key and what a token would say, \
-     `{\"k-5f0c…\":{\"sub\":\"desk-7\",\"tickcast\":{\"read\":[\"BTC*\"]}}}`. It is read again when it changes. Empty: none."
+    "File of API keys: a JSON object that maps each key to the claims that a token would have, \
+              `{\"k-5f0c…\":{\"sub\":\"desk-7\",\"tickcast\":{\"read\":[\"BTC*\"]}}}`. It is reloaded when it \
+              changes. Empty: none."
 );
 
 pub(super) const JWKS_CA: ConfigKey = text!(
     "auth.jwks_ca",
     jwks_ca,
-    "File of the authorities, in PEM, that certificates of key servers must come from. Empty: those of the system."
+    "File of certificate authorities, in PEM, that are trusted for key servers. Empty: those of the system."
 );
 
 pub(super) const CACHE_DIR: ConfigKey = text!(
     "auth.cache_dir",
     cache_dir,
-    "Directory of the last good copy of what each key server has said, for a start while it cannot be reached. Whoever can \
-     write there can make tokens. Empty: systemd's state directory (`STATE_DIRECTORY`), or no copy without one."
+    "Directory for the last good response of each key server, used when the service starts and cannot reach it. \
+              Anyone who can write there can forge tokens. Empty: systemd's state directory (`STATE_DIRECTORY`), or \
+              no copy without one."
 );
 
 pub(super) const ANONYMOUS_READ: ConfigKey = list!(
     "auth.anonymous.read",
     anonymous.read,
     check_pattern,
-    "Symbols and patterns that may be read without a token, in real time. With nothing under `auth.anonymous` a token is \
-     needed, once `auth.keys` or `auth.api_keys` is given."
+    "Symbols and patterns that may be read without a token, in real time. With nothing under `auth.anonymous`, a \
+              token is required once `auth.keys` or `auth.api_keys` is set."
 );
 
 pub(super) const ANONYMOUS_DELAYED: ConfigKey = list!(
@@ -187,8 +193,12 @@ pub(super) const ANONYMOUS_FIELDS: ConfigKey = list!(
     "Fields that are shown without a token. Empty: all."
 );
 
-pub(super) const ANONYMOUS_CLASS: ConfigKey =
-    text!("auth.anonymous.class", anonymous.class, "By which use without a token is reported. Empty: none.");
+pub(super) const ANONYMOUS_CLASS: ConfigKey = text!(
+    "auth.anonymous.class",
+    anonymous.class,
+    "Class of use in reports for sessions without a token. Empty: \
+              none."
+);
 
 pub(super) const ANONYMOUS_INTERVAL: ConfigKey = ConfigKey {
     name: "auth.anonymous.min_interval_ms",
@@ -200,7 +210,7 @@ pub(super) const ANONYMOUS_INTERVAL: ConfigKey = ConfigKey {
         get: |config| config.auth.anonymous.min_interval.as_millis() as u64,
         set: |config, millis| config.auth.anonymous.min_interval = Duration::from_millis(millis),
     },
-    doc: "The least time between two messages of a symbol to whoever has no token.",
+    doc: "The shortest time between two messages of a symbol for sessions without a token.",
 };
 
 fn check_name(key: &'static str, text: &str) -> Result<(), Problem> {

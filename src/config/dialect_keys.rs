@@ -17,6 +17,7 @@ pub const DIALECTS: ConfigKey = ConfigKey {
             Ok(())
         },
     },
-    doc: "Protocols of exchanges that clients may speak, beside our own: `all`, `none`, or names with commas between, such \
-          as `binance`. docs/EXCHANGES.md describes each. `tardis` is the replays of tardis-machine (docs/REPLAY.md).",
+    doc: "Exchange protocols that clients may speak, in addition to tickcast's own: `all`, `none`, or a list such \
+          as `binance,kraken`. docs/EXCHANGES.md describes each. `tardis` is the replay API of tardis-machine \
+          (docs/REPLAY.md).",
 };

@@ -13,7 +13,7 @@ pub(super) const EPOCH: ConfigKey = ConfigKey {
     name: "epoch",
     applies: Applies::AtRestart,
     kind: Kind::Text { get: |config| config.epoch.clone().unwrap_or_default(), set },
-    doc: "Fixes the epoch; only for tests. Empty: a new one at each start, which clients that resume rely on.",
+    doc: "A fixed epoch, for tests only. Empty: a new epoch at each start, which clients rely on to resume.",
 };
 
 fn set(config: &mut Config, text: &str) -> Result<(), Problem> {

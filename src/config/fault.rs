@@ -38,15 +38,15 @@ pub enum Problem {
     Unreadable { path: String, source: io::Error },
     #[error("{path} is longer than the {bytes_max} bytes that a configuration may have")]
     FileTooLong { path: String, bytes_max: u64 },
-    #[error("{path} is no regular file: it was read once, and cannot be read again")]
+    #[error("{path} is not a regular file: it was read once, and cannot be read again")]
     ReadOnce { path: String },
-    #[error("no TOML (column {column}): {message}")]
+    #[error("not valid TOML (column {column}): {message}")]
     Syntax { column: usize, message: String },
-    #[error("`{}` is no key{}", ShownText(.key), Near(.near.as_deref()))]
+    #[error("`{}` is not a configuration key{}", ShownText(.key), Near(.near.as_deref()))]
     UnknownKey { key: String, near: Option<String> },
     #[error("no such variable{}", Near(.near.as_deref()))]
     UnknownVariable { near: Option<String> },
-    #[error("the value is no UTF-8 text")]
+    #[error("the value is not UTF-8 text")]
     NotText,
     #[error("`{}` sets nothing; write --set KEY=VALUE, such as --set limits.sessions=500", ShownText(.text))]
     NotAssigned { text: String },
@@ -60,19 +60,19 @@ pub enum Problem {
     Range { key: &'static str, unit: ValueUnit, min: u64, max: u64, found: i128 },
     #[error("`{key}` must be {}, but is `{}`", OneOf(.words), ShownText(.found))]
     Word { key: &'static str, words: &'static [&'static str], found: String },
-    #[error("`{}` is no address and port; write them as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080", ShownText(.found))]
+    #[error("`{}` is not an address and port; write them as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080", ShownText(.found))]
     Address { found: String },
     #[error(
         "`admin_listen` is {admin}, where `listen` is {listen}: give operators a port of their own, or leave it out"
     )]
     SameAddress { listen: SocketAddr, admin: SocketAddr },
-    #[error("`{}` is no web origin; write scheme, host and port only, as https://app.example.com or https://*.example.com, or * for all", ShownText(.found))]
+    #[error("`{}` is not a web origin; write scheme, host and port only, as https://app.example.com or https://*.example.com, or * for all", ShownText(.found))]
     WebOrigin { found: String },
-    #[error("`{}` is no address of a proxy; write 10.0.0.7 or 10.0.0.0/8 for X-Forwarded-For, proxy:10.0.0.7 for the PROXY protocol", ShownText(.found))]
+    #[error("`{}` is not an address of a proxy; write 10.0.0.7 or 10.0.0.0/8 for X-Forwarded-For, proxy:10.0.0.7 for the PROXY protocol", ShownText(.found))]
     Proxy { found: String },
     #[error(transparent)]
     Dialects(UnknownDialect),
-    #[error("`{}` is no epoch; write 1 to 32 of A-Z a-z 0-9 . _ -", ShownText(.found))]
+    #[error("`{}` is not an epoch; write 1 to 32 of A-Z a-z 0-9 . _ -", ShownText(.found))]
     Epoch { found: String },
     #[error("`auth.keys` has `{}`", ShownText(.text))]
     KeySource { text: String, source: KeySourceError },
@@ -83,13 +83,13 @@ pub enum Problem {
     /// Known only when files are read: by `tickcast check`, and by the service when it starts.
     #[error(transparent)]
     Auth(AuthFault),
-    #[error("`{}` is no key of a field{}", ShownText(.key), NearPart(*.near, "a field has name, kind, merge and symbols"))]
+    #[error("`{}` is not a key of a field{}", ShownText(.key), NearPart(*.near, "a field has name, kind, merge and symbols"))]
     FieldPartUnknown { key: String, near: Option<&'static str> },
     #[error("`{key}` of a field must be {wanted}, but is {found}")]
     FieldPart { key: &'static str, wanted: &'static str, found: &'static str },
     #[error("a field has no name; give it one, such as name = \"mark\"")]
     FieldUnnamed,
-    #[error("`{}` is no name of a field; write 1 to 32 of a-z 0-9 _, a letter first", ShownText(.found))]
+    #[error("`{}` is not a name of a field; write 1 to 32 of a-z 0-9 _, a letter first", ShownText(.found))]
     FieldName { found: String },
     #[error("every record has the field `{name}` already; give this one another name")]
     FieldFixed { name: String },
@@ -103,15 +103,15 @@ pub enum Problem {
     FieldTextMerge { merge: &'static str },
     #[error("`symbols` of a field is an empty list; leave it out for every symbol")]
     FieldSymbolsEmpty,
-    #[error("`{}` is no pattern of symbols, such as *-PERP", ShownText(.text))]
+    #[error("`{}` is not a pattern of symbols, such as *-PERP", ShownText(.text))]
     FieldGlob { text: String, source: SymbolError },
     #[error("{found} fields are too many; configure at most {most}")]
     FieldsTooMany { found: usize, most: usize },
-    #[error("`{}` is no key of a product{}", ShownText(.key), NearPart(*.near, "a product has name, symbols, delay_ms, delayed_fields and notice"))]
+    #[error("`{}` is not a key of a product{}", ShownText(.key), NearPart(*.near, "a product has name, symbols, delay_ms, delayed_fields and notice"))]
     ProductPartUnknown { key: String, near: Option<&'static str> },
     #[error("`{key}` of a product must be {wanted}, but is {}", ShownText(.found))]
     ProductPart { key: &'static str, wanted: &'static str, found: String },
-    #[error("a product has no `{key}`; give it one")]
+    #[error("a product has no `{key}`; write a table with name and symbols, or name;symbols in one text")]
     ProductLacks { key: &'static str },
     #[error("the product `{}` is already given by {first}; give it once", ShownText(.name))]
     ProductTwice { name: String, first: ConfigOrigin },
@@ -119,12 +119,13 @@ pub enum Problem {
     ProductPattern { source: PatternsError },
     #[error("{found} products are too many; configure at most {most}")]
     ProductsTooMany { found: usize, most: usize },
-    #[error("`delayed_fields` of the product `{}` has `{}`, which is no field", ShownText(.product), ShownText(.field))]
+    #[error("`delayed_fields` of the product `{}` has `{}`, which is not a field", ShownText(.product), ShownText(.field))]
     ProductField { product: String, field: String },
-    #[error("`auth.anonymous.fields` has `{}`, which is no field", ShownText(.field))]
+    #[error("`auth.anonymous.fields` has `{}`, which is not a field", ShownText(.field))]
     AnonymousField { field: String },
     #[error(
-        "limits.frame_bytes must be at least {least} with these {fields} fields, for two of the longest messages, but is {frame_bytes}"
+        "limits.frame_bytes must be at least {least} with these {fields} fields, for two of the longest messages, \
+              but is {frame_bytes}"
     )]
     FrameTooSmall { frame_bytes: usize, least: usize, fields: usize },
     #[error("no feed is left; write `push` for a service whose ticks all come by POST /v1/publish")]
@@ -206,8 +207,8 @@ impl fmt::Display for ConfigFault {
 impl fmt::Display for ConfigFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {
-            1 => writeln!(f, "1 fault in the configuration:")?,
-            count => writeln!(f, "{count} faults in the configuration:")?,
+            1 => writeln!(f, "1 error in the configuration:")?,
+            count => writeln!(f, "{count} errors in the configuration:")?,
         }
         self.0.iter().try_for_each(|fault| writeln!(f, "  {fault}"))
     }

@@ -9,15 +9,17 @@
 
 use std::sync::Arc;
 
-use tickcast::tick::{
-    CustomFields, Field, Glob,
-    custom::{CUSTOM_FIELDS_MAX, CustomField, CustomKind, CustomMerge, CustomName},
+use tickcast::{
+    text,
+    tick::{
+        CustomFields, Field, Glob,
+        custom::{CUSTOM_FIELDS_MAX, CustomField, CustomKind, CustomMerge, CustomName},
+    },
 };
 
 use super::{
     fault::{ConfigFault, ConfigFaults, Problem},
     origin::ConfigOrigin,
-    suggest,
     value::{GivenTable, GivenValue, unquoted},
 };
 
@@ -85,7 +87,7 @@ fn given(raw: GivenValue, origin: &ConfigOrigin) -> Result<Vec<GivenField>, Prob
         GivenValue::Text(text) if text.trim_start().starts_with('[') => match super::value::read_value(&text)
         {
             Some(inner @ (GivenValue::Strings(_) | GivenValue::Tables(_))) => given(inner, origin),
-            _ => Err(wrong_kind("brackets that hold no TOML list of them")),
+            _ => Err(wrong_kind("brackets that do not hold a TOML list of them")),
         },
         GivenValue::Text(text) => match unquoted(&text) {
             None => Ok(texts(text.split_whitespace().map(str::to_owned).collect())),
@@ -163,7 +165,7 @@ impl FieldCheck<'_> {
         }
         let symbols = given.take("symbols").map(|part| self.symbols(part)).unwrap_or_default();
         for part in std::mem::take(&mut given.parts) {
-            let near = suggest::nearest_of(&part.key, &PARTS);
+            let near = text::nearest(&part.key, PARTS);
             self.fault(&part.origin, Problem::FieldPartUnknown { key: part.key, near });
         }
         (self.faults.len() == before).then_some(CustomField { name: name?, kind, merge, symbols })
@@ -213,11 +215,11 @@ impl FieldCheck<'_> {
         words: &'static [&'static str],
         parse: fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let text = self.text(part, key)?;
-        let parsed = parse(&text);
+        let found = self.text(part, key)?;
+        let parsed = parse(&found);
         if parsed.is_none() {
-            let near = suggest::nearest_of(&text, words);
-            self.fault(&part.origin, Problem::FieldWord { key, words, found: text, near });
+            let near = text::nearest(&found, words.iter().copied());
+            self.fault(&part.origin, Problem::FieldWord { key, words, found, near });
         }
         parsed
     }

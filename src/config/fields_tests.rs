@@ -59,13 +59,13 @@ fn every_fault_is_told_at_once_where_it_is() {
     assert_eq!(
         faults(&read(&[], None, file)),
         [
-            "t.toml:2: `Mark` is no name of a field; write 1 to 32 of a-z 0-9 _, a letter first",
+            "t.toml:2: `Mark` is not a name of a field; write 1 to 32 of a-z 0-9 _, a letter first",
             "t.toml:3: `kind` of a field must be `decimal`, `integer` or `text`, but is `decmal`; did you mean `decimal`?",
             "t.toml:4: `merge` of a field must be `last`, `sum`, `min`, `max` or `first`, but is `lats`; did you mean `last`?",
-            "t.toml:5: `a,b` is no pattern of symbols, such as *-PERP: a symbol has no control character, quote, \
+            "t.toml:5: `a,b` is not a pattern of symbols, such as *-PERP: a symbol has no control character, quote, \
          backslash or comma, byte 1 is ','",
             "t.toml:6: a field has no name; give it one, such as name = \"mark\"",
-            "t.toml:7: `nmae` is no key of a field; did you mean `name`?",
+            "t.toml:7: `nmae` is not a key of a field; did you mean `name`?",
             "t.toml:9: every record has the field `bid` already; give this one another name",
             "t.toml:11: `trade` has another meaning in messages or recordings; give the field another name",
             "t.toml:15: texts cannot be merged by `sum`; write `last` or `first`, or another kind",
@@ -74,7 +74,7 @@ fn every_fault_is_told_at_once_where_it_is() {
             "t.toml:22: `name` of a field must be a text in quotes, but is a number",
             "t.toml:23: `kind` of a field must be a text in quotes, but is true or false",
             "t.toml:24: `symbols` of a field must be a list of patterns, such as [\"*-PERP\"], but is a list with an entry \
-         that is no text",
+         that is not text",
         ]
     );
     assert_eq!(
@@ -102,7 +102,7 @@ fn a_broken_line_hides_no_fault_of_other_fields() {
     let file =
         "[[fields]]\nname = \"Mark\"\n[[fields]]\nname = = 1\n[[fields]]\nname = \"iv\"\nkind = \"x\"\n";
     let faults = faults(&read(&[], None, file));
-    assert!(faults[0].starts_with("t.toml:4: no TOML (column 8)"), "{faults:?}");
+    assert!(faults[0].starts_with("t.toml:4: not valid TOML (column 8)"), "{faults:?}");
     assert!(faults.iter().any(|fault| fault.starts_with("t.toml:2: `Mark`")), "{faults:?}");
     assert!(faults.iter().any(|fault| fault.starts_with("t.toml:7: `kind`")), "{faults:?}");
 }

@@ -139,7 +139,7 @@ impl ConfigKey {
                 Some(GivenValue::Strings(entries)) => Ok(entries),
                 _ => Err(self.wrong_kind(
                     format!("a list, such as {} = [\"a\", \"b\"]", self.name),
-                    &GivenValue::Other("brackets that hold no TOML list of texts"),
+                    &GivenValue::Other("brackets that do not hold a TOML list of texts"),
                 )),
             },
             GivenValue::Text(text) => match unquoted(&text) {

@@ -8,16 +8,18 @@
 
 use std::{fmt, time::Duration};
 
-use tickcast::access::{
-    Product, SymbolPatterns,
-    products::{NOTICE_BYTES_MAX, PRODUCT_NAME_BYTES_MAX, PRODUCTS_MAX},
+use tickcast::{
+    access::{
+        Product, SymbolPatterns,
+        products::{NOTICE_BYTES_MAX, PRODUCT_NAME_BYTES_MAX, PRODUCTS_MAX},
+    },
+    text,
 };
 
 use super::{
     auth::ProductConfig,
     fault::{ConfigFault, Problem},
     origin::ConfigOrigin,
-    suggest,
     value::{GivenTable, GivenValue, read_integer, read_value, unquoted},
 };
 
@@ -67,7 +69,7 @@ fn given(raw: GivenValue, origin: &ConfigOrigin) -> Result<Vec<GivenProduct>, Pr
         }
         GivenValue::Text(text) if text.trim_start().starts_with('[') => match read_value(&text) {
             Some(inner @ (GivenValue::Strings(_) | GivenValue::Tables(_))) => given(inner, origin),
-            _ => Err(wrong_kind("brackets that hold no TOML list of them")),
+            _ => Err(wrong_kind("brackets that do not hold a TOML list of them")),
         },
         GivenValue::Text(text) if text.trim().is_empty() => Ok(Vec::new()),
         // A notice has blanks: one text is one product.
@@ -150,7 +152,7 @@ impl ProductCheck<'_> {
             )
         });
         for (key, _, origin) in std::mem::take(&mut given.parts) {
-            let near = suggest::nearest_of(&key, &PARTS);
+            let near = text::nearest(&key, PARTS);
             self.fault(&origin, Problem::ProductPartUnknown { key, near });
         }
         if self.faults.len() > before {

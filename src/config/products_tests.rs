@@ -63,10 +63,10 @@ fn each_fault_has_its_own_line() {
                 [[auth.products]]\nname = \"a\"\nsymbols = [\"b,c\"]\ndelayed_fields = 1\n";
     let found = faults(&read(None, file));
     let expected = [
-        "t.toml:1: a product has no `name`; give it one",
+        "t.toml:1: a product has no `name`; write a table with name and symbols, or name;symbols in one text",
         "t.toml:2: `symbols` of a product must be a list with one entry at least, but is an empty list",
         "t.toml:3: `delay_ms` of a product must be a whole number of milliseconds, 0 to 86400000, but is -1",
-        "t.toml:4: `notise` is no key of a product; did you mean `notice`?",
+        "t.toml:4: `notise` is not a key of a product; did you mean `notice`?",
         "t.toml:8: `delay_ms` of a product must be a whole number of milliseconds, 0 to 86400000, but is \"soon\"",
         "t.toml:9: `notice` of a product must be a text of 1 to 512 bytes without control characters, but is a number",
         "t.toml:11: the product `a` is already given by t.toml:6; give it once",
@@ -85,6 +85,6 @@ fn a_field_that_no_record_has_is_named() {
                 delayed_fields = [\"mark\", \"lats\"]\n";
     assert_eq!(
         faults(&read(None, file)),
-        ["t.toml:3: `delayed_fields` of the product `a` has `lats`, which is no field"]
+        ["t.toml:3: `delayed_fields` of the product `a` has `lats`, which is not a field"]
     );
 }

@@ -12,10 +12,10 @@ pub(super) const TRUSTED: ConfigKey = ConfigKey {
     name: "trusted_proxies",
     applies: Applies::AtOnce,
     kind: Kind::List { get: |config| &config.trusted_proxies, set },
-    doc: "Addresses of proxies that say whose connection it is, one or a range each: `10.0.0.7` or `10.0.0.0/8` by the \
-          header `X-Forwarded-For`, `proxy:10.0.0.7` by the PROXY protocol, version 2, at the beginning of each \
-          connection. Limits, the log and the audit then go by that address; such a client is never on this machine. \
-          Nobody else is believed.",
+    doc: "Addresses or ranges of reverse proxies that are trusted to pass on the client's address: `10.0.0.7` or \
+          `10.0.0.0/8` with the header `X-Forwarded-For`, `proxy:10.0.0.7` with the PROXY protocol, version 2, at \
+          the start of each connection. Limits, the log and the audit then use the client's address, and such a \
+          client never counts as local. From any other peer the header is ignored.",
 };
 
 fn set(config: &mut Config, proxies: Vec<String>, problems: &mut Vec<Problem>) {

@@ -65,25 +65,26 @@ impl Relation {
         match self {
             Relation::FrameFitsUnsent => {
                 "limits.frame_bytes + 8192 must be at most limits.unsent_bytes, or a session conflates before its \
-                 first frame is out"
+                first frame is sent"
             }
             Relation::CommandsBurst => {
-                "limits.commands_per_second must be at most limits.commands_burst, or the rate is never reached"
+                "limits.commands_per_second must be at most limits.commands_burst, or the sustained rate is never \
+                reached"
             }
             Relation::FramesBurst => {
-                "limits.commands_burst must be at most limits.frames_burst, for each command is a frame"
+                "limits.commands_burst must be at most limits.frames_burst, because each command is a frame"
             }
             Relation::InboundBurst => {
-                "16 x limits.message_bytes must be at most limits.inbound_bytes_burst, or a few allowed messages close \
-                 a session"
+                "16 x limits.message_bytes must be at most limits.inbound_bytes_burst, or a few permitted messages \
+                close a session"
             }
             Relation::AddressWithinSessions => "limits.sessions_per_address must be at most limits.sessions",
             Relation::QueueHoldsRing => {
-                "limits.ring_ticks must be at most limits.shard_queue_ticks, or a shard falls behind before a ring \
-                 turns over"
+                "limits.ring_ticks must be at most limits.shard_queue_ticks, or a shard's queue overflows before a \
+                ring buffer wraps"
             }
             Relation::PongBeforePing => {
-                "limits.pong_ms must be below limits.ping_ms, so that one ping is answered before the next"
+                "limits.pong_ms must be below limits.ping_ms, so that a ping is answered before the next one"
             }
         }
     }

@@ -12,6 +12,7 @@ pub(super) const RECORDINGS: ConfigKey = ConfigKey {
             Ok(())
         },
     },
-    doc: "Directory of the recordings that clients replay for themselves (`/ws-replay-normalized`, docs/REPLAY.md): a folder for \
-          each exchange, or files whose names begin with it. Empty: the bundled recording, as exchange `binance`.",
+    doc: "Directory of the recordings that clients may replay by themselves (`/ws-replay-normalized`, \
+          docs/REPLAY.md): a subdirectory for each exchange, or files whose names begin with the exchange. Empty: \
+          the bundled recording, as exchange `binance`.",
 };

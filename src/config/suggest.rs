@@ -1,12 +1,11 @@
 //! "Did you mean": the known name nearest to an unknown one, or none when no name is near.
 
+use tickcast::text::{NAME_BYTES_MAX, edits};
+
 use super::{
     table::KEYS,
     variable::{self, PREFIX},
 };
-
-/// A longer name is no typing error, and would take time to compare.
-const NAME_BYTES_MAX: usize = 64;
 
 /// The names of the same settings in other programs.
 const SYNONYMS: [(&str, &str); 9] = [
@@ -33,15 +32,6 @@ pub(super) fn variable(unknown: &str) -> Option<String> {
     nearest(&unknown, '_').map(variable::variable)
 }
 
-/// The word nearest to `unknown`.
-pub(super) fn nearest_of(unknown: &str, words: &[&'static str]) -> Option<&'static str> {
-    if unknown.len() > NAME_BYTES_MAX {
-        return None;
-    }
-    let distances = words.iter().filter_map(|word| Some((edits(unknown, word)?, *word)));
-    distances.min_by_key(|(edits, _)| *edits).map(|(_, word)| word)
-}
-
 /// The key with the fewest edits from `unknown`, as a whole or by its last part. In `unknown`, `separator` replaces a
 /// key's dot.
 fn nearest(unknown: &str, separator: char) -> Option<&'static str> {
@@ -63,15 +53,6 @@ fn nearest(unknown: &str, separator: char) -> Option<&'static str> {
         Some((fewest, key.name))
     });
     distances.min_by_key(|(edits, _)| *edits).map(|(_, name)| name)
-}
-
-/// The distance of two names, if it is small enough for a mistyped or shortened one.
-fn edits(unknown: &str, name: &str) -> Option<usize> {
-    if unknown.len() >= 3 && name.starts_with(unknown) {
-        return Some(usize::from(name != unknown));
-    }
-    let edits = strsim::damerau_levenshtein(unknown, name);
-    (edits <= 1 + unknown.len() / 4).then_some(edits)
 }
 
 #[cfg(test)]

@@ -80,8 +80,8 @@ keys! {
             name: "listen",
             applies: Applies::AtRestart,
             kind: Kind::Text { get: |config| config.listen.to_string(), set: set_listen },
-            doc: "Address and port to listen on, for both WebSocket and HTTP. Port 0 takes any free port; the first line \
-                  of the log names it.",
+            doc: "Address and port to listen on, for both WebSocket and HTTP. Port 0 takes any free port; the first \
+                  line of the log names it.",
         },
         ConfigKey {
             name: "admin_listen",
@@ -90,23 +90,26 @@ keys! {
                 get: |config| config.admin_listen.map(|address| address.to_string()).unwrap_or_default(),
                 set: set_admin_listen,
             },
-            doc: "Address and port of a listener for operators. `/healthz`, `/readyz`, `/metrics`, `/debug/…`, \
-                  `/v1/admin/…`, `/v1/replay` and `/v1/faults` are then served there and not on `listen`. Empty: one port for all.",
+            doc: "Address and port of a separate listener for operators. `/healthz`, `/readyz`, `/metrics`, \
+                  `/debug/…`, \
+                  `/v1/admin/…`, `/v1/replay` and `/v1/faults` are then served there and not on `listen`. Empty: \
+                  everything is served on `listen`.",
         },
         ConfigKey {
             name: "feeds",
             applies: Applies::AtRestart,
             kind: Kind::List { get: |config| &config.feeds, set: feeds::set },
-            doc: "Where ticks come from: one or more sources.",
+            doc: "Sources of ticks, one or more.",
         },
         replay_keys::RECORDINGS,
         ConfigKey {
             name: "fields",
             applies: Applies::AtRestart,
             kind: Kind::Fields,
-            doc: "Fields of a record beside the fixed ones, such as `mark` or `open_interest`, up to 64: a table `[[fields]]` for each, \
-                  with `name`, `kind` (`decimal`, `integer` or `text`), `merge` (`last`, `sum`, `min`, `max` or `first`) and \
-                  `symbols`, or `name:kind:merge:symbols` in one text. The section on fields explains them.",
+            doc: "Additional fields of a record, such as `mark` or `open_interest`, up to 64: a table `[[fields]]` \
+                  for each, with `name`, `kind` (`decimal`, `integer` or `text`), `merge` (`last`, `sum`, `min`, \
+                  `max` or `first`) and \
+                  `symbols`, or `name:kind:merge:symbols` in one string. See the section on fields.",
         },
         ConfigKey {
             name: "shards",
@@ -118,18 +121,19 @@ keys! {
                 get: |config| config.shards.number(),
                 set: |config, number| config.shards = Amount::from_number(number),
             },
-            doc: "Threads that serve sessions; each session belongs to one of them. 0 is one for each core, which serves the most sessions \
-                  at the lowest age. With fewer, each is busier and writes more ticks at once: less CPU a message, higher age \
-                  (docs/PERFORMANCE.md, Shards).",
+            doc: "Number of threads that serve sessions; each session belongs to one of them. 0 is one for each \
+                  core, which serves the most sessions with the lowest latency. With fewer shards, each is busier \
+                  and writes more ticks at once: less CPU for each message, but older prices (docs/PERFORMANCE.md, \
+                  Shards).",
         },
         ConfigKey {
             name: "allowed_origins",
             applies: Applies::AtOnce,
             kind: Kind::List { get: |config| &config.allowed_origins, set: set_origins },
-            doc: "Web origins whose pages may connect and read, besides the service's own, such as `https://app.example.com`. \
-                  `https://*.example.com` allows all names below it, `*` all origins. When browsers reach the service by a name, \
-                  such as `http://tickcast:8080`, list that name too: only `localhost` and addresses count as its own. \
-                  Other clients than browsers are not affected.",
+            doc: "Web origins whose pages may connect and read, in addition to the service's own, such as \
+                  `https://app.example.com`. `https://*.example.com` allows all subdomains, `*` all origins. When \
+                  browsers reach the service by a host name, such as `http://tickcast:8080`, list that origin too: \
+                  only `localhost` and IP addresses count as its own. Clients other than browsers are not affected.",
         },
         proxy_keys::TRUSTED,
         dialect_keys::DIALECTS,
@@ -149,7 +153,7 @@ keys! {
                     config.log_format = if word == "json" { LogFormat::Json } else { LogFormat::Text };
                 },
             },
-            doc: "Format of the log on standard error: `text` for people, or `json` for machines, one object a line.",
+            doc: "Format of the log on standard error: `text`, or `json` with one object a line.",
         },
         ConfigKey {
             name: "log.level",
@@ -159,21 +163,21 @@ keys! {
                 get: level_name,
                 set: |config, word| config.log_level = word.parse().unwrap_or(Level::INFO),
             },
-            doc: "The least severe lines that the log shows: `error`, `warn`, `info`, `debug` or `trace`.",
+            doc: "Lowest severity that is logged: `error`, `warn`, `info`, `debug` or `trace`.",
         },
         ConfigKey {
             name: "tls.certs",
             applies: Applies::AtRestart,
             kind: Kind::List { get: |config| &config.tls_certs, set: set_certs },
-            doc: "Files of certificates in PEM, each a chain with the service's own first. With one, TLS is spoken on every port: \
-                  `https` and `wss`. With several, a client gets the first whose names have the one it asks for (SNI), or else the \
-                  first. The files are read again when they change, and on SIGHUP.",
+            doc: "Files of certificate chains in PEM, the service's own certificate first. If set, every port \
+                  speaks TLS: `https` and `wss`. With several, a client gets the first that is valid for the host \
+                  name it asks for (SNI), or else the first. The files are reloaded when they change, and on SIGHUP.",
         },
         ConfigKey {
             name: "tls.keys",
             applies: Applies::AtRestart,
             kind: Kind::List { get: |config| &config.tls_keys, set: set_keys },
-            doc: "Files of private keys in PEM, without a password, one for each of `tls.certs` in the same order.",
+            doc: "Files of unencrypted private keys in PEM, one for each of `tls.certs` in the same order.",
         },
         ConfigKey {
             name: "tls.client_ca",
@@ -185,112 +189,116 @@ keys! {
                     Ok(())
                 },
             },
-            doc: "File of certificates of authorities in PEM. Every client must then show a certificate that comes from one of them. \
-                  Empty: clients need none.",
+            doc: "File of certificate authorities in PEM. If set, every client must present a certificate that one \
+                  of them issued (mutual TLS).",
         },
         audit_keys::FILE, audit_keys::FILE_BYTES, audit_keys::ON_FAILURE,
     ]
     limits:
     count sessions (1, 1_000_000),
-        "Sessions at once, over all shards.";
+        "Concurrent sessions, over all shards.";
     count sessions_per_address (1, 1_000_000),
-        "Sessions at once from one IPv4 address or one IPv6 /64. Loopback is exempt.";
+        "Concurrent sessions from one IPv4 address or one IPv6 /64. Loopback is exempt.";
     count connections_per_address (1, 1_000_000),
-        "Connections at once from one IPv4 address or one IPv6 /64, sessions included. The effective limit is never less than \
-         `limits.sessions_per_address` plus an eighth of it plus 16. Loopback is exempt.";
+        "Concurrent connections from one IPv4 address or one IPv6 /64, sessions included. The effective limit is \
+              never less than `limits.sessions_per_address` plus an eighth of it plus 16. Loopback is exempt.";
     count bulk_requests (1, 10_000),
-        "Requests with long answers (`/v1/symbols`, `/v1/snapshot` of more than 64 symbols or with globs) that are \
-         answered at once. One more gets 503.";
+        "Concurrent requests with long responses (`/v1/symbols`, `/v1/snapshot` of more than 64 symbols or with \
+              globs). Further ones get 503.";
     count replays (0, 10_000),
-        "Replays of their own that clients have at once. One more is refused.";
+        "Concurrent replays that clients run by themselves. Further ones are refused.";
     count subscriptions (1, 100_000),
         "Subscriptions of one session.";
     count user_subscriptions (0, 100_000_000),
         "Subscriptions of all sessions of one user (`sub`) together. 0: no limit.";
     count user_commands_per_second (0, 1_000_000),
-        "Commands a second of all sessions of one user together, sustained; after a quiet time those of 4 s at once. 0: no limit.";
+        "Sustained rate of commands a second of all sessions of one user together, with a burst of 4 s. 0: no limit.";
     bytes user_bytes_per_second (0, GIB),
-        "Bytes of data a second that all sessions of one user are sent together, sustained. Beyond it they conflate. 0: no limit.";
+        "Sustained rate of data, in bytes a second, to all sessions of one user together. Beyond it they conflate. \
+              0: no limit.";
     count globs (0, 10_000),
-        "Standing globs (`BTC-*`) of one session.";
+        "Glob subscriptions (`BTC-*`) of one session.";
     count topics (1, 10_000_000),
-        "Topics of the service. Beyond it, ticks of new symbols are rejected.";
+        "Topics (symbols) of the service. Beyond it, ticks of new symbols are rejected.";
     count ring_ticks (1, 1_048_576),
-        restart "Ticks that each topic keeps for modes `every` and `trades` and for resume.";
+        restart "Size of each topic's ring buffer in ticks, for modes `every` and `trades` and for resume.";
     count tape_trades (0, 16_777_216),
-        "Trades with a `trade_id` that each topic keeps, so that they can be cancelled and corrected, 80 bytes each; 0 for none.";
+        "Trades with a `trade_id` that each topic keeps so that they can be cancelled and corrected, 80 bytes each; \
+              0 for none.";
     count tape_trades_total (0, 1_073_741_824),
-        "Trades with a `trade_id` that all topics together keep. Beyond it a topic keeps no more than it has, and at least 1,024.";
+        "Trades with a `trade_id` that all topics together keep. Beyond it a topic's history stops growing, but \
+              each keeps at least 1,024.";
     bytes message_bytes (256, 16 * MIB),
         "Largest inbound message. A longer one closes the session with 1009.";
     count commands_per_second (1, 1_000_000),
-        "Commands a second of one session, sustained.";
+        "Sustained rate of commands a second of one session.";
     count commands_burst (1, 1_000_000),
-        "Commands of one session at once, after a quiet time.";
+        "Burst of commands of one session.";
     count dialect_messages_per_second (0, 1_000_000),
-        "Messages a second of one client of an exchange's protocol, pings and pongs included, after which its exchange closes it: \
-         5 for Binance. 0: it is not closed for that.";
+        "Messages a second, pings and pongs included, beyond which a client of an exchange protocol is \
+              disconnected, as its exchange would: 5 for Binance. 0: no limit.";
     count frames_per_second (1, 1_000_000),
-        "Inbound frames a second of one session, control frames included, sustained.";
+        "Sustained rate of inbound frames a second of one session, control frames included.";
     count frames_burst (1, 1_000_000),
-        "Inbound frames of one session at once, after a quiet time.";
+        "Burst of inbound frames of one session.";
     bytes inbound_bytes_per_second (256, GIB),
-        "Inbound bytes a second of one session, sustained.";
+        "Sustained rate of inbound bytes a second of one session.";
     bytes inbound_bytes_burst (4 * KIB, GIB),
-        "Inbound bytes of one session at once, after a quiet time.";
+        "Burst of inbound bytes of one session.";
     bytes frame_bytes (KIB, MIB),
         "Largest outbound data frame.";
     bytes deflate_bytes (0, MIB),
-        "Outbound messages and answers of at least this size are compressed for clients that ask for it. 0 switches compression \
-         off: none is agreed on with new clients, and nothing more is compressed for those that are there.";
+        "Outbound messages and responses of at least this size are compressed for clients that negotiate \
+              compression. 0 turns compression off, also for sessions that have negotiated it.";
     bytes unsent_bytes (16 * KIB, 64 * MIB),
         "Most unsent data of a session, in the kernel and in the service, before the service conflates for it.";
     millis target_delay (0, 60 * SECOND),
-        "How much longer than at best the data of a WebSocket may be under way to its reader, proxies and the client's own \
-         queue included. Beyond it the service sends less at a time, and conflates. 0: no bound.";
+        "Target for the queueing delay between the service and the reader of a WebSocket, including proxies and the \
+              client's receive queue. Beyond it the service sends less at a time, and conflates. 0: no bound.";
     bytes control_bytes (16 * KIB, 256 * MIB),
-        "Most control messages that may wait for a session. More close it with 4009.";
+        "Most bytes of control messages that may wait for a session. Beyond it the session is closed with 4009.";
     bytes publish_bytes (KIB, GIB),
         "Largest body of a `POST /v1/publish`.";
     bytes line_bytes (256, 16 * MIB),
         restart "Longest line of a feed. A longer line is rejected.";
     count shard_queue_ticks (1, 16_777_216),
-        restart "Ticks that may wait for a shard. With more, it drops them and continues from the records of the topics.";
+        restart "Ticks that may wait for a shard. Beyond it the shard drops them and continues from the current \
+              records.";
     millis pause (0, 100),
-        "The longest pause between two turns of a shard that is busy most of the time, so that each write carries more \
-         ticks. A shard that is less busy does not pause. 0: no pauses.";
+        "The longest pause between two turns of a busy shard, so that each write carries more ticks. A shard that \
+              is not busy does not pause. 0: no pauses.";
     millis interval (0, 24 * HOUR),
         "The longest `interval_ms` that a subscription may ask for.";
     millis handshake (100, HOUR),
-        "Time from accepting a connection to the end of its handshake or first request, and from the first byte of a later \
-         request to its end.";
+        "Time from accepting a connection to the end of its handshake or first request, and from the first byte of \
+              a later request to its end.";
     millis auth (100, HOUR),
-        "Time that a WebSocket has to send its token, where nobody may read without one. Then it closes with 4101.";
+        "Time that a WebSocket has to send its token, if one is required. Then it is closed with 4101.";
     count tls_handshakes (1, 1_000_000),
-        restart "Handshakes of TLS that have begun, by a whole `ClientHello`, and are not done. None waits for another's client; \
-         one more drops the oldest of the address (of IPv6, the /64) that has the most. Each takes about 8 KB.";
+        restart "Concurrent TLS handshakes, counted from a complete `ClientHello`. One more drops the oldest \
+              handshake of the address (for IPv6 the /64) that has the most. Each takes about 8 KB.";
     millis idle (100, 24 * HOUR),
-        "Time that an HTTP connection may be idle between two requests; then it is closed. Set it longer than the load \
+        "Time after which an idle HTTP connection is closed. Set it longer than the load \
          balancer's own idle timeout, or the balancer may send a request to a connection that is being closed.";
     millis ping (100, HOUR),
-        "Time between the service's WebSocket pings.";
+        "Interval of the service's WebSocket pings.";
     millis pong (50, HOUR),
-        "Time that a client has to answer a ping.";
+        "Time that a client has to answer a ping with a pong.";
     millis progress (100, HOUR),
-        "Time that a client may accept no byte while there is something to send. Then a session closes with 4008, and any \
-         other connection ends.";
+        "Time for which a client may accept no data while there is some to send. Then a session is closed with \
+              4008, and any other connection is dropped.";
     millis close_grace (0, HOUR),
         "Time from a close frame until the connection is dropped, whether or not the client has read it.";
     millis heartbeat (50, HOUR),
-        "Time without a frame after which a session gets a `heartbeat`.";
+        "Time without any other frame after which a session gets a `heartbeat`.";
     millis stale (10, 24 * HOUR),
         "Time without a tick after which a symbol is stale.";
     millis drain_notice (0, HOUR),
-        "Time from SIGTERM or SIGINT until the drain begins. Meanwhile `/readyz` is 503 and everything else goes on, so that \
-         load balancers can react. Not part of `limits.drain_ms`.";
+        "Time from SIGTERM or SIGINT until the drain begins. Meanwhile `/readyz` returns 503 and everything else \
+              continues, so that load balancers can react. Not part of `limits.drain_ms`.";
     millis drain (0, HOUR),
-        "Longest time from the beginning of the drain to the end of the process. A client that takes nothing is disconnected \
-         after half of it.";
+        "Longest time from the start of the drain to the end of the process. A client that accepts no data is \
+              disconnected after half of it.";
 }
 
 impl Amount for usize {

@@ -103,15 +103,15 @@ fn every_fault_of_every_layer_is_told_at_once() {
         [
             "t.toml:1: `shards` must be a whole number, without quotes, but is a text",
             "t.toml:2: `listen` must be a text in quotes, but is a number",
-            "t.toml:4: `limits.sesions` is no key; did you mean `limits.sessions`?",
+            "t.toml:4: `limits.sesions` is not a configuration key; did you mean `limits.sessions`?",
             "t.toml:5: `limits.topics` must be from 1 to 10000000, but is 0",
             "TICKCAST_FEED: no such variable; did you mean `TICKCAST_FEEDS`?",
-            "TICKCAST_LISTEN: `localhost:8080` is no address and port; write them as 127.0.0.1:8080, [::1]:8080 \
+            "TICKCAST_LISTEN: `localhost:8080` is not an address and port; write them as 127.0.0.1:8080, [::1]:8080 \
              or 0.0.0.0:8080",
             "TICKCAST_LOG_FORMAT: `log.format` must be `text` or `json`, but is `xml`",
             "--set: `limits.stale_ms` sets nothing; write --set KEY=VALUE, such as --set limits.sessions=500",
-            "--set limits.pong_ms: limits.pong_ms must be below limits.ping_ms, so that one ping is answered \
-             before the next; here limits.pong_ms = 20000 (--set limits.pong_ms), limits.ping_ms = 20000 (default)",
+            "--set limits.pong_ms: limits.pong_ms must be below limits.ping_ms, so that a ping is answered \
+             before the next one; here limits.pong_ms = 20000 (--set limits.pong_ms), limits.ping_ms = 20000 (default)",
         ]
     );
 }
@@ -128,7 +128,7 @@ fn numbers() {
     );
     check_file(
         "shards = [1]",
-        "t.toml:1: `shards` must be a whole number, without quotes, but is a list with an entry that is no text",
+        "t.toml:1: `shards` must be a whole number, without quotes, but is a list with an entry that is not text",
     );
     check_file(
         "[shards]\nx = 1",
@@ -171,7 +171,7 @@ fn lists_are_flags_that_repeat_or_words_or_toml() {
     check_variable(
         "TICKCAST_FEEDS",
         "[sim]",
-        "TICKCAST_FEEDS: `feeds` must be a list, such as feeds = [\"a\", \"b\"], but is brackets that hold no TOML \
+        "TICKCAST_FEEDS: `feeds` must be a list, such as feeds = [\"a\", \"b\"], but is brackets that do not hold a TOML \
          list of texts",
     );
     check_file(
@@ -202,7 +202,7 @@ fn feeds_are_judged_one_by_one() {
     for (fault, start) in faults.iter().zip([
         "t.toml:1: the feed `simm` cannot be used: unknown source",
         "t.toml:1: the feed `sim` stands twice in the list; give it once",
-        "t.toml:1: the feed `sim?rate=fast` cannot be used: sim: option rate is",
+        "t.toml:1: the feed `sim?rate=fast` cannot be used: sim: option rate must be",
     ]) {
         assert!(fault.starts_with(start), "{fault}");
     }
@@ -234,7 +234,7 @@ fn web_origins_are_scheme_host_and_port() {
         "https://",
     ] {
         let flags = Flags { allowed_origins: vec![wrong.to_owned()], ..Flags::default() };
-        let start = format!("--allow-origin: `{wrong}` is no web origin; ");
+        let start = format!("--allow-origin: `{wrong}` is not a web origin; ");
         let faults = lines(gather(&flags, [], None));
         assert!(faults.len() == 1 && faults[0].starts_with(&start), "{faults:?}");
     }
@@ -244,7 +244,7 @@ fn web_origins_are_scheme_host_and_port() {
 fn an_epoch_is_short_and_plain_and_none_when_empty() {
     assert_eq!(from_file("epoch = \"\"").unwrap().epoch, None);
     assert_eq!(from_file("epoch = \"e-1\"").unwrap().epoch.as_deref(), Some("e-1"));
-    check_file("epoch = \"a b\"", "t.toml:1: `a b` is no epoch; write 1 to 32 of A-Z a-z 0-9 . _ -");
+    check_file("epoch = \"a b\"", "t.toml:1: `a b` is not an epoch; write 1 to 32 of A-Z a-z 0-9 . _ -");
 }
 
 #[test]
@@ -262,11 +262,14 @@ fn a_text_in_quotes_is_as_in_the_file() {
     assert_eq!(gather(&set(&["fields=\"mark\""]), [], None).unwrap().fields.len(), 1);
     for given in ["auth.api_keys=\"/a", "listen='127.0.0.1:1", "feeds=\"sim\" \"push\"", "fields='mark"] {
         let faults = lines(gather(&set(&[given]), [], None));
-        assert!(faults[0].contains("quotes that hold no TOML text"), "{given}: {faults:?}");
+        assert!(faults[0].contains("quotes that do not hold a TOML text"), "{given}: {faults:?}");
     }
     // A number has none, as in the file.
     let faults = lines(gather(&set(&["shards=\"1\""]), [], None));
-    assert!(faults[0].contains("must be a whole number") || faults[0].contains("is no number"), "{faults:?}");
+    assert!(
+        faults[0].contains("must be a whole number") || faults[0].contains("is not a number"),
+        "{faults:?}"
+    );
 }
 
 #[test]
@@ -274,7 +277,7 @@ fn fields_of_those_without_a_token_are_fields() {
     let given = ["auth.anonymous.read=*", "auth.anonymous.fields=bid bdi mark", "fields=mark"];
     assert_eq!(
         lines(gather(&set(&given), [], None)),
-        ["--set auth.anonymous.fields: `auth.anonymous.fields` has `bdi`, which is no field"]
+        ["--set auth.anonymous.fields: `auth.anonymous.fields` has `bdi`, which is not a field"]
     );
 }
 
@@ -304,21 +307,24 @@ fn a_syntax_error_hides_no_other_fault() {
     check_faults(
         "shards = = 2\n[limits]\nsesions = 1\ntopics 5\nring_ticks = 0\n",
         &[
-            "1: no TOML (column 10): ",
-            "4: no TOML (column 8): ",
-            "3: `limits.sesions` is no key",
+            "1: not valid TOML (column 10): ",
+            "4: not valid TOML (column 8): ",
+            "3: `limits.sesions` is not a configuration key",
             "5: `limits.ring_ticks`",
         ],
     );
     // No line is reported twice, nor as another fault.
-    check_faults("listen = localhost:8080\nshards = \"x\"\n", &["1: no TOML", "2: `shards`"]);
-    check_faults("listen = 'abc\nshards = \"x\"\n", &["1: no TOML", "2: `shards`"]);
-    check_faults("feeds = [\"sim\"\nshards = x\nepoch = \"x y\"\n", &["2: no TOML", "3: `x y` is no epoch"]);
-    check_faults("[limits\nsessions = 0\n[log]\nlevel = 1\n", &["1: no TOML", "4: `log.level`"]);
-    check_faults("shards = 1\nshards = 2\nepoch = 1", &["2: no TOML", "3: `epoch`"]);
-    check_faults("epoch = \"\"\"\nshards = \"x\"\n", &["3: no TOML"]);
-    check_faults("feeds = [", &["1: no TOML"]);
-    check_faults("é = = 1\r\nshards = \"x\"\r\n", &["1: no TOML", "2: `shards`"]);
+    check_faults("listen = localhost:8080\nshards = \"x\"\n", &["1: not valid TOML", "2: `shards`"]);
+    check_faults("listen = 'abc\nshards = \"x\"\n", &["1: not valid TOML", "2: `shards`"]);
+    check_faults(
+        "feeds = [\"sim\"\nshards = x\nepoch = \"x y\"\n",
+        &["2: not valid TOML", "3: `x y` is not an epoch"],
+    );
+    check_faults("[limits\nsessions = 0\n[log]\nlevel = 1\n", &["1: not valid TOML", "4: `log.level`"]);
+    check_faults("shards = 1\nshards = 2\nepoch = 1", &["2: not valid TOML", "3: `epoch`"]);
+    check_faults("epoch = \"\"\"\nshards = \"x\"\n", &["3: not valid TOML"]);
+    check_faults("feeds = [", &["1: not valid TOML"]);
+    check_faults("é = = 1\r\nshards = \"x\"\r\n", &["1: not valid TOML", "2: `shards`"]);
 }
 
 #[test]
@@ -330,12 +336,12 @@ fn a_file_of_another_kind_is_not_judged_line_by_line() {
 #[test]
 fn tables_that_are_no_tables_of_keys_are_faults() {
     assert_eq!(from_file("[limits]\n[log]\n").unwrap(), Config::default());
-    check_file("[limit]", "t.toml:1: `limit` is no key; did you mean `limits.sessions`?");
+    check_file("[limit]", "t.toml:1: `limit` is not a configuration key; did you mean `limits.sessions`?");
     check_file(
         "[server.tls]\nport = 1",
-        "t.toml:2: `server.tls.port` is no key; docs/CONFIGURATION.md lists them all",
+        "t.toml:2: `server.tls.port` is not a configuration key; docs/CONFIGURATION.md lists them all",
     );
-    check_file("log = \"json\"", "t.toml:1: `log` is no key; did you mean `log.format`?");
+    check_file("log = \"json\"", "t.toml:1: `log` is not a configuration key; did you mean `log.format`?");
 }
 
 #[test]
@@ -371,7 +377,7 @@ fn a_contradiction_is_told_where_the_highest_layer_made_it() {
     assert_eq!(
         lines(outcome),
         [
-            "t.toml:2: limits.pong_ms must be below limits.ping_ms, so that one ping is answered before the next; here \
+            "t.toml:2: limits.pong_ms must be below limits.ping_ms, so that a ping is answered before the next one; here \
           limits.pong_ms = 10000 (default), limits.ping_ms = 5000 (t.toml:2)"
         ]
     );
@@ -419,7 +425,7 @@ fn a_variable_that_is_no_text_is_a_fault() {
     use std::os::unix::ffi::OsStringExt;
     let bytes = OsString::from_vec(vec![0xff]);
     let outcome = gather(&Flags::default(), [(OsString::from("TICKCAST_LISTEN"), bytes.clone())], None);
-    assert_eq!(lines(outcome), ["TICKCAST_LISTEN: the value is no UTF-8 text"]);
+    assert_eq!(lines(outcome), ["TICKCAST_LISTEN: the value is not UTF-8 text"]);
     // Other programs' variables are ignored.
     let config = gather(&Flags::default(), [(bytes.clone(), bytes)], None);
     assert_eq!(config.unwrap(), Config::default());

@@ -92,7 +92,7 @@ impl GivenValue {
                 .iter()
                 .map(|entry| entry.get_ref().as_str().map(str::to_owned))
                 .collect::<Option<_>>()
-                .map_or(GivenValue::Other("a list with an entry that is no text"), GivenValue::Strings),
+                .map_or(GivenValue::Other("a list with an entry that is not text"), GivenValue::Strings),
             DeValue::Float(_) => GivenValue::Other("a number with a fraction or exponent"),
             DeValue::Boolean(_) => GivenValue::Other("true or false"),
             DeValue::Datetime(_) => GivenValue::Other("a date or time"),
@@ -138,7 +138,7 @@ pub(super) fn unquoted(text: &str) -> Option<Result<String, GivenValue>> {
     }
     Some(match read_value(text) {
         Some(GivenValue::String(text)) => Ok(text),
-        _ => Err(GivenValue::Other("quotes that hold no TOML text")),
+        _ => Err(GivenValue::Other("quotes that do not hold a TOML text")),
     })
 }
 

@@ -97,7 +97,7 @@ impl Fanout {
         (!wanted.is_empty()).then(|| Spec { view: View { wanted, ..allowed.view.clone() }, ..allowed })
     }
 
-    /// Those of the fields that are shown delayed; `None` where that is no question.
+    /// Those of the fields that are shown delayed; `None` where that is not a question.
     fn fields_of(&self, session: SessionKey, symbol: &Symbol, wanted: WantedFields) -> Option<WantedFields> {
         let is_delayed = self.plane_of(session, symbol) == Some(Plane::Delayed);
         let product = self.product_of(symbol).filter(|product| is_delayed && product.fields.is_some())?;

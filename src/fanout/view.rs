@@ -150,7 +150,7 @@ impl Name {
     /// What a name may be, for people.
     pub const EXPECTED: &str = "a word of 1 to 32 bytes, with the characters that a symbol may have";
 
-    /// `None` when the text is no name.
+    /// `None` when the text is not a name.
     pub fn new(text: &str) -> Option<Self> {
         let fits = !text.is_empty() && text.len() <= NAME_BYTES_MAX && check_characters(text).is_ok();
         fits.then(|| Name(text.into()))

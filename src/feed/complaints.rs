@@ -1,4 +1,4 @@
-//! Logs what a feed sent that was no tick: the first faults of each window, then how many were suppressed.
+//! Logs what a feed sent that was not a tick: the first faults of each window, then how many were suppressed.
 //!
 //! Loss: beyond [`REPORTED_MAX`] lines within [`WINDOW`] faults are only counted, and the count is reported when the
 //! next window begins or the feed ends. The metrics count every one of them.

@@ -1,6 +1,6 @@
-//! Why a source cannot be named, opened or read on. A rejected record is no error: [`super::reject`].
+//! Why a source cannot be named, opened or read on. A rejected record is not an error: [`super::reject`].
 
-use std::io;
+use std::{fmt, io};
 
 use super::record::RecordPosition;
 use crate::scenario::ScenarioError;
@@ -10,7 +10,7 @@ use crate::scenario::ScenarioError;
 pub enum FeedError {
     #[error("cannot read {path}")]
     Read { path: String, source: io::Error },
-    #[error("{path} is no recording: {why}")]
+    #[error("{path} is not a recording: {why}")]
     NotARecording { path: String, why: String },
     #[error("{path} holds no tick{what}")]
     Empty { path: String, what: String },
@@ -28,14 +28,13 @@ pub enum FeedError {
 /// Why a text names no source. `source_name` is the source as a person writes it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SourceError {
-    /// `venues` are those that there are, by name.
-    #[error("unknown source {text:?}; there are {SOURCES}, and the venues {venues}")]
-    Unknown { text: String, venues: String },
+    #[error("unknown source {text:?}; {}", InPlace { near: near.as_deref(), known })]
+    Unknown { text: String, near: Option<String>, known: String },
     #[error("replay: a file is missing, as in replay:FILE, or replay:bundled")]
     NoFile,
-    #[error("{source_name}: unknown option {option:?}; there are {known}")]
-    Option { source_name: &'static str, option: String, known: String },
-    #[error("{source_name}: option {option} is {value:?}, and not {expected}")]
+    #[error("{source_name}: unknown option {option:?}; {}", InPlace { near: *near, known })]
+    Option { source_name: &'static str, option: String, near: Option<&'static str>, known: String },
+    #[error("{source_name}: option {option} must be {expected}, got {value:?}")]
     Value { source_name: &'static str, option: &'static str, value: String, expected: &'static str },
     #[error("{source_name}: option {option}: {why}")]
     Invalid { source_name: &'static str, option: &'static str, why: String },
@@ -47,6 +46,12 @@ pub enum SourceError {
     Twice { source_name: &'static str, option: String },
     #[error("{}", joined(.0))]
     Several(Vec<SourceError>),
+}
+
+/// What to write in place of an unknown name: the one that was probably meant, or all that there are.
+struct InPlace<'a> {
+    near: Option<&'a str>,
+    known: &'a str,
 }
 
 // === impl SourceError ===
@@ -61,12 +66,21 @@ impl SourceError {
     }
 }
 
+// === impl InPlace ===
+
+impl fmt::Display for InPlace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.near {
+            Some(near) => write!(f, "did you mean {near}?"),
+            None => f.write_str(self.known),
+        }
+    }
+}
+
 fn joined(faults: &[SourceError]) -> String {
     let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
     faults.join("; ")
 }
-
-const SOURCES: &str = "sim, replay:FILE, replay:bundled, - (standard input), push";
 
 /// An error and its causes, in one line.
 pub fn with_sources(error: &dyn std::error::Error) -> String {

@@ -32,7 +32,7 @@ const VERSION: u32 = 1;
 // === impl Header ===
 
 impl Header {
-    /// Parses the first line; if it is no recording's, the error gives the reason, for a person.
+    /// Parses the first line; if it is not a recording's, the error gives the reason, for a person.
     pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
         let expected = "its first line is not {\"tickcast\":\"recording\",\"version\":1}";
         let first: FirstLine =

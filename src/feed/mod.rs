@@ -3,7 +3,7 @@
 //! A [`Feed`] runs on its own thread and pushes what it decodes into the [`Sink`] that it is given. It knows nothing of
 //! topics, sessions or shards. A sink never waits for a client, so no client delays a feed.
 //!
-//! Invariants: bytes from outside never panic; a line that is no tick is counted and does not stop the lines after it;
+//! Invariants: bytes from outside never panic; a line that is not a tick is counted and does not stop the lines after it;
 //! the same source with the same options gives the same ticks.
 
 pub mod bundled;

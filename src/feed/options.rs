@@ -6,6 +6,7 @@
 use std::{borrow::Cow, fmt, mem, str::FromStr};
 
 use super::error::SourceError;
+use crate::text;
 
 /// The only option that may be given several times.
 const REPEATED: &str = "file";
@@ -85,9 +86,10 @@ impl<'a> Options<'a> {
         let mut faults = self.faults;
         let made = match made {
             Ok(made) => {
-                let known = self.known.join(", ");
+                let known = format!("it has {}", self.known.join(", "));
                 faults.extend(self.left.into_iter().map(|(option, _)| SourceError::Option {
                     source_name: self.source,
+                    near: text::nearest(&option, self.known.iter().copied()),
                     option: option.into_owned(),
                     known: known.clone(),
                 }));

@@ -34,7 +34,7 @@ pub struct Block {
     pub disconnects: Vec<usize>,
     /// Warnings where nothing was rejected: a file that was cut, times that jump. Each names its file.
     pub warnings: Vec<String>,
-    /// Files that a pattern or an archive gave and that are no recordings.
+    /// Files that a pattern or an archive gave and that are not recordings.
     pub skipped_files: u64,
     /// A compressed file was cut.
     pub cut: bool,
@@ -43,7 +43,7 @@ pub struct Block {
     pub jump_max_ns: u64,
 }
 
-/// A record that is no tick.
+/// A record that is not a tick.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reject {
     pub file: Arc<str>,

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     limits::Limits,
     scenario::{RunningScenario, ScenarioConfig},
+    text,
     tick::CustomFields,
 };
 
@@ -80,11 +81,7 @@ impl Source {
             "-" => "-",
             "push" => "push",
             _ if file.is_some() => "replay",
-            _ => {
-                let venues: Vec<&str> = upstream::venues::VENUES.iter().map(|venue| venue.name()).collect();
-                let venues = format!("{} (binance?symbols=BTCUSDT)", venues.join(", "));
-                return Err(SourceError::Unknown { text: text.to_owned(), venues });
-            }
+            _ => return Err(unknown(source, text)),
         };
         let mut options = Options::parse(label, query)?;
         let kind = match (label, file, venue) {
@@ -135,7 +132,7 @@ impl Source {
     /// beside the fixed ones.
     ///
     /// # Errors
-    /// When a file cannot be read, or is no recording.
+    /// When a file cannot be read, or is not a recording.
     pub fn open(&self, limits: &Limits, fields: &Arc<CustomFields>) -> Result<Opened, FeedError> {
         let feed: Box<dyn Feed> = match &self.kind {
             SourceKind::Sim(config) => Box::new(sim::Sim::new(&self.name, config.clone())),
@@ -173,6 +170,38 @@ impl FromStr for Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+/// The error for a text that names no source.
+fn unknown(source: &str, text: &str) -> SourceError {
+    let venues: Vec<&str> = upstream::venues::VENUES.iter().map(|venue| venue.name()).collect();
+    let known = format!(
+        "there are sim, replay:FILE, replay:bundled, - (standard input), push, and the venues {} (binance?symbols=BTCUSDT)",
+        venues.join(", ")
+    );
+    SourceError::Unknown { text: text.to_owned(), near: meant(source, &venues), known }
+}
+
+/// The source that was probably meant by one that does not exist.
+fn meant(source: &str, venues: &[&str]) -> Option<String> {
+    match source.split_once(':') {
+        // A venue's symbols are an option.
+        Some((venue, symbols)) if venues.contains(&venue) => {
+            return Some(format!("{venue}?symbols={symbols}"));
+        }
+        Some(_) => return None,
+        None => {}
+    }
+    match source {
+        "stdin" => Some("-".to_owned()),
+        "replay" | "bundled" => Some("replay:bundled".to_owned()),
+        // A file's name alone.
+        _ if source.contains(['/', '.']) => Some(format!("replay:{source}")),
+        _ => {
+            let names = venues.iter().copied().chain(["sim", "push"]);
+            text::nearest(source, names).map(str::to_owned)
+        }
     }
 }
 

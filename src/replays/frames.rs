@@ -48,7 +48,7 @@ impl InboundFrames {
     /// Takes bytes in, and tells of each frame that is whole, or, of a message, has begun.
     ///
     /// # Errors
-    /// When they are no frames of a client.
+    /// When they are not frames of a client.
     pub fn take(&mut self, mut bytes: &[u8], mut heard: impl FnMut(HeardFrame)) -> Result<(), CloseReason> {
         loop {
             if self.left > 0 || self.control.is_some() {

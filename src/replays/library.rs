@@ -138,7 +138,7 @@ fn exchange_of(file: &str, exchange: &str) -> bool {
         && !LONGER_NAMES.iter().any(|longer| longer.len() > exchange.len() && begins(&file, longer))
 }
 
-/// Whether a name begins with another and something that is no part of a name, or with nothing behind it.
+/// Whether a name begins with another and something that is not a part of a name, or with nothing behind it.
 fn begins(name: &str, with: &str) -> bool {
     name.strip_prefix(with).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_', '.']))
 }

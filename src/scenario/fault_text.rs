@@ -50,7 +50,8 @@ const AGAIN_MAX: usize = 1_000;
 impl<'de> Deserialize<'de> for FaultSpan {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let wrong = |_| D::Error::custom(format!("{text:?} is no duration; write one as 30s, 250ms or 24h"));
+        let wrong =
+            |_| D::Error::custom(format!("{text:?} is not a duration; write one as 30s, 250ms or 24h"));
         humantime::parse_duration(&text).map(FaultSpan).map_err(wrong)
     }
 }
@@ -65,7 +66,7 @@ impl FaultText {
         let (share, chance) = (self.share.unwrap_or(1.0), self.chance.unwrap_or(1.0));
         for (name, value) in [("share", share), ("chance", chance)] {
             if !(0.0..=1.0).contains(&value) {
-                return Err(format!("{name} is {value}, and not a part from 0 to 1"));
+                return Err(format!("{name} must be a fraction from 0 to 1, got {value}"));
             }
         }
         if self.every.is_some_and(|every| every.0 < EVERY_MIN) {
@@ -84,7 +85,7 @@ impl FaultText {
                 None | Some("all") => StruckConnections::All,
                 Some("first") => StruckConnections::First,
                 Some("later") => StruckConnections::Later,
-                Some(other) => return Err(format!("connections is {other:?}, and not all, first or later")),
+                Some(other) => return Err(format!("connections must be all, first or later, got {other:?}")),
             },
             streams: globs("streams", self.streams.as_deref(), default_streams)?,
             symbols: globs("symbols", self.symbols.as_deref(), "*")?,
@@ -120,7 +121,7 @@ impl FaultText {
         let times = |name: &str, given: Option<u32>, least: u32, default: u32| {
             let value = given.unwrap_or(default);
             let fits = (least..=TIMES_MAX).contains(&value);
-            fits.then_some(value).ok_or(format!("{name} is {value}, and not {least} to {TIMES_MAX}"))
+            fits.then_some(value).ok_or(format!("{name} must be {least} to {TIMES_MAX}, got {value}"))
         };
         Ok(match &*self.kind {
             "mute" => FaultKind::Mute,
@@ -130,7 +131,7 @@ impl FaultText {
             "duplicate" => FaultKind::Duplicate { copies: times("copies", self.copies, 1, 1)? },
             "again" => match self.messages.unwrap_or(50) {
                 messages @ 1..=AGAIN_MAX => FaultKind::Again { messages },
-                messages => return Err(format!("messages is {messages}, and not 1 to {AGAIN_MAX}")),
+                messages => return Err(format!("messages must be 1 to {AGAIN_MAX}, got {messages}")),
             },
             "restart" => FaultKind::Restart { to: self.to.unwrap_or(1) },
             "jump" => FaultKind::Jump { by: self.numbers.unwrap_or(100) },
@@ -156,7 +157,7 @@ impl FaultText {
             Some("restart") => Ok(LikeClose::Restart),
             Some("slow") => Ok(LikeClose::Slow),
             None | Some("cut") => Ok(LikeClose::Cut),
-            Some(other) => Err(format!("like is {other:?}, and not age, limit, restart, slow or cut")),
+            Some(other) => Err(format!("like must be age, limit, restart, slow or cut, got {other:?}")),
         }
     }
 
@@ -202,7 +203,7 @@ impl FaultText {
         match given.iter().find(|(name, is_given)| *is_given && !own.contains(name)) {
             None => Ok(()),
             Some((name, _)) => Err(format!(
-                "{name} is no option of this kind; it has {}, and when it begins: at, after or after_messages, connections",
+                "{name} is not an option of this kind; it has {}, and when it begins: at, after or after_messages, connections",
                 own.join(", ")
             )),
         }
@@ -216,6 +217,6 @@ fn globs(name: &str, given: Option<&[String]>, default: &str) -> Result<Vec<Glob
         Some(given) => given.to_vec(),
     };
     let glob =
-        |text: &String| Glob::new(text).map_err(|why| format!("{name}: {text:?} is no pattern: {why}"));
+        |text: &String| Glob::new(text).map_err(|why| format!("{name}: {text:?} is not a pattern: {why}"));
     texts.iter().map(glob).collect()
 }

@@ -103,14 +103,17 @@ mod tests {
             &format!("{HEAD}kind = \"mut\""),
             "line 4: fault 1 (mut): there is no such kind; there are mute,",
         );
-        check_wrong(&format!("{HEAD}kind = \"mute\"\nbehind = 3"), "behind is no option of this kind");
+        check_wrong(&format!("{HEAD}kind = \"mute\"\nbehind = 3"), "behind is not an option of this kind");
         check_wrong(&format!("{HEAD}kind = \"mute\"\nfro = \"3s\""), "line 6: unknown field `fro`");
         check_wrong(&format!("{HEAD}kind = \"delay\""), "by is missing");
-        check_wrong(&format!("{HEAD}kind = \"delay\"\nby = \"soon\""), "line 6: \"soon\" is no duration");
-        check_wrong(&format!("{HEAD}kind = \"lose\"\nchance = 2.0"), "chance is 2");
+        check_wrong(&format!("{HEAD}kind = \"delay\"\nby = \"soon\""), "line 6: \"soon\" is not a duration");
+        check_wrong(
+            &format!("{HEAD}kind = \"lose\"\nchance = 2.0"),
+            "chance must be a fraction from 0 to 1, got 2",
+        );
         check_wrong(&format!("{HEAD}kind = \"mute\"\nat = \"now\""), "neither a duration (30s) nor a time");
         check_wrong(&format!("{HEAD}kind = \"mute\"\nat = \"1s\"\nafter = \"2s\""), "give one of them");
-        check_wrong(&format!("{HEAD}kind = \"burst\"\ntimes = 1"), "not 2 to 100");
+        check_wrong(&format!("{HEAD}kind = \"burst\"\ntimes = 1"), "times must be 2 to 100, got 1");
         check_wrong(&format!("{HEAD}kind = \"mute\"\nfor = \"9s\"\nevery = \"9s\""), "shorter");
         check_wrong(&format!("{HEAD}kind = \"mute\"\nstreams = []"), "leave it out for all");
     }

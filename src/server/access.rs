@@ -65,7 +65,7 @@ fn token<B>(request: &Request<B>) -> Result<Option<BearerToken>, NoAccess> {
 /// Other schemes are a proxy's business.
 fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = BearerToken> {
     headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| {
-        // What is no token is refused as one; it is not as if nothing had been sent.
+        // What is not a token is refused as one; it is not as if nothing had been sent.
         let text = String::from_utf8_lossy(value.as_bytes());
         let (scheme, token) = text.split_once([' ', '\t']).unwrap_or((&text, ""));
         scheme.eq_ignore_ascii_case(SCHEME).then(|| BearerToken::new(token.trim()))
@@ -95,7 +95,7 @@ impl NoAccess {
     }
 }
 
-/// As an answer to a request that is no WebSocket.
+/// As an answer to a request that is not a WebSocket.
 impl From<NoAccess> for Failure {
     fn from(no_access: NoAccess) -> Self {
         let message = no_access.to_string();

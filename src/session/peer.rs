@@ -9,7 +9,7 @@ use std::{collections::VecDeque, net::SocketAddr, rc::Rc};
 pub struct Peer {
     pub address: SocketAddr,
     pub agent: Agent,
-    /// It is on this machine, calls the server by an address or as localhost, and is no page that only `*` allows: it
+    /// It is on this machine, calls the server by an address or as localhost, and is not a page that only `*` allows: it
     /// may control the server, and publish, where no authentication is configured.
     pub is_local: bool,
 }

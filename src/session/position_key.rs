@@ -5,7 +5,7 @@
 //!
 //! The block is the order and a number that no other `id` has, under AES-128: a permutation that nobody without the
 //! secret can tell from a random one. So a text that was not written here (also one of an earlier process with the same
-//! epoch) has the wrong mark, and is no position.
+//! epoch) has the wrong mark, and is not a position.
 //!
 //! Not a signature for what gives rights: a position gives none.
 

@@ -73,7 +73,7 @@ impl Decimal {
     /// Parses `-?digits(.digits)?` exactly, with an optional exponent.
     ///
     /// # Errors
-    /// When the text is no decimal number, or has more than 18 significant digits or places.
+    /// When the text is not a decimal number, or has more than 18 significant digits or places.
     #[inline]
     pub fn parse(text: &str) -> Result<Self, DecimalError> {
         Self::parse_as(text, Reading::Exact)
@@ -83,7 +83,7 @@ impl Decimal {
     /// A longer one is rounded at the 9th place, and below 0.0001 at the 18th; halves away from 0.
     ///
     /// # Errors
-    /// When the text is no decimal number, is out of range, or is so small that it rounds to nothing.
+    /// When the text is not a decimal number, is out of range, or is so small that it rounds to nothing.
     #[inline]
     pub fn parse_double(text: &str) -> Result<Self, DecimalError> {
         Self::parse_as(text, Reading::Double)
@@ -93,7 +93,7 @@ impl Decimal {
     /// halves away from 0. A plus before it is none of its digits.
     ///
     /// # Errors
-    /// When the text is no decimal number, is out of range, or is so small that it rounds to nothing.
+    /// When the text is not a decimal number, is out of range, or is so small that it rounds to nothing.
     #[cold]
     pub fn parse_nearest(text: &str) -> Result<Self, DecimalError> {
         let text = text.strip_prefix('+').filter(|rest| !rest.starts_with('-')).unwrap_or(text);

@@ -56,7 +56,7 @@ impl Fields {
         }
     }
 
-    /// The value of a decimal field; `None` when it is not set or is no decimal.
+    /// The value of a decimal field; `None` when it is not set or is not a decimal.
     #[inline]
     pub fn get_decimal(&self, field: Field) -> Option<Decimal> {
         let index = field.decimal_index()?;

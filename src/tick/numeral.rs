@@ -173,7 +173,7 @@ pub(super) fn write_places(places: u64, out: &mut Vec<u8>) {
     out.truncate(out.len() - zeros as usize);
 }
 
-/// Appends `.` and so many places, those at the front with zeros; the last is no zero.
+/// Appends `.` and so many places, those at the front with zeros; the last is not a zero.
 pub(super) fn write_all_places(number: u64, places: u32, out: &mut Vec<u8>) {
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(number).as_bytes();

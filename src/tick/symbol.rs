@@ -53,7 +53,7 @@ impl FromStr for Symbol {
 }
 
 /// # Errors
-/// When this text is no symbol.
+/// When this text is not a symbol.
 pub fn check_symbol(text: &str) -> Result<(), SymbolError> {
     if text.is_empty() {
         return Err(SymbolError::Empty);

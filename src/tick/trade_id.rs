@@ -21,7 +21,7 @@ pub enum TradeIdText<'a> {
     Uuid([u8; UUID_BYTES]),
 }
 
-/// The most bytes of a trade's name that is no UUID.
+/// The most bytes of a trade's name that is not a UUID.
 const KEPT_BYTES_MAX: usize = 32;
 /// The bytes of a UUID with its dashes.
 const UUID_BYTES: usize = 36;

@@ -96,7 +96,7 @@ impl Volume {
     /// Parses as [`Decimal::parse`] does, over the wider range: below [`VOLUME_ONES_MAX`] on either side of 0.
     ///
     /// # Errors
-    /// When the text is no decimal number, has more than 18 places, or is out of range.
+    /// When the text is not a decimal number, has more than 18 places, or is out of range.
     pub fn parse(text: &str) -> Result<Self, DecimalError> {
         Self::parse_as(text, Reading::Exact)
     }
@@ -104,7 +104,7 @@ impl Volume {
     /// Parses as [`Decimal::parse_double`] does, over the wider range.
     ///
     /// # Errors
-    /// When the text is no decimal number, is out of range, or is so small that it rounds to nothing.
+    /// When the text is not a decimal number, is out of range, or is so small that it rounds to nothing.
     pub fn parse_double(text: &str) -> Result<Self, DecimalError> {
         Self::parse_as(text, Reading::Double)
     }

@@ -4,7 +4,7 @@
 //! dropped seq gets nothing and can see the oldest seq held; the ring never skips silently.
 //!
 //! A tick takes three words, one for each value that it carries, and a byte: 57 bytes for a quote, about 65 for a
-//! trade. A [`Stamped`] takes 192 bytes. One more word is needed when a decimal is no whole number of units, or a field
+//! trade. A [`Stamped`] takes 192 bytes. One more word is needed when a decimal is not a whole number of units, or a field
 //! is withdrawn, and up to five for a trade's name. The ring grows with its ticks, so that a quiet topic costs next to
 //! nothing.
 
@@ -43,7 +43,7 @@ const COMMON_WORDS_MAX: usize = HEAD_WORDS + DECIMAL_BITS.count_ones() as usize 
 /// What few ticks have, the rest of the volume, and the name of a trade.
 const LONG_WORDS_MAX: usize = COMMON_WORDS_MAX + 2 + TradeId::WORDS_MAX;
 
-const _: () = assert!((FieldSet::ALL.0 as u64) < UNCOMMON, "the bit is no field's");
+const _: () = assert!((FieldSet::ALL.0 as u64) < UNCOMMON, "the bit is not a field's");
 
 impl Ring {
     /// Seq of the oldest tick held; meaningful when not empty.

@@ -20,7 +20,7 @@ from server import Server
 
 VECTORS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "vectors"
 FIELDS = ("mark:decimal:last:B*", "turnover:decimal:sum", "open_interest:integer", "phase:text", "low_mark:decimal:min")
-# What of a message is no value of the record, and what is of its newest tick alone.
+# What of a message is not a value of the record, and what is of its newest tick alone.
 FRAME = ("type", "as", "symbol", "seq", "n", "ts", "rx")
 TOLD = ("trade", "cancel", "correct")
 SYMBOLS = ["AAPL", "BTC-PERP", "BRN FMJ0024!", "币安人生USDT", "SPX 250221C05900000"]

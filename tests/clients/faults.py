@@ -21,7 +21,7 @@ STOPS = {"day-close": (70, 140), "server-shutdown": (50, 100, 150), "rate-limit"
 
 # As many messages come again in `failover-duplicates`.
 AGAIN = 40
-# A number that falls from above this to less than half is no trade that was moved.
+# A number that falls from above this to less than half is not a trade that was moved.
 RESTART = 1000
 
 

@@ -66,7 +66,7 @@ class Bot:
         await self.exchange.close()
 
     def words(self, closes):
-        """`closes`: how often the scenario closed. The market's end is no part of it."""
+        """`closes`: how often the scenario closed. The market's end is not a part of it."""
         return closes and f"raises {' and '.join(sorted(set(self.raised)))} at each close; the next call connects anew"
 
 

@@ -10,7 +10,7 @@ from server import Server
 # The oldest that has all that is used (preStop's own `sleep`), and the newest that the package of schemas has.
 VERSIONS = ("1.30", "1.37")
 FILES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
-# These are no resources of the API: kustomize reads one, Helm the other.
+# These are not resources of the API: kustomize reads one, Helm the other.
 NO_RESOURCES = ("kustomization.yaml", "prometheus-adapter.yaml")
 
 

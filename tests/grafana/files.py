@@ -39,7 +39,7 @@ async def valid(report):
         faults = schema.faults(board)
         assert not faults, f"{name}: {faults}"
         units = {panel["fieldConfig"]["defaults"]["unit"] for panel in panels(board) if "fieldConfig" in panel}
-        assert units <= schema.UNITS, f"{name}: {units - schema.UNITS} are no units"
+        assert units <= schema.UNITS, f"{name}: {units - schema.UNITS} are not units"
     report.figure("boards", len(BOARDS))
     report.figure("panels", sum(len(panels(board)) for board in BOARDS.values()))
 
@@ -98,7 +98,7 @@ async def metrics(report):
     names = {rule["record"] for rule in recorded()}
     for where, expression in asked:
         found = metrics_in(expression)
-        assert found <= known, f"{where}: {found - known} are no metrics"
+        assert found <= known, f"{where}: {found - known} are not metrics"
         assert found or any(name in expression for name in [*names, "up{", "ALERTS{"]), f"{where} asks for nothing"
         shown |= found
     assert known - shown == set(NOT_SHOWN), f"not shown: {known - shown}, with a reason: {set(NOT_SHOWN)}"

@@ -59,13 +59,13 @@ def _ill_typed(value, expected, path):
             yield f"{path}: {value!r} is none of {inner}"
     elif origin is list:
         if not isinstance(value, list):
-            yield f"{path}: {value!r} is no list"
+            yield f"{path}: {value!r} is not a list"
             return
         for place, item in enumerate(value):
             yield from _ill_typed(item, inner[0], f"{path}[{place}]")
     elif origin is dict:
         if not isinstance(value, dict):
-            yield f"{path}: {value!r} is no object"
+            yield f"{path}: {value!r} is not an object"
             return
         for key, item in value.items():
             yield from _ill_typed(item, inner[1], f"{path}.{key}")
@@ -74,10 +74,10 @@ def _ill_typed(value, expected, path):
             yield f"{path}: {value!r} is no {expected.__name__}: {[one.value for one in expected]}"
     elif expected is float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            yield f"{path}: {value!r} is no number"
+            yield f"{path}: {value!r} is not a number"
     elif expected is int:
         if isinstance(value, bool) or not isinstance(value, int):
-            yield f"{path}: {value!r} is no whole number"
+            yield f"{path}: {value!r} is not a whole number"
     elif isinstance(value, dict) and hasattr(expected, "from_json"):
         # The package leaves some parts as they were read.
         yield from _members(expected.from_json(value), path)

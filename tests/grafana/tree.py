@@ -53,7 +53,7 @@ def queries():
 
 
 def metrics_in(expression):
-    # Labels and their values are no metrics.
+    # Labels and their values are not metrics.
     bare = re.sub(r"\{[^}]*\}", "", expression)
     return {_family(name) for name in METRIC.findall(bare)}
 

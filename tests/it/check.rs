@@ -56,7 +56,7 @@ fn faults(stderr: &str) -> Vec<&str> {
     let head = lines.next().unwrap_or_default().trim_start_matches("tickcast: ");
     let faults: Vec<&str> = lines.map(str::trim_start).collect();
     let plural = if faults.len() == 1 { "" } else { "s" };
-    assert_eq!(head, format!("{} fault{plural} in the configuration:", faults.len()));
+    assert_eq!(head, format!("{} error{plural} in the configuration:", faults.len()));
     faults
 }
 
@@ -104,7 +104,8 @@ fn every_fault_is_told_and_check_exits_with_1() {
         format!("{config}:2: the feed `simm` cannot be used: "),
         "TICKCAST_LOG_LEVEL: `log.level` must be".to_owned(),
         "--shards: `shards` must be".to_owned(),
-        "--set limits.sesions: `limits.sesions` is no key; did you mean `limits.sessions`?".to_owned(),
+        "--set limits.sesions: `limits.sesions` is not a configuration key; did you mean `limits.sessions`?"
+            .to_owned(),
         format!(
             "{config}:2: the feed `replay:/no/such/file` cannot be opened: cannot read /no/such/file: No such file"
         ),
@@ -138,7 +139,7 @@ fn every_fault_of_keys_and_lists_is_told_at_once() {
         "auth.toml:5: `auth.delay_ms` must be from 0 to 86400000 milliseconds, but is -1",
         "auth.toml:6: `auth.sessions_over` must be `refuse` or `evict_oldest`, but is `drop`",
         "auth.toml:8: `auth.anonymous.read` has a pattern that no symbol could match: \"A,B\"",
-        "auth.toml:9: `auth.anonymous.reed` is no key; did you mean `auth.anonymous.read`?",
+        "auth.toml:9: `auth.anonymous.reed` is not a configuration key; did you mean `auth.anonymous.read`?",
         "auth.toml:2: `auth.keys`: ",
         "has at least 32 bytes, this has 11",
         "cannot read /no/such/file",
@@ -172,7 +173,7 @@ fn a_recording_must_be_one() {
     assert_eq!(ended.code, Some(1));
     let faults = faults(&ended.stderr);
     assert_eq!(faults.len(), 2, "{}", ended.stderr);
-    assert!(faults[0].contains("no-recording.ndjson is no recording"), "{}", faults[0]);
+    assert!(faults[0].contains("no-recording.ndjson is not a recording"), "{}", faults[0]);
     assert!(faults[1].contains("cannot read"), "{}", faults[1]);
 }
 
@@ -331,7 +332,7 @@ fn a_wrong_scenario_is_told_with_its_line() {
     let ended = check(&wrong.display().to_string());
     assert_eq!(ended.code, Some(1));
     let told = faults(&ended.stderr).join("\n");
-    assert!(told.contains("line 4: fault 1 (mute): behind is no option of this kind"), "{told}");
+    assert!(told.contains("line 4: fault 1 (mute): behind is not an option of this kind"), "{told}");
     let told = faults(&check("mute-stream").stderr).join("\n");
     assert!(
         told.contains("there is no scenario \"mute-stream\"; ready ones are mute-streams, retired-root"),
@@ -362,16 +363,22 @@ fn a_wrong_venue_symbol_or_key_of_every_source_is_told() {
     let key = file("venue.key", "key\n").display().to_string();
     let keys = format!("key_file={key}&secret_file={key}");
     let cases = [
-        ("binanse?symbols=BTCUSDT".to_owned(), "and the venues alpaca, binance, binance-usdm, bybit,"),
+        (
+            "binanse?symbols=BTCUSDT".to_owned(),
+            "unknown source \"binanse?symbols=BTCUSDT\"; did you mean binance?",
+        ),
         ("binance".to_owned(), "at least one is needed"),
-        ("binance?symbols=BTC-USDT".to_owned(), "is no symbol of Binance, which writes them as in BTCUSDT"),
+        (
+            "binance?symbols=BTC-USDT".to_owned(),
+            "is not a symbol of Binance, which writes them as in BTCUSDT",
+        ),
         ("binance?symbols=BTCUSDT&url=http://127.0.0.1:9".to_owned(), "write ws://"),
-        ("binance-usdm?symbols=btcusdt".to_owned(), "is no symbol of Binance"),
-        ("binance-usdm?symbols=BTCUSDT&trades=each".to_owned(), "and not each or agg"),
+        ("binance-usdm?symbols=btcusdt".to_owned(), "is not a symbol of Binance"),
+        ("binance-usdm?symbols=BTCUSDT&trades=each".to_owned(), "must be each or agg, got"),
         ("coinbase?symbols=BTCUSD".to_owned(), "is not a product such as BTC-USD"),
         ("kraken?symbols=XBT/USD".to_owned(), "XBT/USD is BTC/USD here"),
         ("bybit?symbols=BTC/USDT".to_owned(), "is not a symbol such as BTCUSDT"),
-        ("bybit?symbols=BTCUSDT&category=inverse".to_owned(), "and not spot or linear"),
+        ("bybit?symbols=BTCUSDT&category=inverse".to_owned(), "must be spot or linear, got"),
         ("okx?symbols=BTCUSDT".to_owned(), "is not an instrument such as BTC-USDT"),
         ("hyperliquid?symbols=btc".to_owned(), "is not a coin such as BTC"),
         (format!("alpaca?symbols=aapl&{keys}"), "is not a symbol such as AAPL"),

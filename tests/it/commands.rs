@@ -168,7 +168,7 @@ async fn a_bad_glob_is_a_result_and_not_a_failure() {
     assert_eq!(results[0].1, "pending");
     assert!(
         results[1..].iter().all(|(_, status)| status.starts_with("error")),
-        "what is no text: {results:?}"
+        "what is not text: {results:?}"
     );
 }
 

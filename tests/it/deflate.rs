@@ -183,7 +183,7 @@ async fn breaches_are_closed_by_the_code_that_the_standards_give_them() {
     check(&server, &raw::frame(0xe1, &ping), 1002).await;
     check(&server, &raw::frame(0x91, &ping), 1002).await;
     check(&server, &[raw::frame(RSV1 | raw::TEXT, &ping), text(&ping)].concat(), 1002).await;
-    // What is no deflate, or was cut.
+    // What is not a deflate stream, or was cut.
     check(&server, &text(b"\x06\x06\x06"), 1007).await;
     check(&server, &text(&ping[..ping.len() - 4]), 1007).await;
     // Text that is none, which only inflating shows.

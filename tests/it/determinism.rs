@@ -61,7 +61,7 @@ impl Store for Shared<'_> {
 fn ticks_of(source: &str) -> Vec<Tick> {
     let source = Source::parse(source).unwrap();
     let Ok(Opened::Feed(feed)) = source.open(&Limits::default(), &CustomFields::none()) else {
-        panic!("{source} is no feed")
+        panic!("{source} is not a feed")
     };
     let mut kept = Kept::default();
     feed.run(&mut kept, &Stop::default()).unwrap();

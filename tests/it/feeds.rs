@@ -145,7 +145,7 @@ async fn a_feed_that_cannot_be_is_told_at_once() {
         .await
         .expect("a program that ends");
         let told = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success(), "{feed} is no feed");
+        assert!(!output.status.success(), "{feed} is not a feed");
         assert!(told.contains(fault), "{feed} is refused with: {told}");
         assert!(!told.contains("panicked"), "{told}");
     }

@@ -1,4 +1,4 @@
-//! The judge judged: a law that no message can break is no law, so each check is shown what it must refuse.
+//! The judge judged: a law that no message can break is not a law, so each check is shown what it must refuse.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

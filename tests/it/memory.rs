@@ -34,7 +34,7 @@ async fn crowd(server: &Server, count: usize) -> Vec<RawClient> {
 #[tokio::test]
 async fn after_a_peak_the_process_is_nearly_as_small_as_before() {
     let server = Server::patient().start().await;
-    // What is touched for the first time is no peak's.
+    // What is touched for the first time is not a peak's.
     drop(crowd(&server, 20).await);
     server.until_metrics("nobody", |metrics| metrics.sum("tickcast_sessions") == 0).await;
     let before = resident_kib(&server);

@@ -160,7 +160,10 @@ async fn a_name_that_might_be_anyones_is_not_for_browsers() {
         assert!(answer.starts_with("HTTP/1.1 403"), "{mark}: {answer}");
         assert!(answer.contains("--allow-origin http://tickcast:8080"), "it says what to do: {answer}");
     }
-    assert!(ask(&server, "tickcast:8080", "").await.starts_with("HTTP/1.1 200"), "a scraper is no browser");
+    assert!(
+        ask(&server, "tickcast:8080", "").await.starts_with("HTTP/1.1 200"),
+        "a scraper is not a browser"
+    );
     let known = Server::with().args(&["--allow-origin", "http://tickcast:8080"]).start().await;
     for mark in marks {
         let answer = ask(&known, "tickcast:8080", mark).await;

@@ -47,7 +47,7 @@ fn convert_writes_whole_files_and_over_none_unless_told() {
     fs::write(&path, "mine").expect("a file");
     let refused = tickcast(&["convert", "bundled", "-o", text(&path)]);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(said(&refused).contains("it is there; --force replaces it"), "{}", said(&refused));
+    assert!(said(&refused).contains("it exists already; --force replaces it"), "{}", said(&refused));
     for name in ["a.csv", "b.csv", "b.csv.gz", "b.ndjson.zst"] {
         let full = on_a_full_disk(64, &["convert", "bundled", "--force", "-o", text(&folder.join(name))]);
         assert_eq!(full.status.code(), Some(2), "{name}");

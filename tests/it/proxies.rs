@@ -97,7 +97,7 @@ async fn a_client_of_a_proxy_is_not_on_this_machine() {
     assert_eq!(refused.value("code"), "forbidden", "{refused:?}");
     let direct = Server::start().await;
     let said = answer(&direct, "/debug/slow", "X-Forwarded-For: 192.0.2.7\r\n").await;
-    assert!(said.starts_with("HTTP/1.1 200"), "it is no trusted proxy's: {said}");
+    assert!(said.starts_with("HTTP/1.1 200"), "it is not a trusted proxy's: {said}");
 }
 
 async fn a_proxy_begins_by_its_header_in_whatever_pieces() {

@@ -196,7 +196,7 @@ fn a_table_of_any_columns_is_read_as_somebody_says() {
             "it has no column \"prise\"; there are \"id\", \"timestamp\"",
         ),
         (["--columns", "prise:price", "--symbol", "X"], "\"prise\" is nothing that a tick has"),
-        (["--columns", "ts:timestamp,last:price", "--unit", "ms"], "say symbol=NAME"),
+        (["--columns", "ts:timestamp,last:price", "--unit", "ms"], "give symbol=NAME"),
         (["--columns", "last:price", "--unit", "h"], "not s, ms, us, ns or iso"),
     ] {
         let refused = tickcast(&[&["info", table], &flags[..]].concat());

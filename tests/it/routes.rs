@@ -193,7 +193,7 @@ async fn lists_are_united_and_blanks_around_commas_do_not_count() {
     assert_eq!(subscribed.results(), [ok("A"), ok("B"), ok("C")]);
     let mut client = Client::of(&server).query(query).open().await;
     assert_eq!(client.until_kind("subscribed").await.results(), [ok("A"), ok("B"), ok("C")]);
-    // What is no list may be given twice alike.
+    // What is not a list may be given twice alike.
     let mut client = Client::of(&server).query("symbols=A&mode=every&mode=every").open().await;
     client.until_kind("subscribed").await;
     let mut client = Client::of(&server).query("symbols=A&mode=every&mode=latest").open().await;

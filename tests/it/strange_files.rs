@@ -38,7 +38,7 @@ fn refusals(file: &str) -> Vec<String> {
         told
     });
     let said = said.collect();
-    assert!(!out.exists(), "what holds nothing is no output");
+    assert!(!out.exists(), "an empty recording writes no output");
     said
 }
 

@@ -334,7 +334,7 @@ async fn a_probe_knows_the_server_of_its_own_files_by_their_certificate() {
     );
     let plain = format!("http://{}", server.address);
     let (code, told) = ended(&["health", &plain]).await;
-    assert!(code == Some(1) && !told.is_empty(), "plain HTTP is no answer: {told}");
+    assert!(code == Some(1) && !told.is_empty(), "plain HTTP is not an answer: {told}");
 
     let server =
         Server::with().tls(&[(&cert, &key)], &client).args(&["--tls-client-ca", &client_ca]).start().await;

@@ -102,7 +102,7 @@ async fn what_comes_twice_or_out_of_order_comes_once_in_order() {
     assert_eq!(symbols.len(), 1, "nobody asked for others: {symbols:?}");
     // Counts are published a batch at a time, and ticks before them.
     let counted = async || server.metrics().await.sum("tickcast_ticks_rejected_total") >= 2;
-    eventually("what is no tick to be counted", counted).await;
+    eventually("what is not a tick to be counted", counted).await;
 }
 
 #[tokio::test]

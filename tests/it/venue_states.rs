@@ -10,7 +10,7 @@ use crate::{
     upstream::{BTC, acknowledge, binance, reader, trade},
 };
 
-/// The only feed that is no `push`.
+/// The only feed that is not `push`.
 async fn feed(server: &Server) -> Value {
     let feeds = server.get("/v1/feeds").await.json();
     let mut feeds = feeds.as_array().expect("feeds").iter();

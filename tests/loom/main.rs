@@ -6,7 +6,7 @@
 //! that each check can fail.
 
 #[path = "../../src/server/admission/addresses.rs"]
-#[expect(dead_code, reason = "handshakes of TLS are no part of it")]
+#[expect(dead_code, reason = "handshakes of TLS are not part of it")]
 mod addresses;
 #[path = "../../src/server/admission/balancer.rs"]
 #[expect(dead_code, reason = "limits that are reloaded, and operators, need no second thread")]

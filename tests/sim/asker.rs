@@ -163,7 +163,7 @@ impl Asker {
         let rest = self.inbound.split_off(end + 4 + length);
         let answer = std::mem::replace(&mut self.inbound, rest);
         let body = String::from_utf8(answer[end + 4..].to_vec());
-        body.map(Some).or_else(|_| breach(Law::Truth, "an answer that is no UTF-8"))
+        body.map(Some).or_else(|_| breach(Law::Truth, "an answer that is not UTF-8"))
     }
 
     fn check(&mut self, body: &str, tape: &Tape) -> Found {

@@ -39,7 +39,7 @@ pub struct Client {
     pub witness: Witness,
     frames: Frames,
     inbound: Vec<u8>,
-    /// Of an event stream: what has come and is no whole event yet.
+    /// Of an event stream: what has come and is not a whole event yet.
     events: Vec<u8>,
     /// Of one that is compressed.
     gzip: Option<GzDecoder<Vec<u8>>>,
@@ -657,7 +657,7 @@ impl Client {
                     ("id", id) => self.last_event_id = Some(id.to_owned()),
                     ("retry", ms) if ms.parse::<u64>().is_ok() => {}
                     _ if line.starts_with(':') => {}
-                    _ => return Err((Law::Truth, format!("{line:?} is no line of an event"))),
+                    _ => return Err((Law::Truth, format!("{line:?} is not a line of an event"))),
                 }
             }
         }

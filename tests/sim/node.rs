@@ -579,7 +579,7 @@ async fn read_request(connection: &mut HttpConnection<SimSocket>) -> Option<(Req
     Some((request.body(()).ok()?, head_bytes))
 }
 
-/// Serves what is no plain upgrade: the two streams as HTTP does, everything else by HTTP itself.
+/// Serves what is not a plain upgrade: the two streams as HTTP does, everything else by HTTP itself.
 async fn serve_http(routes: Routes, shard: Rc<Shard<SimSocket>>, mut connection: HttpConnection<SimSocket>) {
     let Some((request, head_bytes)) = read_request(&mut connection).await else { return };
     if shard.server.draining.load(Ordering::Relaxed) {

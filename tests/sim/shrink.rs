@@ -40,7 +40,7 @@ impl FromStr for Part {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Part, String> {
-        let fault = || format!("{text} is no part of a plan");
+        let fault = || format!("{text} is not a part of a plan");
         let (kind, numbers) = text.split_at_checked(1).ok_or_else(fault)?;
         let numbers: Vec<usize> =
             numbers.split('.').map(str::parse).collect::<Result<_, _>>().map_err(|_| fault())?;
@@ -61,7 +61,7 @@ pub fn read_parts(text: &str) -> Result<BTreeSet<Part>, String> {
     for word in text.split_whitespace() {
         match word.strip_prefix('f').and_then(|range| range.split_once('-')) {
             Some((first, last)) => {
-                let number = |text: &str| text.parse::<usize>().map_err(|_| format!("{word} is no range"));
+                let number = |text: &str| text.parse::<usize>().map_err(|_| format!("{word} is not a range"));
                 parts.extend((number(first)?..=number(last)?).map(Part::Burst));
             }
             None => {

@@ -216,7 +216,7 @@ impl Witness {
         answered_from: Option<u64>,
     ) -> Found {
         if self.epoch.is_none() && !message.is("welcome") {
-            return breach(Law::Answers, format!("the first message is no welcome: {message:?}"));
+            return breach(Law::Answers, format!("the first message is not a welcome: {message:?}"));
         }
         match message.kind().as_str() {
             "error" if self.is_hostile => {

@@ -80,7 +80,7 @@ fn what_load_says_of_a_law_is_its_name() {
     assert!(names.len() >= 4, "{names:?}");
     for name in names {
         let known = laws.iter().any(|(number, law)| name == format!("law {number}, {}", law.to_lowercase()));
-        assert!(known, "{name:?} is no law of ARCHITECTURE.md");
+        assert!(known, "{name:?} is not a law of ARCHITECTURE.md");
     }
 }
 

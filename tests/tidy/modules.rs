@@ -171,7 +171,7 @@ impl Modules {
         None
     }
 
-    /// The module that declares a name which is visible in this one, but is no child of it.
+    /// The module that declares a name which is visible in this one, but is not a child of it.
     fn declares(&self, here: usize, name: &str, after: &[String], depth: usize) -> Option<usize> {
         let module = &self.all[here];
         // Names that are imported in a round: none that compiles is this deep.

@@ -108,7 +108,7 @@ fn pages_boards_and_rules_name_only_metrics_that_exist() {
             }
             let name =
                 ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
-            assert!(ALL.iter().any(|def| def.name == name), "{page} names {name}, which is no metric");
+            assert!(ALL.iter().any(|def| def.name == name), "{page} names {name}, which is not a metric");
         }
     }
 }

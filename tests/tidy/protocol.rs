@@ -500,7 +500,7 @@ fn every_limit_that_is_named_is_in_the_welcome() {
     let limits = limits.split("\n[").next().unwrap();
     for (key, value) in shown {
         let is_key = limits.lines().any(|line| line.starts_with(&format!("{key} = ")));
-        assert!(is_key && value.is_u64(), "limits.{key} is no key of the configuration");
+        assert!(is_key && value.is_u64(), "limits.{key} is not a key of the configuration");
     }
 }
 

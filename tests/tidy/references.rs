@@ -90,7 +90,7 @@ fn every_page_that_the_source_names_exists() {
     let gone = ["DES", "IGN"].concat();
     for path in rust_files() {
         let source = read(&path);
-        assert!(!source.contains(&gone), "{path} names {gone}, which is no page of this repository");
+        assert!(!source.contains(&gone), "{path} names {gone}, which is not a page of this repository");
         for (at, _) in source.match_indices(".md") {
             let before = &source[..at];
             let begin = before.rfind(|char: char| !(char.is_ascii_alphanumeric() || "/._-".contains(char)));

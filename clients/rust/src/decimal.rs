@@ -5,7 +5,7 @@
 /// Places behind the point.
 pub const PLACES: usize = 18;
 
-/// A decimal as units of 10⁻¹⁸; `None` when the text is no decimal, has more places than the wire's, or is beyond what
+/// A decimal as units of 10⁻¹⁸; `None` when the text is not a decimal, has more places than the wire's, or is beyond what
 /// these units can count: 1.7 × 10²⁰, which is more than any market's volume.
 ///
 /// ```

@@ -258,9 +258,9 @@ mod tests {
         check("ws://host:1/other?x=1", Ok(("host", 1, "/other?x=1")));
         check("ftp://host", Err("not ftp://"));
         check("127.0.0.1:8080", Err("it has to begin with ws:// or wss://"));
-        check("ws://", Err("ws:// is no URL"));
-        check("ws://:80/", Err("is no URL"));
-        check("ws://a b", Err("is no URL"));
+        check("ws://", Err("ws:// is not a URL"));
+        check("ws://:80/", Err("is not a URL"));
+        check("ws://a b", Err("is not a URL"));
         for url in ["wss://host", "https://host/"] {
             #[cfg(feature = "tls")]
             check(url, Ok(("host", 443, "/v1/stream")));

@@ -12,7 +12,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
-    #[error("{url} is no URL: {why}")]
+    #[error("{url} is not a URL: {why}")]
     Url { url: String, why: String },
     #[error("{url}: only ws://, wss://, http:// and https:// are spoken here, not {scheme}://")]
     Scheme { url: String, scheme: String },
@@ -28,7 +28,7 @@ pub enum EndpointError {
     Timeout { what: &'static str, authority: String },
     #[error("the server answered {status}{reason}")]
     Status { status: StatusCode, reason: String },
-    #[error("the server's answer is no WebSocket handshake: {why}")]
+    #[error("the server's answer is not a WebSocket handshake: {why}")]
     Handshake { why: &'static str },
     #[error("HTTP failed: {0}")]
     Http(#[from] hyper::Error),

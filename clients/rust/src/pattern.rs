@@ -45,7 +45,7 @@ impl Pattern {
         if symbol.contains('*') { symbol.replace('*', ESCAPED_STAR).into() } else { symbol.into() }
     }
 
-    /// The symbol that an entry names, if it is no pattern.
+    /// The symbol that an entry names, if it is not a pattern.
     pub fn named(entry: &str) -> Cow<'_, str> {
         if entry.contains(ESCAPED_STAR) { entry.replace(ESCAPED_STAR, "*").into() } else { entry.into() }
     }

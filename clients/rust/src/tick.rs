@@ -24,7 +24,7 @@ impl<'a> Tick<'a> {
     /// The fields that the message has.
     ///
     /// # Errors
-    /// When a field's value is neither a number nor a string, or the message is no JSON object.
+    /// When a field's value is neither a number nor a string, or the message is not a JSON object.
     pub fn values(&self) -> Result<Values<'a>, MessageError> {
         match &self.body {
             Body::Json(object) => json::values(object),

@@ -1,7 +1,7 @@
 //! A token: where it comes from, and its text, which is shown nowhere.
 //!
 //! Not what a token means, which the server alone knows. Invariants: no error, no `Debug` and no `Display` of this crate has
-//! a token's text in it; a text that could end a header's line is no token.
+//! a token's text in it; a text that could end a header's line is not a token.
 
 use std::{
     fmt, fs,
@@ -36,7 +36,7 @@ pub enum TokenError {
     #[error("{from} is longer than the {TOKEN_BYTES_MAX} bytes that a token may have")]
     TooLong { from: String },
     #[error(
-        "{from} is no token: byte {at} is none of A-Z a-z 0-9 - . _ ~ + / =; the token alone is expected there"
+        "{from} is not a token: byte {at} is none of A-Z a-z 0-9 - . _ ~ + / =; the token alone is expected there"
     )]
     Character { from: String, at: usize },
 }

@@ -31,7 +31,7 @@ fn the_key_decides_the_algorithm_and_never_the_token() {
             if other.algorithm == issuer.algorithm {
                 continue;
             }
-            // What one key has signed is no token of another's algorithm, whatever its header says.
+            // What one key has signed is not a token of another's algorithm, whatever its header says.
             let name = other.algorithm.name();
             let token = issuer.sign_raw(&header_with(name, ""), alice().to_string().as_bytes());
             check(&all_keys, &token, BadToken::Signature);

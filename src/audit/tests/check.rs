@@ -16,7 +16,7 @@ fn a_place_where_nothing_can_be_written_is_named() {
     check(&folder.path()).expect("a new file may be made");
     assert!(!folder.path().exists(), "and is not made");
     assert!(fault(&folder.0.join("no/audit.jsonl")).contains("files cannot be made in"));
-    assert!(fault(&folder.0).ends_with("is no regular file"));
+    assert!(fault(&folder.0).ends_with("is not a regular file"));
     written(&folder, 2);
     assert!(fault(&folder.path().join("x")).contains("cannot be written"));
     check(&folder.path()).expect("it goes on");
@@ -40,7 +40,7 @@ fn a_file_that_is_not_as_it_was_written_is_found() {
     let said = with(&text.replace("\"session\":2", "\"session\":3")).map_err(|fault| format!("{fault:?}"));
     assert!(said.expect_err("it was changed").contains("line: 4"));
     assert!(with(&[&lines[..2], &lines[3..]].concat().concat()).is_err(), "a line is missing");
-    assert!(with("{}\n").is_err(), "it is no record");
+    assert!(with("{}\n").is_err(), "it is not a record");
     // A process that died within a record: the next one says so.
     with(&format!("{text}{{\"n\":7")).expect("it goes on");
     with(&text).expect("it is whole");
@@ -67,5 +67,5 @@ fn a_file_goes_on_where_the_full_one_before_it_ends() {
     check(&folder.path()).expect("it follows");
     fs::remove_file(folder.path()).expect("a file");
     fs::write(newest, "{}\n").expect("a file");
-    assert!(fault(&folder.path()).contains("is no record of an audit"));
+    assert!(fault(&folder.path()).contains("is not an audit record"));
 }

@@ -5,73 +5,71 @@ use std::{num::NonZeroU32, str::FromStr, time::Duration};
 use clap::Args;
 use tickcast_client::Endpoint;
 
-use crate::cli::{access::AccessArgs, encoding::EncodingArg, mode::ModeArg};
+use crate::cli::{access::AccessArgs, duration, encoding::EncodingArg, mode::ModeArg};
 
-/// Load a server with many clients, and check what they are sent.
+/// Load-test a server with many clients, and check every message that they get.
 ///
 /// Exit code 0: every law held; 1: a law was broken; 2: the server could not be reached, or not all clients could
 /// connect.
 #[derive(Args, Clone, Debug)]
 pub struct LoadArgs {
-    /// The server's stream.
+    /// WebSocket endpoint of the server.
     #[arg(long, value_parser = Endpoint::parse, default_value = "ws://127.0.0.1:8080/v1/stream")]
     pub url: Endpoint,
-    /// Where its metrics are, when the server has a listener for operators (`admin_listen`).
+    /// Endpoint of the metrics, when the server has a separate `admin_listen`.
     #[arg(long, value_name = "URL", value_parser = Endpoint::parse)]
     pub admin_url: Option<Endpoint>,
-    /// How many clients connect.
+    /// Number of clients.
     #[arg(long, default_value = "1000")]
     pub clients: NonZeroU32,
-    /// How many symbols each of them subscribes to; all of them, when there are fewer.
+    /// Symbols that each client subscribes to.
     #[arg(long, default_value = "10")]
     pub symbols_per_client: NonZeroU32,
-    /// How each client chooses its symbols: `uniform`, or `zipf[:exponent]` with the first of `/v1/symbols` the most
-    /// wanted.
+    /// How each client chooses its symbols: `uniform`, or `zipf[:exponent]` where the first of `/v1/symbols` are the most popular.
     #[arg(long, default_value = "uniform")]
     pub choose: Choose,
     #[arg(long, value_enum, default_value_t = ModeArg::Latest)]
     pub mode: ModeArg,
-    /// The shortest time between two updates of a symbol; 0: as they come.
+    /// Conflation interval: the shortest time between two updates of a symbol, in ms; 0 is none.
     #[arg(long, default_value_t = 0)]
     pub interval_ms: u32,
-    /// `binary` where the server has it, or `json`.
+    /// Encoding of messages; `binary` falls back to JSON when the server does not offer it.
     #[arg(long, value_enum, default_value_t = EncodingArg::Binary)]
     pub encoding: EncodingArg,
-    /// How long to measure, from the moment when every client is subscribed.
-    #[arg(long, value_parser = humantime::parse_duration, default_value = "30s")]
+    /// How long to measure, once every client is subscribed.
+    #[arg(long, value_parser = duration::parse, default_value = "30s")]
     pub duration: Duration,
-    /// How many clients subscribe and then read nothing until the end: `20`, or `5%`.
+    /// Clients that subscribe and then stop reading: a number, or a percentage such as `5%`.
     #[arg(long, default_value = "0")]
     pub stalled: Share,
-    /// How many clients read no faster than this until the end: `10%:100000`, in bytes a second.
+    /// Clients that read slowly, and how fast in bytes a second, such as `10%:100000`.
     #[arg(long)]
     pub slow: Option<Slow>,
-    /// How many more clients do harm meanwhile: they send the dearest commands there are, as often as the server's limits
-    /// allow. The report then has the round trips of a few neighbours' pings, too.
+    /// Hostile clients: they send the most expensive commands as often as the server's limits allow. The report then includes ping round trips of other clients.
     #[arg(long, default_value_t = 0, conflicts_with = "exclusive")]
     pub hostile: u32,
-    /// Halfway, every tenth normal client leaves and comes back with `resume`.
+    /// Halfway, every tenth normal client disconnects and resumes.
     #[arg(long)]
     pub resume_check: bool,
-    /// Seed of every choice: the same seed makes the same clients want the same symbols.
+    /// Seed of every random choice: the same seed gives the same subscriptions.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// At most this many new connections a second; 0: no limit.
     #[arg(long, default_value_t = 0)]
     pub connect_rate: u32,
-    /// `SO_RCVBUF` of every client. Otherwise the system's, and an eighth of a second's worth for slow clients.
+    /// `SO_RCVBUF` of every client. By default the system's, and an eighth of a second of data for slow clients.
     #[arg(long)]
     pub rcvbuf: Option<u32>,
-    /// How long clients may take to subscribe, to reach the heads at the end, and to close: each.
-    #[arg(long, value_parser = humantime::parse_duration, default_value = "30s")]
+    /// Time limit for each of: subscribing, catching up at the end, closing.
+    #[arg(long, value_parser = duration::parse, default_value = "30s")]
     pub settle: Duration,
-    /// How many clients hold their whole records, for comparison with `/v1/snapshot`.
+    /// Clients that keep full records, to compare them with `/v1/snapshot`.
     #[arg(long, default_value_t = 8)]
     pub sample: u32,
-    /// No other client is connected: compare the sums received with the server's own counts.
+    /// No other client is connected: compare what was received with the server's counters.
     #[arg(long)]
     pub exclusive: bool,
-    /// One JSON object on standard output in place of the table.
+    /// Print one JSON object instead of the table.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

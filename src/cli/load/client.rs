@@ -321,7 +321,7 @@ impl Client {
         self.places.iter().copied().zip(&self.held)
     }
 
-    /// Its state after the server has closed its connection. An end that was announced is no loss.
+    /// Its state after the server has closed its connection. An end that was announced is not a loss.
     pub fn closed(&self, code: Option<u16>) -> ClientStage {
         if self.told_end && code == Some(close::NORMAL) {
             ClientStage::Over

@@ -79,7 +79,7 @@ fn print(report: &RunReport, json: bool) -> ExitCode {
     let text = if json {
         match serde_json::to_string_pretty(report) {
             Ok(text) => text + "\n",
-            Err(error) => return give_up(&format!("the report is no JSON: {error}")),
+            Err(error) => return give_up(&format!("the report is not JSON: {error}")),
         }
     } else {
         report.table()

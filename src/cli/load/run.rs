@@ -240,7 +240,7 @@ impl<'a> LoadRun<'a> {
         }
     }
 
-    /// A check that cannot be made is no check that was passed; but a server that has gone breaks no law.
+    /// A check that cannot be made is not a check that was passed; but a server that has gone breaks no law.
     fn cannot_check(&self, error: &ServerError) -> (Reached, Compared) {
         if matches!(error, ServerError::Endpoint(EndpointError::Connect { .. })) {
             self.gone.set(true);

@@ -29,7 +29,7 @@ pub struct ServerCounts {
 pub enum ScrapeError {
     #[error("the metrics have no {0}")]
     Missing(&'static str),
-    #[error("{name} is {value}, which is no whole number")]
+    #[error("{name} is {value}, which is not a whole number")]
     NotWhole { name: &'static str, value: String },
 }
 
@@ -181,7 +181,7 @@ other{a=\"b\"} NaN
         let missing = parse("process_cpu_seconds_total 1\n").unwrap_err();
         assert_eq!(missing, ScrapeError::Missing("tickcast_updates_offered_total"));
         let error = parse(&TEXT.replace("pending 1", "pending 1.5")).unwrap_err();
-        assert_eq!(error.to_string(), "tickcast_updates_pending is 1.5, which is no whole number");
+        assert_eq!(error.to_string(), "tickcast_updates_pending is 1.5, which is not a whole number");
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl TradeBreach {
 // === impl SentTrade ===
 
 impl SentTrade {
-    /// What an update says of its last tick; `None` for one that is no trade. A trade moves the count of trades, so halves
+    /// What an update says of its last tick; `None` for one that is not a trade. A trade moves the count of trades, so halves
     /// of one that were merged are not taken for it.
     ///
     /// # Errors

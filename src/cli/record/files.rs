@@ -123,7 +123,7 @@ impl Files {
         Ok(())
     }
 
-    /// Writes a line that is no tick.
+    /// Writes a line that is not a tick.
     ///
     /// # Errors
     /// When the file cannot be written.

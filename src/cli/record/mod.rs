@@ -45,51 +45,51 @@ use tokio::{
 
 use super::{
     access::AccessArgs,
+    duration,
     encoding::EncodingArg,
     output,
     recordings::FieldArgs,
     shell::{complain, stopped},
 };
 
-/// Record what a server serves, or a feed.
+/// Record the stream of a server, or a feed.
 ///
-/// Ends with Ctrl-C, after --duration, or with the feed. Exit code 2: the server could not be reached or does not want us
-/// back, the feed cannot be read, or the file cannot be written.
+/// Ends with Ctrl-C, after --duration, or with the feed. Exit code 2: the server could not be reached or refused the session, the feed cannot be read, or the file cannot be written.
 #[derive(Args, Clone, Debug)]
 pub struct RecordArgs {
-    /// Names, or patterns with `*`; everything when none is given.
+    /// Symbols, or patterns with `*`; everything when none is given.
     #[arg(default_value = "*")]
     symbols: Vec<String>,
-    /// The server's stream.
+    /// WebSocket endpoint of the server.
     #[arg(long, value_parser = Endpoint::parse, default_value = "ws://127.0.0.1:8080/v1/stream")]
     url: Endpoint,
-    /// `binary` where the server has it, or `json`.
+    /// Encoding of messages; `binary` falls back to JSON when the server does not offer it.
     #[arg(long, value_enum, default_value_t = EncodingArg::Binary)]
     encoding: EncodingArg,
-    /// A feed in place of a server, as `tickcast serve --feed` takes it.
+    /// Record this feed instead of a server; the same sources as `tickcast serve --feed`.
     #[arg(long, value_name = "SOURCE", value_parser = source, conflicts_with_all = ["url", "symbols"])]
     feed: Option<Source>,
-    /// Records the messages of a venue as they come, in place of ticks: a capture, which `serve --feed replay:FILE`
-    /// and `convert` read. Only text messages.
+    /// Record the raw messages of a venue instead of ticks: a capture, which `serve --feed replay:FILE` and `convert`
+    /// can read. Text messages only.
     #[arg(long, requires = "feed")]
     raw: bool,
-    /// Where to: compressed when the name ends in `.gz` or `.zst`; `-` for standard output. A file that is there is not
-    /// written over.
+    /// File to write, compressed if it ends in `.gz` or `.zst`; `-` is standard output. An existing file is not
+    /// overwritten.
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
-    /// Begins another file after so many bytes, as in 500M: NAME-00001, NAME-00002 and so on.
+    /// Start a new file after this many bytes, such as 500M: NAME-00001, NAME-00002 and so on.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     rotate_bytes: Option<u64>,
-    /// Begins another file after so long, as in 1h; a second at least.
+    /// Start a new file after this time, such as 1h; at least 1s.
     #[arg(long, value_name = "TIME", value_parser = rotation_time)]
     rotate_every: Option<Duration>,
-    /// Ends after so long.
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    /// Stop after this time.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     duration: Option<Duration>,
-    /// Where the ticks come from, for the recording's first line.
+    /// Origin of the data, stored in the recording's header.
     #[arg(long, value_name = "TEXT")]
     origin: Option<String>,
-    /// Under which terms they may be passed on, for the recording's first line.
+    /// Licence of the data, stored in the recording's header.
     #[arg(long, value_name = "TEXT")]
     licence: Option<String>,
     #[command(flatten)]
@@ -263,8 +263,12 @@ fn source(text: &str) -> Result<Source, SourceError> {
 
 /// A file for each tick would leave no room in the folder.
 fn rotation_time(text: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if time < Duration::from_secs(1) { Err("shorter than 1s".to_owned()) } else { Ok(time) }
+    let time = duration::parse(text)?;
+    if time < Duration::from_secs(1) {
+        Err("a new file at most once a second: write 1s or longer".to_owned())
+    } else {
+        Ok(time)
+    }
 }
 
 /// A count with K, M or G behind it, of 1024 each.

@@ -32,15 +32,15 @@ pub struct Missed {
 /// Why a frame is none of the contract.
 #[derive(Debug, thiserror::Error)]
 pub enum NoMessage {
-    #[error("the server sent what is no message: {0}")]
+    #[error("the server sent an invalid message: {0}")]
     Message(#[from] MessageError),
-    #[error("the server sent what is no message: {field}: {value}")]
+    #[error("the server sent an invalid message: {field}: {value}")]
     Value { field: &'static str, value: String },
-    #[error("the server sent what is no message: {raw}")]
+    #[error("the server sent an invalid message: {raw}")]
     Report { raw: String },
-    #[error("the server sent what is no message, by the fields of its welcome: {raw}")]
+    #[error("the server sent an invalid message, by the fields of its welcome: {raw}")]
     Configured { raw: String },
-    #[error("the server sent what is no message: {0}")]
+    #[error("the server sent an invalid message: {0}")]
     Symbol(#[from] tickcast::tick::SymbolError),
 }
 
@@ -101,7 +101,7 @@ fn keep_totals(fields: &mut Fields, record: &tickcast_client::Record) -> Result<
 const MOVED: [Field; 7] =
     [Field::Side, Field::TradeId, Field::Open, Field::High, Field::Low, Field::Volume, Field::Trades];
 
-/// Takes a field's text in; `None` when it is no value of the field.
+/// Takes a field's text in; `None` when it is not a value of the field.
 fn set(fields: &mut Fields, field: tickcast_client::Field, text: &str) -> Option<()> {
     let field = Field::parse(field.name())?;
     match field {

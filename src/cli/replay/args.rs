@@ -6,17 +6,17 @@ use tickcast_client::{Endpoint, EndpointError};
 
 use crate::cli::access::{AccessArgs, AccessError};
 
-/// Hold a server's replays.
+/// Control a server's replays.
 ///
 /// In a terminal, without a command, a live view: `?` shows its keys (space pauses, arrows seek, s steps, + and - change
-/// the speed), `q` or Ctrl-C leaves. Signs say all that colours say; `NO_COLOR` is heeded. Exit code 0: done. 1: the
-/// server refused, could not be reached, or has no replay any more.
+/// the speed), `q` or Ctrl-C quits. Colours never carry information alone; `NO_COLOR` is respected. Exit code 0: done.
+/// 1: the server refused, could not be reached, or has no replay.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ReplayArgs {
     /// The server
     #[arg(long, global = true, value_parser = Endpoint::parse, default_value = "http://127.0.0.1:8080")]
     pub url: Endpoint,
-    /// Which replay, when the server has several
+    /// The name of the replay, when the server has several
     #[arg(long, global = true, value_name = "NAME")]
     pub feed: Option<String>,
     /// Print the server's answer as it is
@@ -30,33 +30,33 @@ pub struct ReplayArgs {
 
 #[derive(clap::Subcommand, Clone, Debug)]
 pub enum ReplayVerb {
-    /// Show how it stands, once
+    /// Print the state once
     State,
-    /// Stand still
+    /// Pause the replay
     Pause,
-    /// Go on
+    /// Resume the replay
     Resume,
-    /// Pause, and play the next records
+    /// Pause, then play the next N records
     Step {
         #[arg(default_value_t = 1)]
         n: u64,
-        /// Until every client was sent them, too
+        /// Wait until every client has been sent them
         #[arg(long)]
         wait: bool,
     },
-    /// Go to the first record at this time or after it
+    /// Jump to the first record at or after this time
     Seek {
         /// 2025-03-25T23:07:00Z, 2025-03-25, or a count since 1970
         to: String,
     },
-    /// Change the speed
+    /// Change the speed of the replay
     Speed {
-        /// How many times as fast as it was received, or max
+        /// A multiple of the speed at which it was received, or max
         speed: String,
     },
-    /// Go to the first record
+    /// Jump to the first record
     Restart,
-    /// Wait until every client was sent all that it is due
+    /// Wait until every client has been sent everything up to now
     Sync,
 }
 
@@ -67,7 +67,7 @@ pub enum ReplayError {
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
     Access(#[from] AccessError),
-    #[error("the server's answer is no state of a replay: {0}")]
+    #[error("the server's answer is not a state of a replay: {0}")]
     Answer(#[from] serde_json::Error),
     #[error("{0}")]
     Io(#[from] io::Error),

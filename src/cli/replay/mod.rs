@@ -28,7 +28,7 @@ use order::ReplayOrder;
 use state::ReplayShown;
 use tokio::runtime;
 
-use super::shell::{complain, stopped};
+use super::shell::{about_server, complain, stopped};
 
 pub fn run(args: &ReplayArgs) -> ExitCode {
     match held(args) {
@@ -36,7 +36,7 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
         // Whoever read our output has seen enough.
         Err(ReplayError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            complain(format_args!("tickcast replay: {}: {error}\n", args.url.authority()));
+            complain(format_args!("tickcast replay: {}\n", about_server(args.url.authority(), &error)));
             ExitCode::FAILURE
         }
     }

@@ -28,7 +28,7 @@ pub trait TerminalView {
     /// A key was pressed.
     fn key(&mut self, key: KeyEvent, seen: Self::Source<'_>) -> Act;
 
-    /// Text was pasted: it is no keys.
+    /// Text was pasted: it is not a key press.
     fn paste(&mut self, text: &str);
 
     /// The terminal has another size.

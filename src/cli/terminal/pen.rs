@@ -88,7 +88,7 @@ impl Pen {
     /// As [`write`](Self::write), and waits until all is written, but no longer than this.
     ///
     /// # Errors
-    /// When it cannot be written. That it takes longer is no error: it will be written when the terminal moves.
+    /// When it cannot be written. That it takes longer is not an error: it will be written when the terminal moves.
     pub fn write_and_wait(&self, text: Vec<u8>, patience: Duration) -> io::Result<()> {
         self.write(text)?;
         let waits = |state: &mut PenState| state.waiting > 0 && state.failed.is_none();

@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// cannot be cancelled.
 ///
 /// # Errors
-/// When standard output is no terminal that can be used so, or there is none to read keys from.
+/// When standard output is not a terminal that can be used so, or there is none to read keys from.
 pub fn open<V: TerminalView>(view: V) -> io::Result<FullScreen<V, Ansi, TakenTerminal>> {
     let (inputs, received) = mpsc::unbounded_channel();
     let taken = TakenTerminal::new(inputs.clone())?;

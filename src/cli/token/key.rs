@@ -12,7 +12,7 @@ pub struct SigningKey {
     key: EncodingKey,
 }
 
-/// Why a file is no key that signs.
+/// Why a file is not a key that signs.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningKeyError {
     #[error(transparent)]

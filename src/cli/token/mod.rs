@@ -20,26 +20,29 @@ use key::{SigningKey, SigningKeyError};
 use serde_json::{Map, Value, json};
 use tickcast::access::claim::{ClaimFault, NAME_BYTES_MAX, RightsClaim};
 
-use super::shell::{EXIT_USAGE, complain};
+use super::{
+    duration,
+    shell::{EXIT_USAGE, complain},
+};
 
-/// Make a token, for trying out what one allows.
+/// Sign a token, to try out entitlements.
 ///
-/// The token alone is written to standard output. What is left out is not allowed. Exit code 2: the key or the claim cannot be
-/// used.
+/// Writes the token, and nothing else, to standard output. Whatever is not granted is denied. Exit code 2: the key or the
+/// claim cannot be used.
 ///
 ///   openssl rand -hex 32 > secret; tickcast token --key secret --sub alice --read 'BTC*' --for 1h > token
 #[derive(Args, Clone, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct TokenArgs {
-    /// The key that signs: a private key in PEM (RSA: RS256, P-256: ES256, Ed25519: `EdDSA`), or a secret for HS256, which is all
-    /// of the file but a line end
+    /// The key to sign with: a private key in PEM (RSA: RS256, P-256: ES256, Ed25519: `EdDSA`), or a secret for HS256, which is
+    /// the content of the file without the final newline
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// Whose it is: the user, as limits, revocation and reports name it
+    /// The user, as in limits, revocations and usage reports
     #[arg(long, value_name = "NAME")]
     sub: String,
     /// How long it is valid
-    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "1h")]
+    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, default_value = "1h")]
     valid_for: Duration,
     /// Symbols that may be read in real time: names, or patterns with `*`
     #[arg(long, value_name = "SYMBOLS", value_delimiter = ',')]
@@ -53,31 +56,31 @@ pub struct TokenArgs {
     /// Symbols that may be published
     #[arg(long, value_name = "SYMBOLS", value_delimiter = ',')]
     publish: Vec<String>,
-    /// Replays may be controlled
+    /// May control replays
     #[arg(long)]
     replay: bool,
-    /// Metrics may be read, and the service administered
+    /// May read metrics and administer the service
     #[arg(long)]
     admin: bool,
-    /// How many sessions the user may have at once [default: as many as the service allows]
+    /// The most concurrent sessions of the user [default: as many as the service allows]
     #[arg(long, value_name = "COUNT")]
     sessions: Option<u64>,
-    /// The shortest time between two updates of a symbol, as in 250ms
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    /// The shortest conflation interval, such as 250ms
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     min_interval: Option<Duration>,
-    /// The class of use, as reports name it
+    /// The class of use in usage reports, such as non-display
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
-    /// The token's own name, by which it can be revoked [default: a random one]
+    /// The token's ID, by which it can be revoked [default: a random one]
     #[arg(long, value_name = "ID")]
     jti: Option<String>,
-    /// Whom it is for, where the service asks for that
+    /// The audience, if the service requires one
     #[arg(long, value_name = "AUDIENCE")]
     aud: Option<String>,
-    /// Who issues it, where the service asks for that
+    /// The issuer, if the service requires one
     #[arg(long, value_name = "ISSUER")]
     iss: Option<String>,
-    /// The name of the key, where the service has several
+    /// The ID of the key, if the service has several
     #[arg(long, value_name = "ID")]
     kid: Option<String>,
 }

@@ -6,31 +6,31 @@ use tickcast_client::{Endpoint, Field};
 
 use crate::cli::{access::AccessArgs, encoding::EncodingArg, mode::ModeArg};
 
-/// Watch symbols in the terminal.
+/// Show live prices in the terminal.
 ///
-/// A full-screen table: `?` shows its keys (sort, filter, columns, pause), `q` or Ctrl-C leaves. Signs say all that
-/// colours say; `NO_COLOR` is heeded. Exit code 2: the server could not be reached, or does not want us back.
+/// A full-screen table: `?` shows its keys (sort, filter, columns, pause), `q` or Ctrl-C quits. Colours never carry information alone; `NO_COLOR`
+/// is respected. Exit code 2: the server could not be reached, or refused the session.
 #[derive(Args, Clone, Debug)]
 pub struct WatchArgs {
-    /// Names, or patterns with `*`.
+    /// Symbols, or patterns with `*`.
     #[arg(required = true)]
     pub symbols: Vec<String>,
-    /// The server's stream.
+    /// WebSocket endpoint of the server.
     #[arg(long, value_parser = Endpoint::parse, default_value = "ws://127.0.0.1:8080/v1/stream")]
     pub url: Endpoint,
-    /// `latest`: the newest record; `every`: each tick; `trades`: each trade, with the quote as it stood.
+    /// `latest`: the newest record, conflated; `every`: each tick; `trades`: each trade, with conflated quotes.
     #[arg(long, value_enum, default_value_t = ModeArg::Latest)]
     pub mode: ModeArg,
-    /// The shortest time between two updates of a symbol; 0: as they come.
+    /// Conflation interval: the shortest time between two updates of a symbol, in ms; 0 is none.
     #[arg(long, default_value_t = 100)]
     pub interval_ms: u32,
-    /// `binary` where the server has it, or `json`.
+    /// Encoding of messages; `binary` falls back to JSON when the server does not offer it.
     #[arg(long, value_enum, default_value_t = EncodingArg::Binary)]
     pub encoding: EncodingArg,
-    /// Only these fields of the record, with commas between them: `bid,ask,last`. Those of the server's configuration too
+    /// Fields to show, separated by commas: `bid,ask,last`. Configured fields are allowed too
     #[arg(long, value_delimiter = ',', value_parser = field)]
     pub fields: Vec<String>,
-    /// A line for each change in place of the table; so it is, too, when standard output is no terminal
+    /// Print a line for each change instead of a table; the default when standard output is not a terminal
     #[arg(long)]
     pub plain: bool,
     #[command(flatten)]

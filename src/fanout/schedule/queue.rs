@@ -4,7 +4,7 @@
 //! them wait for its socket, does not make the shard search the queue thousands of times. An entry that is removed
 //! leaves a hole, which is skipped later.
 //!
-//! Invariant: the first and the last entry are no holes, and holes are fewer than half of the queue, plus
+//! Invariant: the first and the last entry are not holes, and holes are fewer than half of the queue, plus
 //! [`HOLES_SLACK`].
 
 use std::collections::VecDeque;

@@ -204,7 +204,7 @@ fn quote(data: &CapturedQuote<'_>) -> Result<Tick, FormatFault> {
     Ok(Tick { symbol: Symbol::new(&data.s)?, ts, fields })
 }
 
-/// `None` when it is no trade: futures also report trades settled elsewhere.
+/// `None` when it is not a trade: futures also report trades settled elsewhere.
 fn trade<'a>(
     data: &CapturedTrade<'a>,
     id: fn(&CapturedTrade<'a>) -> Option<&'a RawValue>,

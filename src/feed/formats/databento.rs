@@ -176,7 +176,7 @@ impl Decoder for Databento {
                     len
                 }
                 NextBytes::Reject(len) => {
-                    let fault = FormatFault::Binary("a record whose length is no multiple of 8");
+                    let fault = FormatFault::Binary("a record whose length is not a multiple of 8");
                     out.reject(RecordPosition::Byte(self.at()), fault.reason(), || fault.to_string());
                     self.fed += len as u64;
                     len

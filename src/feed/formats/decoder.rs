@@ -76,7 +76,7 @@ pub struct Gap {
     pub ticks: u64,
 }
 
-/// A record that is no tick.
+/// A record that is not a tick.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RejectedRecord {
     pub place: RecordPosition,

@@ -118,9 +118,7 @@ fn lines(name: &str, head: &[u8], is_whole: bool, fields: &Arc<CustomFields>) ->
     match (foreign::of_text(head), found, first) {
         (Some(what), ..) => refuse(what, false),
         (None, Some(what), _) => refuse(what, true),
-        (None, None, Some(line)) if is_binary(head, line) => {
-            refuse("binary data of no format that is known", false)
-        }
+        (None, None, Some(line)) if is_binary(head, line) => refuse("binary data in no known format", false),
         (None, None, Some(line)) => refuse(&unknown(name, line), true),
         (None, None, None) => unread("it holds nothing but blank lines"),
     }
@@ -200,9 +198,9 @@ fn is_binary(head: &[u8], line: &[u8]) -> bool {
 fn unknown(name: &str, line: &[u8]) -> String {
     let shown: String = String::from_utf8_lossy(line).chars().take(SHOWN_CHARS_MAX).collect();
     let mut what = if line.starts_with(b"{") {
-        format!("JSON that is no tick, and whose first line is {shown:?}")
+        format!("JSON that is not a tick, and whose first line is {shown:?}")
     } else {
-        format!("text of no format that is known, whose first line is {shown:?}")
+        format!("text in no known format, whose first line is {shown:?}")
     };
     let named = binance::BinanceTable::of_name(name).map(|(_, kind)| kind.what());
     if let Some(named) = named.or_else(|| lean::LeanTable::of_name(name).map(|_| "QuantConnect Lean's ticks"))
@@ -218,7 +216,7 @@ fn unread(why: &str) -> Told {
 }
 
 fn refuse(what: &str, is_table: bool) -> Told {
-    Told::Unread { why: format!("it is {what}; what is read: {}", Format::KNOWN), is_table }
+    Told::Unread { why: format!("it is {what}; readable formats: {}", Format::KNOWN), is_table }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::{
     tick::{SymbolError, custom::CustomName},
 };
 
-/// Why a record is no tick.
+/// Why a record is not a tick.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum FormatFault {
     #[error("longer than {limit} bytes")]

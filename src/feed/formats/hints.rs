@@ -80,7 +80,7 @@ impl FromStr for Columns {
                         column.push(',');
                         column.push_str(piece);
                     }
-                    None => return Err(format!("{} is no pair such as last:price", shown(piece))),
+                    None => return Err(format!("{} is not a pair such as last:price", shown(piece))),
                 },
             }
         }
@@ -151,7 +151,7 @@ mod tests {
             ("last:price,last:prise", "last is given twice"),
             ("ts:a,side:b", "no field of a record"),
             ("last:", "the column of last has no name"),
-            ("x,last:price", "\"x\" is no pair"),
+            ("x,last:price", "\"x\" is not a pair"),
             ("last:%ff", "the column of last has no name"),
             ("last:p,side:s,buyer_maker:m", "one of them is enough"),
         ] {

@@ -8,7 +8,7 @@
 //! trade. When a side becomes empty, its price and size are withdrawn. There is no receive time: the event time is used.
 //!
 //! An execution's aggressor side is opposite to the resting order. Trades against hidden orders and crosses have none,
-//! and a non-printable execution is no trade.
+//! and a non-printable execution is not a trade.
 //!
 //! A trade's name is its match number; a broken trade ('B') cancels the trade of that number.
 

@@ -98,7 +98,6 @@ impl Mapped {
 
     /// Finds the columns by the first line.
     ///
-    /// Why the table cannot be decoded so, for a person.
     /// Why the table cannot be read so, for a person.
     pub fn check(&self, row: &TableRow<'_>, hints: &Hints) -> Result<(), String> {
         let plan = self.plan(row)?;
@@ -118,7 +117,7 @@ impl Mapped {
                 if plan.has_names { shown(row.get(*at)) } else { format!("number {}", at + 1) }
             )),
             (None, None) => Err(format!(
-                "which symbol it is of stands in no column: say symbol=NAME, or which column has it with \
+                "no column is the symbol: give symbol=NAME, or name its column with \
                  columns=symbol:COLUMN,...; {}",
                 names_of(row)
             )),

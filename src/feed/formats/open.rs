@@ -91,7 +91,7 @@ pub fn open(
         (Some(Columns::Databento), Told::Undecided) => return Ok(None),
         (Some(Columns::Databento), _) => {
             return Err(
-                "it is no table of Databento that holds ticks: its line of names has no ts_event, rtype, \
+                "it is not a table of Databento that holds ticks: its line of names has no ts_event, rtype, \
                         publisher_id and price"
                     .to_owned(),
             );

@@ -1,6 +1,6 @@
 //! Our own recordings: ticks as lines of JSON after a header line; also without that line.
 //!
-//! A line whose first name is `tickcast` describes the recording, and is no tick: the header, a gap, a comment. It is
+//! A line whose first name is `tickcast` describes the recording, and is not a tick: the header, a gap, a comment. It is
 //! skipped, and a gap is recorded.
 
 use std::{borrow::Cow, sync::Arc};

@@ -28,12 +28,12 @@ pub enum RowValue {
 
 /// The rows of one format.
 pub trait TableFormat: Send {
-    /// Takes a line that is no record, with bytes that are not UTF-8 replaced; returns whether it is a line of names,
+    /// Takes a line that is not a record, with bytes that are not UTF-8 replaced; returns whether it is a line of names,
     /// which concatenated files repeat. Once a line of names was found, other lines change nothing.
     fn is_header(&mut self, row: &TableRow<'_>) -> bool;
 
     /// # Errors
-    /// When the row is no record of this format.
+    /// When the row is not a record of this format.
     fn make(&mut self, row: &TableRow<'_>) -> Result<RowValue, FormatFault>;
 }
 

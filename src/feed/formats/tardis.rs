@@ -63,7 +63,7 @@ const DECIMALS: [(&[&str], Field); 6] = [
 ///
 /// # Errors
 /// When the table holds no ticks: what it is, for a person. Liquidations have the columns of trades, so that only the
-/// file's name shows; they are no additional trades, since the trades contain them once.
+/// file's name shows; they are not additional trades, since the trades contain them once.
 pub fn check_header(name: &str, row: &TableRow<'_>) -> Result<bool, &'static str> {
     if ["exchange", "symbol", "timestamp", "local_timestamp"].iter().any(|name| row.find(&[name]).is_none()) {
         return Ok(false);

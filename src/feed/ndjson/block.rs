@@ -34,7 +34,7 @@ pub struct Decoded {
     pub tally: RejectCounts,
 }
 
-/// A line that is no tick.
+/// A line that is not a tick.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RejectedLine {
     /// Counted from 1, blank lines included.

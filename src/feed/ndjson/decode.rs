@@ -66,7 +66,7 @@ impl NdjsonDecoder {
     /// Decodes one line without its line end. The line's bytes are used as scratch space.
     ///
     /// # Errors
-    /// When the line is no tick.
+    /// When the line is not a tick.
     pub fn decode(&mut self, line: &mut [u8]) -> Result<Line, LineError> {
         if line.len() > self.line_bytes_max {
             return Err(LineError::TooLong { limit: self.line_bytes_max });
@@ -88,7 +88,7 @@ impl NdjsonDecoder {
             Err(ValueUnread::Digits) => {
                 digits::read(written.as_deref().unwrap_or(line), self.clock, &self.table).map_err(|error| {
                     match (error, fault) {
-                        // It is no number at all: the first parser's error says where.
+                        // It is not a number at all: the first parser's error says where.
                         (LineError::Syntax { .. }, Some(fault)) => fault.into(),
                         (error, _) => error,
                     }

@@ -25,7 +25,7 @@ struct JsonMembers<'a>(Vec<(String, &'a RawValue)>);
 /// Reads a line that is an object, by its digits.
 ///
 /// # Errors
-/// When the line is no tick, or no JSON.
+/// When the line is not a tick, or no JSON.
 pub(super) fn read(line: &[u8], clock: LineClock, table: &Arc<CustomFields>) -> Result<Line, LineError> {
     let malformed = |error: serde_json::Error| LineError::Syntax { what: "malformed", at: error.column() };
     let JsonMembers(members) = serde_json::from_slice(line).map_err(malformed)?;

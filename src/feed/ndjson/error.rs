@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Why a line is no tick. Its text names the field and the fault of its value.
+/// Why a line is not a tick. Its text names the field and the fault of its value.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LineError {
     #[error("longer than {limit} bytes")]

@@ -148,7 +148,7 @@ impl<'t> LineValues<'t> {
         self.report.get_or_insert_default()
     }
 
-    /// The same, of a name that is no fixed one.
+    /// The same, of a name that is not a fixed one.
     #[cold]
     fn take_custom(&mut self, name: &str, value: NdjsonValue<'_>) -> Result<(), ValueUnread<LineError>> {
         let id = self.table.find(name).ok_or_else(|| LineError::unknown_field(name, self.table))?;

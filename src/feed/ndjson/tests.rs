@@ -145,7 +145,7 @@ fn a_mark_before_the_first_line_is_no_part_of_it() {
         assert_eq!(
             (decoded.ticks.len(), decoded.tally.total()),
             (1, 1),
-            "cut at {cut}: the second is no mark"
+            "cut at {cut}: the second is not a mark"
         );
     }
     let mut decoded = Decoded::default();

@@ -1,4 +1,4 @@
-//! The recordings among the files of the inputs: a file that was only found, and is no recording, is skipped.
+//! The recordings among the files of the inputs: a file that was only found, and is not a recording, is skipped.
 
 use super::{
     Recording,

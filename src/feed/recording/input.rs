@@ -42,7 +42,7 @@ pub struct ArchiveMembers {
     pub skipped: Vec<Skipped>,
 }
 
-/// A file that was found and is no recording.
+/// A file that was found and is not a recording.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Skipped {
     pub name: Arc<str>,

@@ -31,7 +31,7 @@ pub enum RecordingInput {
     Bundled,
     /// A file; if none has this name and its last part has a `*`, all files that match, by name.
     File(PathBuf),
-    /// A file that was found in a folder: when it is no recording, it is skipped and others may be read.
+    /// A file that was found in a folder: when it is not a recording, it is skipped and others may be read.
     Found(PathBuf),
     /// Bytes in memory. The name is for messages, and indicates the format as a file's name would.
     Bytes { name: String, bytes: Arc<[u8]> },

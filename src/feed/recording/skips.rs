@@ -1,4 +1,4 @@
-//! Files that a pattern or an archive gave and that are no recordings: they are skipped and reported.
+//! Files that a pattern or an archive gave and that are not recordings: they are skipped and reported.
 //!
 //! Invariant: a file that was named is never skipped.
 
@@ -8,11 +8,11 @@ use super::{
 };
 use crate::feed::FeedError;
 
-/// Files that were found and are no recordings.
+/// Files that were found and are not recordings.
 pub struct Skips(pub Vec<Skipped>);
 
 impl Skips {
-    /// Records a file that was only found and is no recording, unless every fault must end the reading.
+    /// Records a file that was only found and is not a recording, unless every fault must end the reading.
     pub fn sift<T>(
         &mut self,
         opened: Result<T, (Member, FeedError)>,

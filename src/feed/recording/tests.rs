@@ -1,4 +1,4 @@
-//! What is written can be read, whole or cut, and what is no recording is refused with its reason.
+//! What is written can be read, whole or cut, and what is not a recording is refused with its reason.
 
 use std::{
     io::{self, Read},
@@ -77,7 +77,7 @@ fn what_is_written_is_read_in_every_compression() {
         let read = read_all(&mut reader).unwrap();
         assert_eq!(pairs(&read), written, "{compression:?}");
         assert!(read.warnings.is_empty());
-        assert_eq!(read.passed, 1, "the first line is no tick");
+        assert_eq!(read.passed, 1, "the first line is not a tick");
     }
 }
 
@@ -127,23 +127,23 @@ fn the_first_line_may_say_more() {
 
 #[test]
 fn what_is_no_recording_is_refused() {
-    check_refused(b"", "memory is no recording: it is empty");
-    check_refused(b"\r\n \n\n", "memory is no recording: it holds nothing but blank lines");
+    check_refused(b"", "memory is not a recording: it is empty");
+    check_refused(b"\r\n \n\n", "memory is not a recording: it holds nothing but blank lines");
     check_refused(
         b"{\"tickcast\":\"ticks\",\"version\":1}\n",
-        "memory is no recording: its first line is not {\"tickcast\":\"recording\",\"version\":1}",
+        "memory is not a recording: its first line is not {\"tickcast\":\"recording\",\"version\":1}",
     );
     check_refused(
         b"{\"tickcast\":\"recording\",\"version\":2}\n{\"symbol\":\"A\",\"bid\":1}\n",
-        "memory is no recording: it has version 2, and only version 1 can be read",
+        "memory is not a recording: it has version 2, and only version 1 can be read",
     );
     for (bytes, part) in [
-        (&b"{\"symbol\":\"A\"}\n"[..], "it is JSON that is no tick, and whose first line is"),
-        (&vec![b'x'; 1 << 20], "it is text of no format that is known, whose first line is \"xxx"),
+        (&b"{\"symbol\":\"A\"}\n"[..], "it is JSON that is not a tick, and whose first line is"),
+        (&vec![b'x'; 1 << 20], "it is text in no known format, whose first line is \"xxx"),
     ] {
         let refused = open(bytes.to_vec()).err().unwrap().to_string();
         assert!(
-            refused.contains(part) && refused.contains("what is read: tickcast's own (a first line"),
+            refused.contains(part) && refused.contains("readable formats: tickcast's own (a first line"),
             "{refused}"
         );
     }
@@ -189,7 +189,7 @@ fn a_compressed_file_is_readable_up_to_its_cut() {
         let read = read_all(&mut reader).unwrap();
         assert_eq!(read.warnings, ["memory: the compressed file was cut; it is read up to the cut"]);
         assert!(!reader.next_block(&mut Block::default()).unwrap(), "the end stays the end");
-        assert_eq!(read.tally.total(), 0, "the piece of a line before the cut is no broken line");
+        assert_eq!(read.tally.total(), 0, "the piece of a line before the cut is not a broken line");
         assert!((1_000..20_000).contains(&read.records.len()), "{compression:?}: {}", read.records.len());
         assert_eq!(pairs(&read), written[..read.records.len()]);
     }

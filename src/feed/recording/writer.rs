@@ -142,7 +142,7 @@ impl<W: Write + Send> Writer<W> {
         Ok(kept)
     }
 
-    /// Appends a line of our own format that is no tick. It starts with [`crate::feed::formats::META`].
+    /// Appends a line of our own format that is not a tick. It starts with [`crate::feed::formats::META`].
     pub fn note(&mut self, line: &[u8]) {
         self.lines.extend_from_slice(line);
         self.lines.push(b'\n');

@@ -94,7 +94,7 @@ impl Replay {
     /// Opens the recording and reads its first line. `feed` is the feed's name, for the log.
     ///
     /// # Errors
-    /// When the file cannot be read, or is no recording.
+    /// When the file cannot be read, or is not a recording.
     pub fn open(feed: &str, config: &ReplayConfig, line_bytes_max: usize) -> Result<Self, FeedError> {
         let mut tape = Tape::open(feed, config, line_bytes_max)?;
         let mut aside = Aside::default();

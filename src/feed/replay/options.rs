@@ -59,7 +59,7 @@ pub enum Start {
 // === impl ReplayConfig ===
 
 impl ReplayConfig {
-    /// Whether an input is no file: it may be silent for a while, and can be read only once.
+    /// Whether an input is not a file: it may be silent for a while, and can be read only once.
     pub(super) fn reads_a_pipe(&self) -> bool {
         self.inputs.iter().any(|input| match input {
             RecordingInput::File(path) | RecordingInput::Found(path) => {

@@ -1,6 +1,6 @@
 //! The length of a recording: it is read through once, at the first request, on its own thread.
 //!
-//! Separate from the replay, which reads no further than it plays. Invariant: an input that is no file can be read only
+//! Separate from the replay, which reads no further than it plays. Invariant: an input that is not a file can be read only
 //! once, so it is not measured.
 
 use std::{

@@ -71,7 +71,7 @@ impl SimWalk {
     /// `start` is the event time of the schedule's beginning.
     ///
     /// # Panics
-    /// When the configuration has no symbol, or an exponent that is no number.
+    /// When the configuration has no symbol, or an exponent that is not a number.
     pub fn new(config: &SimConfig, start: Nanos) -> Self {
         let mut random = Pcg64Mcg::seed_from_u64(config.seed);
         let instruments = (1..=config.symbols)

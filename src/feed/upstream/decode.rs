@@ -22,7 +22,7 @@ use crate::{
     tick::{Decimal, Field, Tick},
 };
 
-/// A message as text. What is no text is told of, and `None`.
+/// A message as text. What is not text is told of, and `None`.
 pub fn text<'m>(message: &'m [u8], out: &mut Reaction) -> Option<&'m str> {
     let text = FormatFault::text(message);
     if let Err(fault) = &text {

@@ -34,7 +34,7 @@ const FACTOR: u64 = 3;
 const LEARN: Duration = Duration::from_secs(120);
 /// How many floors a stream is given that is not known well.
 const LEARNING_FLOORS: u32 = 4;
-/// Trades are no state: they may be seldom.
+/// Trades are not state: they may be seldom.
 const TRADE_FLOORS: u32 = 2;
 
 // === impl StreamRhythm ===

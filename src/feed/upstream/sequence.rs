@@ -28,7 +28,7 @@ use crate::tick::{Affects, Nanos, Tick};
 pub struct Sequence {
     /// Of the last tick that was delivered.
     last: Option<u64>,
-    /// The latest time of the venue's on a delivered tick: what is newer than it is no repetition.
+    /// The latest time of the venue's on a delivered tick: what is newer than it is not a repetition.
     newest: Option<Nanos>,
     /// The last names, where they have no order.
     names: LastNames,

@@ -13,10 +13,10 @@ pub struct VenueTarget {
     pub base: String,
 }
 
-/// Why a text is no target.
+/// Why a text is not a target.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum VenueTargetError {
-    #[error("{0:?} is no URL of a server, such as wss://example.com or ws://127.0.0.1:9000")]
+    #[error("{0:?} is not a URL of a server, such as wss://example.com or ws://127.0.0.1:9000")]
     NoUrl(String),
     /// Of a WebSocket; the first is the scheme, the second what to write.
     #[error("{0}:// is not the address of a WebSocket: write {1}://")]

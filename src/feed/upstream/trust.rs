@@ -39,7 +39,7 @@ impl Trust {
             None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
             Some(pem) => {
                 for certificate in CertificateDer::pem_slice_iter(pem) {
-                    let unread = |_| rustls::Error::General("it is no PEM".to_owned());
+                    let unread = |_| rustls::Error::General("it is not PEM".to_owned());
                     roots.add(certificate.map_err(unread)?)?;
                 }
             }

@@ -154,7 +154,7 @@ pub trait Conversation: Send {
         self.text(now, message, out);
     }
 
-    /// Whether a binary message is of an encoding that is no text: a recording has it in base64 then.
+    /// Whether a binary message is of an encoding that is not text: a recording has it in base64 then.
     fn is_packed(&self, _message: &[u8]) -> bool {
         false
     }
@@ -234,9 +234,9 @@ pub enum Note {
     Trading { symbol: CompactString },
     /// The venue's own numbering has a hole, other than of [`Number::Counted`].
     Gap { why: String },
-    /// A message or a part of it is no tick and should have been one.
+    /// A message or a part of it is not a tick and should have been one.
     Reject { reason: RejectReason, why: String },
-    /// So many ticks were a history that the venue sends on subscribing, and are no news.
+    /// So many ticks were a history that the venue sends on subscribing, and are not news.
     History { ticks: usize },
     /// The venue will close this connection: it is replaced while it still lives.
     Leaving { why: String },
@@ -257,7 +257,7 @@ pub trait Listing {
     /// Reads a page, up to [`LISTING_BYTES_MAX`].
     ///
     /// # Errors
-    /// Why it is no list of symbols.
+    /// Why it is not a list of symbols.
     fn read(&self, page: &[u8]) -> Result<ListedPage, String>;
 }
 

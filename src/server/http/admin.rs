@@ -166,7 +166,7 @@ fn sessions_query(query: &str) -> Result<SessionsQuery, Failure> {
     let mut asked = SessionsQuery { user: None, after: 0, count: LISTED_DEFAULT };
     for (key, value) in query::singles(query).map_err(|name| Failure::given_twice(&name))? {
         let bad = |expected: String| {
-            Failure::bad_request("bad_value", format!("{key} must be {expected}, this is {value:?}"))
+            Failure::bad_request("bad_value", format!("{key} must be {expected}, got {value:?}"))
         };
         match &*key {
             "user" => asked.user = Some(CompactString::new(&value)),
@@ -190,9 +190,8 @@ fn sessions_query(query: &str) -> Result<SessionsQuery, Failure> {
 fn usage_query(query: &str) -> Result<(Option<Month>, ReportFormat), Failure> {
     let (mut month, mut format) = (None, ReportFormat::Json);
     for (key, value) in query::singles(query).map_err(|name| Failure::given_twice(&name))? {
-        let bad = |expected| {
-            Failure::bad_request("bad_value", format!("{key} must be {expected}, this is {value:?}"))
-        };
+        let bad =
+            |expected| Failure::bad_request("bad_value", format!("{key} must be {expected}, got {value:?}"));
         match (&*key, &*value) {
             ("month", month_text) => {
                 month = Some(month_text.parse().map_err(|_| bad("a month, as 2026-11"))?);
@@ -235,11 +234,11 @@ fn close_target(body: &[u8]) -> Result<CloseTarget, Failure> {
                 }
             };
             number.map(CloseTarget::Session).ok_or_else(|| {
-                bad("session is no session's name, as its `welcome` and /v1/admin/sessions have it"
+                bad("session is not a session's name, as its `welcome` and /v1/admin/sessions have it"
                     .to_owned())
             })
         }
-        _ => Err(bad("exactly one of user, session and token is due".to_owned())),
+        _ => Err(bad("give exactly one of user, session and token".to_owned())),
     }
 }
 
@@ -270,8 +269,8 @@ mod tests {
         check("{\"users\":\"a\"}", Err("unknown field"));
         check("{\"session\":17}", Ok(CloseTarget::Session(17)));
         check("{\"session\":-17}", Err("one of"));
-        check("{\"session\":\"+17\"}", Err("no session's name"));
-        check("{\"session\":\"99999999999999999999999\"}", Err("no session's name"));
+        check("{\"session\":\"+17\"}", Err("not a session's name"));
+        check("{\"session\":\"99999999999999999999999\"}", Err("not a session's name"));
         check("{\"token\":\"eyJh.eyJz.c2ln\"}", Err("a whole token"));
         check("[]", Err("one of"));
         check("{\"user\":\"a\"} x", Err("trailing"));

@@ -1,7 +1,7 @@
 //! What one answer shows, for the accounts of use: its symbols as received, and the answer once for each product of which it
 //! shows a symbol.
 //!
-//! Invariant: an answer that shows no symbol is no use of any product.
+//! Invariant: an answer that shows no symbol counts as use of no product.
 
 use std::sync::Arc;
 

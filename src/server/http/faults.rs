@@ -73,7 +73,7 @@ fn from_of(query: &str) -> Result<u64, Failure> {
             return Err(Failure::bad_request("unknown_parameter", message));
         }
         from = value.parse().map_err(|_| {
-            Failure::bad_request("bad_value", format!("from must be a whole number, this is {value:?}"))
+            Failure::bad_request("bad_value", format!("from must be a whole number, got {value:?}"))
         })?;
     }
     Ok(from)

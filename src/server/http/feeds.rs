@@ -120,7 +120,7 @@ impl FeedRow<'_> {
     }
 }
 
-/// The word, and why where it is no good one.
+/// The word, and why where it is not good.
 fn condition(feed: &FeedStatus, now: Nanos, stale: Duration) -> (FeedCondition, Option<String>) {
     match &*feed.condition() {
         Condition::Failed(why) => return (FeedCondition::Failed, Some(why.clone())),

@@ -37,7 +37,7 @@ pub fn error_body(head: &[u8]) -> Option<Vec<u8>> {
     let status = head.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(1..5))?;
     let failure = match status {
         b" 431" | b" 414" => too_large(),
-        b" 400" => Failure::bad_request("bad_request", "this is no request of HTTP/1.1 or HTTP/1.0"),
+        b" 400" => Failure::bad_request("bad_request", "this is not a request of HTTP/1.1 or HTTP/1.0"),
         _ => return None,
     };
     let head = std::str::from_utf8(head).ok().filter(|head| head.ends_with("\r\n\r\n"))?;

@@ -54,7 +54,7 @@ pub fn all(query: &str, body: Option<&[u8]>) -> Result<Named, Failure> {
 /// Reads the word for `numbers`, which may be given twice with one value.
 fn set_numbers(numbers: &mut Option<Numbers>, word: &str) -> Result<(), Failure> {
     let Some(given) = Numbers::parse(word) else {
-        let message = format!("numbers must be one of number, string, this is {word:?}");
+        let message = format!("numbers must be one of number, string, got {word:?}");
         return Err(Failure::bad_request("bad_value", message));
     };
     if numbers.replace(given).is_some_and(|before| before != given) {

@@ -227,7 +227,7 @@ fn count_of(path: &str, query: &str) -> Result<usize, Failure> {
             return Err(Failure::bad_request("unknown_parameter", message));
         }
         count = value.parse().ok().filter(|&count| count <= SLOWEST_MAX).ok_or_else(|| {
-            let message = format!("k must be a whole number from 0 to {SLOWEST_MAX}, this is {value:?}");
+            let message = format!("k must be a whole number from 0 to {SLOWEST_MAX}, got {value:?}");
             Failure::bad_request("bad_value", message)
         })?;
     }

@@ -92,7 +92,7 @@ fn still_allowed(shard: &Shard, rights: &Rights) -> Result<(), Failure> {
 /// refused.
 fn numbered(query: &str, rights: &Rights) -> Result<Option<NumberedMessage>, Failure> {
     let bad = |name: &str, value: &str, expected: &str| {
-        Failure::bad_request("bad_value", format!("{name} is {value:?}, and not {expected}"))
+        Failure::bad_request("bad_value", format!("{name} must be {expected}, got {value:?}"))
     };
     let (mut publisher, mut number) = (None, None);
     for (key, value) in query::singles(query).map_err(|name| Failure::given_twice(&name))? {

@@ -191,7 +191,7 @@ impl ReplayQuery {
                 ("span", "true") => parsed.span = true,
                 ("span", "false") => parsed.span = false,
                 ("span", value) => {
-                    let message = format!("span is {value:?}, and not true or false");
+                    let message = format!("span must be true or false, got {value:?}");
                     return Err(Failure::bad_request("bad_value", message));
                 }
                 (key, _) => {
@@ -236,7 +236,7 @@ fn parse(body: &[u8]) -> Result<(ReplayCommand, Answered), Failure> {
         Failure::bad_request("bad_body", message)
     })?;
     let bad = |name: &str, value: &Value, expected: &str| {
-        Failure::bad_request("bad_value", format!("{name} is {value}, and not {expected}"))
+        Failure::bad_request("bad_value", format!("{name} must be {expected}, got {value}"))
     };
     // A string is read like an option of the source, a number by its value.
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);

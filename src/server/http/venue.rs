@@ -99,7 +99,7 @@ pub async fn named_by_form(
     Ok(NamedSymbols::of(&String::from_utf8_lossy(&form), row.symbols))
 }
 
-/// An answer in a venue's words that is no success.
+/// An answer in a venue's words that is not a success.
 pub fn refuse(refusal: RestRefusal) -> HttpResponse {
     let mut response = response::json(refusal.body.to_owned());
     *response.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::NOT_FOUND);

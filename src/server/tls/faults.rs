@@ -10,7 +10,7 @@ use crate::{feed::with_sources, files::FileError};
 pub enum TlsFault {
     #[error("a file of {key} cannot be used")]
     File { key: &'static str, source: FileError },
-    #[error("{} is no PEM: it must be text with -----BEGIN lines", .path.display())]
+    #[error("{} is not PEM: it must be text with -----BEGIN lines", .path.display())]
     NotPem { key: &'static str, path: PathBuf, source: pem::Error },
     #[error(
         "{} is in binary DER; convert it to PEM, as by openssl x509 -inform der, or openssl pkey -inform der",

@@ -13,7 +13,7 @@ pub enum Opening {
     Other,
 }
 
-/// A longer beginning is no beginning. Those of browsers have two kilobytes at most.
+/// A longer beginning is not a beginning. Those of browsers have two kilobytes at most.
 pub const OPENING_BYTES_MAX: usize = 16 * 1024;
 /// So much of a plain request is read; what it asks for stands at its beginning.
 const HTTP_BYTES_MAX: usize = 4 * 1024;

@@ -6,7 +6,7 @@ use crate::{session::inbound::query::TOKEN, web::Host};
 pub fn answer(head: &[u8]) -> Vec<u8> {
     const TEXT: &str = "this port speaks TLS: use https:// or wss:// in place of http:// or ws://\n";
     let (status, location) = match target(head) {
-        // It keeps the method, and it is no promise for ever.
+        // It keeps the method, and it is not a promise for ever.
         Some(target) => ("307 Temporary Redirect", format!("Location: {target}\r\n")),
         None => ("400 Bad Request", String::new()),
     };

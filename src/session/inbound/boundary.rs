@@ -5,7 +5,7 @@
 //! Headers are read by tungstenite's own parser.
 //!
 //! With permessage-deflate, RSV1 in the first header of a message says that it is compressed (RFC 7692, 6). It is
-//! cleared, and the message becomes a binary one, since its bytes are no text yet. Anywhere else RSV1 stays, and the
+//! cleared, and the message becomes a binary one, since its bytes are not text yet. Anywhere else RSV1 stays, and the
 //! decoder finds the fault.
 
 use std::io::Cursor;

@@ -123,7 +123,7 @@ impl<S: SessionSocket> Core<S> {
         self.note_slice(units.spent(), begun);
     }
 
-    /// Takes an `ack` without a fault, which is no command among the others: it waits for none and counts as none.
+    /// Takes an `ack` without a fault, which is not a command among the others: it waits for none and counts as none.
     fn is_taken_ack(&mut self, key: SessionKey, text: &str, now: Nanos) -> bool {
         let node = Arc::clone(&self.node);
         let Some(seen) = Ack::parse(text.as_bytes()).or_else(|| {
@@ -342,7 +342,7 @@ impl<S: SessionSocket> Core<S> {
             Command::Ack { id, seen } => {
                 if let Err(BadAck { least, most }) = self.take_ack(key, seen, now) {
                     let message = format!(
-                        "seen must be from {least} to {most}, the frames of data that were sent, this is {seen}"
+                        "seen must be from {least} to {most}, the frames of data that were sent, got {seen}"
                     );
                     let error = CommandError { id, code: ErrorCode::BadValue, message };
                     self.refuse_command(key, &error);

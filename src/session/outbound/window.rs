@@ -48,7 +48,7 @@ struct Mark {
 #[derive(Clone, Copy, Debug)]
 pub struct HeardAt {
     pub at: Nanos,
-    /// It may have waited as long in the server, which had other things to do. That is no delay of the client.
+    /// It may have waited as long in the server, which had other things to do. That is not a delay of the client.
     pub late_nanos: u64,
 }
 

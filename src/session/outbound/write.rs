@@ -205,7 +205,7 @@ impl<S: SessionSocket> Core<S> {
 impl<S> Session<S> {
     pub(super) fn note_progress(&mut self, bytes: usize, now: Nanos) {
         if bytes > 0 {
-            // What a held session is sent is no data, and the kernel takes it whether its client reads or not.
+            // What a held session is sent is not data, and the kernel takes it whether its client reads or not.
             if self.hold != DataHold::Window {
                 self.progress_at = now;
             }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::tick::{Decimal, DecimalError, Volume};
 
-/// Why a text is no value of a field.
+/// Why a text is not a value of a field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CustomFault {
     #[error("{0}")]

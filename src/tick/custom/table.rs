@@ -17,7 +17,7 @@ pub struct CustomId(u8);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct CustomSet(pub u64);
 
-/// A name that a field may have: a-z, 0-9 and `_`, and a letter first. It is no fixed field's, and no other word of a
+/// A name that a field may have: a-z, 0-9 and `_`, and a letter first. It is not a fixed field's, and no other word of a
 /// message or a tick.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CustomName {
@@ -46,7 +46,7 @@ pub struct CustomFields {
 /// A table, as all who need it hold it.
 pub type SharedFields = Arc<CustomFields>;
 
-/// The words of messages, ticks and recordings that are no fields of a record. A field of such a name could not be told
+/// The words of messages, ticks and recordings that are not fields of a record. A field of such a name could not be told
 /// from them.
 const RESERVED: &[&str] = &[
     "symbol",

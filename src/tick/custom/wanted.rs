@@ -27,7 +27,7 @@ impl WantedFields {
     /// The fields of these names, as [`Self::normal`] has them.
     ///
     /// # Errors
-    /// With the index of what is no name of a field.
+    /// With the index of what is not a name of a field.
     pub fn of_names<'a>(
         names: impl Iterator<Item = Option<&'a str>>,
         table: &CustomFields,

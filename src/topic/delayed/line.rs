@@ -234,7 +234,7 @@ impl GridSlot {
 }
 
 impl DueSlot {
-    /// Takes the next record into what is shown; `None` at the end. `reference`: of the topic's first tick, which is no younger.
+    /// Takes the next record into what is shown; `None` at the end. `reference`: of the topic's first tick, which is not younger.
     pub fn next(&mut self, shown: &mut Vec<ShownTopic>, held: &[HeldTopic]) -> Option<TopicId> {
         let mut reader = PackedReader(self.slot.bytes.get(self.at..)?);
         if reader.is_empty() {

@@ -40,7 +40,7 @@ pub(super) struct PackedReader<'a>(pub &'a [u8]);
 /// Above the fields: a word with what few ticks have follows.
 const UNCOMMON: u64 = 1 << 15;
 
-const _: () = assert!((FieldSet::ALL.0 as u64) < UNCOMMON, "the bit is no field's");
+const _: () = assert!((FieldSet::ALL.0 as u64) < UNCOMMON, "the bit is not a field's");
 
 /// Appends the record's fields of `changed`, as differences from the base.
 pub(super) fn write(

@@ -141,7 +141,7 @@ fn a_trade_without_a_name_does_not_keep_the_last_one() {
     let fields = merged(&[named.clone(), trade(11, 1), named.clone()]);
     assert_eq!((&*fields.trade_id().text(), fields.withdrawn()), ("7", FieldSet::NONE));
     assert!(!merged(&[trade(11, 1)]).named().contains(Field::TradeId));
-    // A quote is no trade: the name stays.
+    // A quote is not a trade: the name stays.
     let mut quote = Fields::default();
     quote.set_decimal(Field::Bid, Decimal::from_units(5));
     assert_eq!(&*merged(&[named, quote]).trade_id().text(), "7");

@@ -74,7 +74,7 @@ impl TopicTape {
         self.trades.len()
     }
 
-    /// Follows a tick, which was no correction, after the record has taken it in. `record`: what it is now.
+    /// Follows a tick, which was not a correction, after the record has taken it in. `record`: what it is now.
     pub fn follow(&mut self, tick: &Fields, seq: u64, record: &Fields, trades_max: usize) {
         self.unproved = self.held(tick).without(tick.named());
         let trade = tick.trade().map(|(last, last_size, side, affects)| TapeTrade {
@@ -253,7 +253,7 @@ impl TopicTape {
         let mut now = Fields::default();
         let seq = changed.first().map_or(0, |trade| trade.seq);
         match self.rest.volume() {
-            // A sum of nothing is no total.
+            // A sum of nothing is not a total.
             None if self.of(Field::Volume).next().is_none() => now.withdraw(Field::Volume),
             rest => now.set_volume(rest.unwrap_or_default().checked_sum(self.volume).unwrap_or_default()),
         }

@@ -122,7 +122,7 @@ fn correct(
     };
     let mut given = tick.clone();
     if known_trade {
-        // What the line says as it was computed is no news: the table goes on proving it.
+        // What the line says as it was computed is not news: the table goes on proving it.
         let mut computed = record.fields.clone();
         computed.merge(&moved);
         let same = tick.named().iter().filter(|&field| is_same(field, tick, &computed));

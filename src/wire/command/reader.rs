@@ -54,7 +54,7 @@ impl CommandReader {
                 CommandError { id: None, code: ErrorCode::BadJson, message }
             })?;
         let Some(object) = value.as_object() else {
-            let message = format!("a command is a JSON object, this is {}", kind(&value));
+            let message = format!("a command is a JSON object, got {}", kind(&value));
             return Err(CommandError { id: None, code: ErrorCode::BadCommand, message });
         };
         // The id first, so that every later error can carry it.
@@ -152,7 +152,7 @@ impl FieldReader<'_> {
                 self.only(op, &["op", "id", "token"])?;
                 match self.get("token") {
                     None => Err((ErrorCode::MissingField, "token is missing".to_owned())),
-                    // A value that is no string is not shown: it may hold one.
+                    // A value that is not a string is not shown: it may hold one.
                     Some(token) => match token.as_str() {
                         Some(token) => Ok(Command::Auth { id, token: BearerToken::new(token) }),
                         None => Err((ErrorCode::BadValue, "token must be a string".to_owned())),
@@ -279,6 +279,6 @@ const SET: [&str; 8] = ["op", "id", "symbols", "as", "mode", "interval_ms", "fie
 const OPS: &str = "subscribe, unsubscribe, set, list, ping, auth, ack, publish";
 
 fn not_text(entry: &BorrowedValue<'_>) -> Target {
-    let message = format!("a symbol is a string, this is {}", kind(entry));
+    let message = format!("a symbol is a string, got {}", kind(entry));
     Target::Bad { text: shown(entry), message }
 }

@@ -62,13 +62,13 @@ fn faults_are_named() {
 fn of_a_long_value_the_beginning_is_shown() {
     let long = format!(r#"{{"op":"subscribe","symbols":[{}0]}}"#, "[7,\"é\"],".repeat(5_000));
     let error = read(&long).expect_err("no symbols");
-    let shown = error.message.split("this is ").nth(1).expect("a value");
+    let shown = error.message.split("got ").nth(1).expect("a value");
     assert!(shown.starts_with("[[7,\"é\"],[7,\"é\"],") && shown.ends_with('…'), "{shown}");
     assert_eq!(shown.chars().count(), 81);
     check_fault(
         r#"{"op":"subscribe","symbols":{"a":[1,null]}}"#,
         ErrorCode::BadValue,
-        r#"this is {"a":[1,null]}"#,
+        r#"got {"a":[1,null]}"#,
     );
 }
 
@@ -104,7 +104,7 @@ fn an_id_is_echoed_as_it_came() {
     let long = format!(r#"{{"op":"ping","id":{}}}"#, "9".repeat(129));
     check_fault(&long, ErrorCode::BadValue, "longer than 128 digits");
     check_fault(r#"{"op":"ping","id":1.5}"#, ErrorCode::BadValue, "id is a string");
-    check_fault(r#"{"op":"ping","id":1e999}"#, ErrorCode::BadValue, "this is 1e999");
+    check_fault(r#"{"op":"ping","id":1e999}"#, ErrorCode::BadValue, "got 1e999");
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_number_that_is_too_large_is_a_bad_value_and_no_bad_json() {
         let error = read(&command).unwrap_err();
         assert_eq!((error.code, error.id), (ErrorCode::BadValue, Some(Id::Text("x".into()))), "{number}");
     }
-    // Text that looks like one, and what is no number at all.
+    // Text that looks like one, and what is not a number at all.
     let name = r#"{"op":"subscribe","symbols":["1e999"],"interval_ms":1e-999}"#;
     assert!(matches!(read(name), Ok(Command::Subscribe { .. })));
     check_fault(

@@ -41,7 +41,7 @@ pub fn whole(value: &BorrowedValue<'_>) -> Option<u64> {
 pub fn read_id(value: &BorrowedValue<'_>, wide: Option<String>) -> Result<Option<Id>, String> {
     if let Some(digits) = wide {
         if !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
-            return Err(format!("id is a string or a whole number, this is {}", shortened(&digits)));
+            return Err(format!("id is a string or a whole number, got {}", shortened(&digits)));
         }
         return if digits.len() <= ID_BYTES_MAX {
             Ok(Some(Id::Digits(digits)))
@@ -59,7 +59,7 @@ pub fn read_id(value: &BorrowedValue<'_>, wide: Option<String>) -> Result<Option
             _ => None,
         },
     };
-    id.map(Some).ok_or_else(|| format!("id is a string or a whole number, this is {}", kind(value)))
+    id.map(Some).ok_or_else(|| format!("id is a string or a whole number, got {}", kind(value)))
 }
 
 /// The first 80 characters: an error must not echo a message of 64 KiB.
@@ -83,7 +83,7 @@ pub fn kind(value: &BorrowedValue<'_>) -> &'static str {
 
 pub fn bad(field: &str, expected: &str, value: &BorrowedValue<'_>) -> CommandFault {
     let shown = shown(value);
-    (ErrorCode::BadValue, format!("{field} must be {expected}, this is {shown}"))
+    (ErrorCode::BadValue, format!("{field} must be {expected}, got {shown}"))
 }
 
 /// The first 80 characters of a value as JSON. The rest is not serialized.

@@ -101,7 +101,7 @@ impl VenueClient {
         self.next_or_close().await.unwrap_or_else(|close| panic!("closed: {close:?}"))
     }
 
-    /// Sends text, and reads on until a message that is no data by `is_data`. Says that, and what came before.
+    /// Sends text, and reads on until a message that is not data by `is_data`. Says that, and what came before.
     pub async fn ask(&mut self, text: &str, is_data: impl Fn(&Value) -> bool) -> (Value, Vec<Value>) {
         self.send(text).await;
         let mut before = Vec::new();

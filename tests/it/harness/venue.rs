@@ -167,7 +167,7 @@ impl VenueEnd {
         self.socket.send(Message::binary(message)).await.expect("an open connection");
     }
 
-    /// The next message that is no ping and no pong, as bytes.
+    /// The next message that is neither ping nor pong, as bytes.
     pub async fn heard(&mut self) -> Vec<u8> {
         let heard = async {
             loop {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{FIRST, recording, state, step, tell};
 use crate::harness::{Client, Server, Subscription, eventually};
 
-/// A replay that is paused on command is no fault, as soon as its thread has reported that it is held.
+/// A replay that is paused on command is not a fault, as soon as its thread has reported that it is held.
 async fn is_ready(server: &Server) {
     eventually("the server is ready", || async { server.get("/readyz").await.status.as_u16() == 200 }).await;
 }
@@ -66,7 +66,7 @@ async fn nothing_moves_before_the_clients_have_subscribed() {
     assert_eq!((&waiting["clients"], &waiting["records"]), (&json!(1), &json!(0)), "{waiting}");
     // Otherwise those it waits for would not come.
     is_ready(&server).await;
-    // One that has only connected is no reader yet; one that has left is none any more.
+    // One that has only connected is not a reader yet; one that has left is none any more.
     let idle = Client::open(&server).await;
     let mut leaves = Client::open(&server).await;
     drop(idle);

@@ -24,7 +24,7 @@ impl Decimal {
                 && plain(places)
                 && places.len() <= PLACES
                 && !digits.ends_with('.'),
-            "{text} is no plain decimal with at most {PLACES} places"
+            "{text} is not a plain decimal with at most {PLACES} places"
         );
         let units: i128 = format!("{whole}{places:0<PLACES$}").parse().expect("a decimal of this size");
         Decimal(sign * units)

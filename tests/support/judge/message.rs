@@ -34,12 +34,12 @@ impl Message {
         maps.into_iter().map(|fields| Message { fields }).collect()
     }
 
-    /// A message that was no text.
+    /// A message that was not text.
     pub(super) fn of_fields(fields: BTreeMap<String, Box<RawValue>>) -> Message {
         Message { fields }
     }
 
-    /// The objects of an array that is no frame.
+    /// The objects of an array that is not a frame.
     pub fn of_array(text: &str) -> Vec<Message> {
         let maps: Vec<_> = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text:.300}"));
         maps.into_iter().map(|fields| Message { fields }).collect()

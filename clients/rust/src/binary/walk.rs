@@ -70,7 +70,7 @@ struct Times {
     ts_us: i64,
 }
 
-/// A head byte; the bits of one that is no short update's. A short update has a mask in their place, and `HAS_N`.
+/// A head byte; the bits of one that is not a short update's. A short update has a mask in their place, and `HAS_N`.
 #[derive(Clone, Copy)]
 struct Head(u8);
 

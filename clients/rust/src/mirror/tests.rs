@@ -131,7 +131,7 @@ fn a_symbol_may_have_stars_and_blanks() {
         {"symbol":"AAPL  *","status":"error","code":"too_many_globs"}]}]"#;
     told(&mut mirror, &[WELCOME, refused]);
     assert_eq!(topics(&mirror)[0], "SAN-I* too_many_subscriptions");
-    assert_eq!(mirror.topics().len(), 2, "a pattern that is refused is no topic");
+    assert_eq!(mirror.topics().len(), 2, "a pattern that is refused is not a topic");
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn subscriptions_come_and_go_on_one_connection() {
     let mut mirror = mirror(&["A*"]);
     mirror.connect();
     told(&mut mirror, &[WELCOME, &answer("A*", "ok", 1), &snapshot("A1", 4)]);
-    // The same glob again: a snapshot of each topic is no breach.
+    // The same glob again: a snapshot of each topic is not a breach.
     assert_eq!(mirror.subscribe(Subscription::every(["A*"])).len(), 1);
     assert_eq!(told(&mut mirror, &[&answer("A*", "ok", 2), &snapshot("A1", 6)])[1..], ["A1 6 n 1"]);
     let symbols = ["A*".to_owned()];

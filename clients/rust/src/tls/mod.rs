@@ -60,7 +60,7 @@ struct Identity {
 pub enum TlsError {
     #[error("the authorities' file holds no certificate; PEM is expected, with BEGIN CERTIFICATE")]
     NoAuthority,
-    #[error("the authorities' file is no PEM: {0}")]
+    #[error("the authorities' file is not PEM: {0}")]
     Authority(#[source] pem::Error),
     #[error("certificate {number} of the authorities' file cannot be trusted: {source}")]
     Root { number: usize, source: rustls::Error },
@@ -68,7 +68,7 @@ pub enum TlsError {
         "the file of the server's certificate holds no certificate; PEM is expected, with BEGIN CERTIFICATE"
     )]
     NoPin,
-    #[error("the server's certificate is no PEM: {0}")]
+    #[error("the server's certificate is not PEM: {0}")]
     Pin(#[source] pem::Error),
     #[error(
         "this system has no certificates of authorities{why}: install them (often a package `ca-certificates`), or name a file (`--ca`)"
@@ -76,9 +76,9 @@ pub enum TlsError {
     System { why: String },
     #[error("the client's certificate file holds no certificate; PEM is expected, with BEGIN CERTIFICATE")]
     NoCertificate,
-    #[error("the client's certificate is no PEM: {0}")]
+    #[error("the client's certificate is not PEM: {0}")]
     Certificate(#[source] pem::Error),
-    #[error("the client's key is no private key in PEM: {0}")]
+    #[error("the client's key is not a private key in PEM: {0}")]
     Key(#[source] pem::Error),
     #[error("the client's certificate and key cannot be used together: {0}")]
     Identity(#[source] rustls::Error),

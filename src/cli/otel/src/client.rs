@@ -153,5 +153,5 @@ fn status(answer: &[u8]) -> io::Result<Option<u16>> {
     let Some(end) = answer.windows(2).position(|pair| pair == b"\r\n") else { return Ok(None) };
     let line = String::from_utf8_lossy(&answer[..end]);
     let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
-    status.map(Some).ok_or_else(|| io::Error::other(format!("this is no answer of HTTP: {line:?}")))
+    status.map(Some).ok_or_else(|| io::Error::other(format!("this is not an answer of HTTP: {line:?}")))
 }

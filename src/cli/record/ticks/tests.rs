@@ -336,7 +336,7 @@ fn what_is_no_tick_is_an_error() {
     let update = |pairs: &str| format!(r#"[{{"type":"update","symbol":"A","seq":1,"rx":1,{pairs}}}]"#);
     for pairs in [r#""bid":"ten""#, r#""side":"both""#, r#""volume":-1"#, r#""trades":1.5"#, r#""bid":[]"#] {
         let error = take(&mut mirror(), &update(pairs)).unwrap_err().to_string();
-        assert!(error.starts_with("the server sent what is no message: "), "{error}");
+        assert!(error.starts_with("the server sent an invalid message: "), "{error}");
     }
     let symbol = r#"[{"type":"update","symbol":"","seq":1,"rx":1}]"#;
     assert!(take(&mut mirror(), symbol).is_err());

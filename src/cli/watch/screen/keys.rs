@@ -28,7 +28,7 @@ impl Screen {
         Act::Show
     }
 
-    /// Text that was pasted: it is no keys, and means something only where text is written.
+    /// Text that was pasted: it is not a key press, and means something only where text is written.
     pub fn write_all(&mut self, text: &str) {
         if self.mode == ScreenMode::Filter {
             text.chars().for_each(|char| self.write(char));

@@ -22,7 +22,7 @@ fn check_unread(head: &[u8], expected: &str) {
     for name in ["x.csv", "BTCUSDT-trades-2024-01-01.csv", "20131009_ibm_trade_tick.csv"] {
         let why = told(name, head);
         assert!(why.starts_with(&format!("it is {expected}")), "{name}: {why}");
-        assert!(why.contains("what is read: tickcast's own (a first line"), "{name}: {why}");
+        assert!(why.contains("readable formats: tickcast's own (a first line"), "{name}: {why}");
     }
 }
 
@@ -45,8 +45,8 @@ fn binary_files_are_told_by_what_they_are() {
         (&utf16, "text in UTF-16 without"),
         (&big, "text in UTF-16 without"),
         (b"\x7fELF\x02\x01\x01\0\0\0", "a program"),
-        (b"\x01\x02\x03\xfe\x07\x08\n\x0b\xee\xff\x80", "binary data of no format that is known"),
-        (b"\xe9\xf0\xf1\xb7\xc3\x28\xa0\xa1", "binary data of no format that is known"),
+        (b"\x01\x02\x03\xfe\x07\x08\n\x0b\xee\xff\x80", "binary data in no known format"),
+        (b"\xe9\xf0\xf1\xb7\xc3\x28\xa0\xa1", "binary data in no known format"),
     ] {
         check_unread(head, expected);
     }
@@ -103,11 +103,8 @@ fn texts_are_told_by_what_they_are() {
         ),
         (r#"[17470,"te",[401597395,1574694475039,0.005,7244.9]]"#, "messages of Bitfinex's streams"),
         ("<DATE>\t<TIME>\t<BID>\t<ASK>\n2020.01.01\t00:00:00.123\t1.1\t1.2\n", "a table of MetaTrader"),
-        ("time,price\n1,2\n", "text of no format that is known, whose first line is \"time,price\""),
-        (
-            "\x1b]0;a title that does not end here\n",
-            "text of no format that is known, whose first line is \"\\u{1b}",
-        ),
+        ("time,price\n1,2\n", "text in no known format, whose first line is \"time,price\""),
+        ("\x1b]0;a title that does not end here\n", "text in no known format, whose first line is \"\\u{1b}"),
     ] {
         check_unread(head.as_bytes(), expected);
     }

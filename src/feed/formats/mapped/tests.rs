@@ -147,7 +147,7 @@ fn what_cannot_be_read_so_is_refused_with_the_columns_there_are() {
         "last:price",
         "",
         &format!(
-            "which symbol it is of stands in no column: say symbol=NAME, or which column has it with columns=symbol:COLUMN,...; {there}"
+            "no column is the symbol: give symbol=NAME, or name its column with columns=symbol:COLUMN,...; {there}"
         ),
     );
     refused(
@@ -333,7 +333,7 @@ fn tables_of_databento() {
         "x",
         TRADES,
         &hints("databento", "", ""),
-        "it is no table of Databento that holds ticks: its line of names has no ts_event, rtype, publisher_id and price",
+        "it is not a table of Databento that holds ticks: its line of names has no ts_event, rtype, publisher_id and price",
     );
     for (more, part) in [("open,high,low,close,volume", "ohlcv"), ("order_id,action,side,price,size", "mbo")]
     {
@@ -347,7 +347,7 @@ fn tables_of_databento() {
 fn a_known_table_without_its_name_is_told_its_symbol() {
     let table = String::from_utf8(tests::sample("BTCUSDT-trades-2022-12-31.csv")).unwrap();
     let error = decode("trades.csv", &table, &Hints::default(), &[usize::MAX]).unwrap_err();
-    assert!(error.contains("say symbol=NAME"), "{error}");
+    assert!(error.contains("give symbol=NAME"), "{error}");
     let told = hints("kucoin", "", "BTC-USDT");
     let out = decode("trades.csv", &table, &told, &[usize::MAX]).unwrap();
     assert_eq!(out.ticks[0].1.symbol.as_str(), "BTC-USDT");

@@ -17,7 +17,7 @@ use crate::{
 pub struct FoundTicks {
     pub ticks: Vec<Tick>,
     /// Trades from before the subscription, which a venue sends with its answer: a capture and a connection have not
-    /// missed them, and they are no news.
+    /// missed them, and they are not news.
     pub history: Vec<Tick>,
     /// The venue's number of the last quote, where it has one: a connector knows repetitions by it.
     pub update: Option<u64>,

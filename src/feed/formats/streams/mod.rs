@@ -231,7 +231,7 @@ fn make(line: &[u8], trades: &mut TradeEvents, found: &mut FoundTicks) -> Result
     let head = head(message)?;
     if let Some(binary) = head.binary {
         let json = binary::read(binary)?;
-        // Answers to requests are no arrays everywhere.
+        // Answers to requests are not arrays everywhere.
         if json.starts_with('[') {
             array(&json, found)?;
         }

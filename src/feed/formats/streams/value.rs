@@ -28,7 +28,7 @@ pub trait WrittenDecimal: Copy {
     fn written(&self) -> &str;
 
     /// # Errors
-    /// When it is no decimal, or none that can be held.
+    /// When it is not a decimal, or none that can be held.
     fn read(&self) -> Result<Decimal, DecimalError>;
 }
 

@@ -51,7 +51,7 @@ fn a_record_of_an_odd_length_is_left_out_alone() {
         assert_eq!(out.ticks, decode("trades.dbn", &sample("trades.dbn"), &[usize::MAX]).ticks);
         assert_eq!(
             lines(&out)[2..],
-            [format!("byte {first}, syntax: a record whose length is no multiple of 8")]
+            [format!("byte {first}, syntax: a record whose length is not a multiple of 8")]
         );
     }
 }

@@ -149,7 +149,7 @@ impl PageHeader {
             };
             // Which of two the library would take does not matter.
             if kind != ThriftKind::Int32 || size.is_some() {
-                return Err(broken("a length is no length, or given twice"));
+                return Err(broken("a length is not a length, or given twice"));
             }
             *size = Some(u64::try_from(self.int32()?).map_err(|_| broken("a length below 0"))?);
         }

@@ -28,7 +28,7 @@ impl Upstream {
             let gone: Vec<Stream> = remove.iter().map(|symbol| Stream::new(symbol, kind)).collect();
             self.unplace(&gone, out);
             let new: Vec<Stream> = add.iter().map(|symbol| Stream::new(symbol, kind)).collect();
-            // A pattern is no symbol: those that it brings are known when they come.
+            // A pattern is not a symbol: those that it brings are known when they come.
             let is_pattern = |stream: &&Stream| self.dialer.takes_all() && stream.symbol.contains('*');
             new.iter().filter(|stream| !is_pattern(stream)).for_each(|stream| self.book.add(stream));
             self.place(now, new, out);

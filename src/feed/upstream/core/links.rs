@@ -302,7 +302,7 @@ impl Upstream {
         }
     }
 
-    /// The overlap is over. A link that brought nothing where the old one brought ticks is no replacement.
+    /// The overlap is over. A link that brought nothing where the old one brought ticks is not a replacement.
     fn finish_late(&mut self, slot: SlotId, next: LinkId, now: Nanos, out: &mut UpstreamOut) {
         let old = self.slots.get(&slot).and_then(|slot| slot.current);
         let old = old.and_then(|old| self.links.get(&old)).is_some_and(|old| old.ticks > old.ticks_before);

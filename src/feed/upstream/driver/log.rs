@@ -38,11 +38,11 @@ impl UpstreamLog {
         }
     }
 
-    /// A message, or a part of one, that is no tick.
+    /// A message, or a part of one, that is not a tick.
     pub fn rejected(&self, now: Nanos, why: &str) {
         if let Some(more) = self.rejected.pass(now) {
             let why = crate::escape::escaped(why);
-            tracing::warn!(feed = self.feed, more, "a message is no tick: {why}");
+            tracing::warn!(feed = self.feed, more, "a message is not a tick: {why}");
         }
     }
 

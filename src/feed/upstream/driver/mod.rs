@@ -121,7 +121,7 @@ impl Feed for UpstreamFeed {
     }
 }
 
-/// A symbol that is configured is no misspelt one, also while its venue is away.
+/// A symbol that is configured is not a misspelt one, also while its venue is away.
 impl DeclaredSymbols for UpstreamControl {
     fn lists(&self, symbol: &Symbol) -> bool {
         self.names(symbol)

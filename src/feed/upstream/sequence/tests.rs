@@ -152,7 +152,7 @@ fn what_runs_ahead_waits_and_then_is_a_gap() {
     assert_eq!((counts.late, counts.duplicates), (0, 0));
 }
 
-/// What was told missing and comes after all is no last trade, counts once, and moves nothing.
+/// What was told missing and comes after all is not a last trade, counts once, and moves nothing.
 #[test]
 fn what_is_late_is_delivered_as_late() {
     let (mut sequence, mut counts) = (Sequence::default(), SequenceCounts::default());
@@ -191,7 +191,7 @@ fn after_a_new_link_what_runs_ahead_waits_as_before() {
     assert_eq!((counts.gaps, counts.missing), (1, 6));
 }
 
-/// Spans that do not join are no gaps, and nothing waits for what there may never have been.
+/// Spans that do not join are not gaps, and nothing waits for what there may never have been.
 #[test]
 fn spans_that_do_not_join_are_not_waited_for() {
     let (mut sequence, mut counts) = (Sequence::default(), SequenceCounts::default());

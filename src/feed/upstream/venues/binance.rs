@@ -133,7 +133,7 @@ fn configure(
     for symbol in symbols.iter().filter(|symbol| *symbol != "*") {
         let is_wrong = |char: char| !(char.is_alphanumeric() || char == '_') || char.is_ascii_lowercase();
         if symbol.chars().any(is_wrong) {
-            let why = format!("{symbol:?} is no symbol of Binance, which writes them as in BTCUSDT");
+            let why = format!("{symbol:?} is not a symbol of Binance, which writes them as in BTCUSDT");
             return Err(SourceError::Invalid { source_name, option: "symbols", why });
         }
     }

@@ -228,7 +228,7 @@ impl Conversation for CoinbaseConversation {
             "market_trades" | "ticker" | "ticker_batch" => {
                 let made = coinbase::advanced(channel, events, message.timestamp, &mut self.found);
                 if is_late {
-                    // Trades have numbers of their own. An older quote is no news.
+                    // Trades have numbers of their own. An older quote is not news.
                     self.found.ticks.retain(|tick| tick.fields.is_trade());
                 }
                 self.trades.hand_out(made, &mut self.found, out);

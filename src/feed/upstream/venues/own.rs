@@ -2,7 +2,7 @@
 //!
 //! An update is a tick, written as a line of ours and read by the decoder of lines. After a reconnect each symbol is
 //! resumed where it was; what the other server can no longer give is a gap, which is told on. A snapshot says what
-//! stands: the trade in it is no new one. States of symbols are told on too.
+//! stands: the trade in it is not a new one. States of symbols are told on too.
 //!
 //! Invariant: of a symbol, seqs of one epoch only rise.
 

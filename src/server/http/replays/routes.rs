@@ -61,7 +61,7 @@ pub async fn answer(
 /// Answers the upgrade to `/ws-replay-normalized`; the replay begins when the answer is out.
 ///
 /// # Errors
-/// When it is no upgrade, or the client may not have replays.
+/// When it is not an upgrade, or the client may not have replays.
 pub fn upgrade(
     shard: &Rc<Shard>,
     request: Request<Incoming>,

@@ -119,15 +119,15 @@ fn every_fault_of_every_file_is_told_at_once_and_none_shows_a_content() {
     let place = directory.0.display();
     let starts = [
         format!("`auth.keys`: {place}/short: a secret of HS256 has at least 32 bytes, this has 11"),
-        format!("`auth.keys`: {place}/no.pem: it is no PEM"),
+        format!("`auth.keys`: {place}/no.pem: it is not PEM"),
         format!("`auth.keys`: {place}/set: it has a symmetric key"),
         format!("`auth.keys`: cannot read {place}/missing: No such file"),
-        format!("`auth.keys`: {place} is no file"),
+        format!("`auth.keys`: {place} is not a file"),
         format!("`auth.revoked`: {place}/revoked: line 1 is neither"),
         format!("`auth.revoked`: {place}/revoked: line 2 is neither"),
         format!("`auth.api_keys`: {place}/api-keys: key 1 is too short"),
         format!("`auth.jwks_ca`: {place}/ca: it has no certificate"),
-        format!("`auth.cache_dir`: {place}/cache: it is no directory"),
+        format!("`auth.cache_dir`: {place}/cache: it is not a directory"),
     ];
     assert_eq!(faults.len(), starts.len(), "{faults:#?}");
     for (fault, start) in faults.iter().zip(&starts) {

@@ -138,7 +138,7 @@ fn an_answer_that_has_no_keys_is_a_reason() {
     };
     check("404 Not Found", &set, "it answered with status 404");
     check("302 Found\r\nlocation: https://localhost/", &set, "it answered with status 302");
-    check("200 OK", "<html>", "it is no JWKS");
+    check("200 OK", "<html>", "it is not a JWKS");
     check("200 OK", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "it has a symmetric key");
     check("200 OK", &" ".repeat(1_100_000), "its answer is longer than 1 MiB");
     *host.answer.lock().unwrap() =

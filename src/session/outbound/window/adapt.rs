@@ -136,7 +136,7 @@ impl ReadWindow {
         } else if self.size > UNPROVEN && mark.flight < self.size / if was_refused { 4 } else { 2 } {
             self.size = (self.size - self.size / 16).max(UNPROVEN);
         }
-        // Where more is sent at once than was left, positions are closer, and the window is no larger.
+        // Where more is sent at once than was left, positions are closer, and the window is not larger.
         if is_prompt && !(was_refused && self.size > UNPROVEN) {
             let meanwhile = self.pace.cost_within(2 * self.delay_nanos);
             self.reserve = meanwhile.saturating_add(gained.frame_cost + self.size / 8);

@@ -214,10 +214,10 @@ fn a_given_total_stands_and_what_may_be_its_own_trade_s_is_withdrawn_until_it_is
     check(&[&cancelled[..], &[&more(12), &more(11)]].concat(), &rest(",high:12", 11, 4, 3));
     check(&[&cancelled[..], &[r#""high":11"#, &more(11)]].concat(), &rest(",high:11", 11, 3, 2));
     check(&[&cancelled[..], &[r#""high":null"#, &more(11)]].concat(), &rest(",high:11", 11, 3, 2));
-    // Beside a correction null is no beginning.
+    // Beside a correction null is not a beginning.
     let unproved = [a, b, r#""cancel":"b","high":null"#, &more(11)];
     check(&unproved, ",last:11,last_size:1,side:unknown,trade_id:d,open:10,low:10,volume:2,trades:2");
-    // A total that is given as it is anyway is no news.
+    // A total that is given as it is anyway is not news.
     let given = r#""last":14,"last_size":2,"trade_id":"b","open":10,"high":14,"volume":3,"trades":2"#;
     check(&[a, given, r#""cancel":"a""#, r#""cancel":"b""#], "");
     // A given field in the correction itself stands.

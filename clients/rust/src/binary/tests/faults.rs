@@ -47,7 +47,7 @@ fn heads_and_numbers_that_are_none_are_faults() {
 fn bodies_that_are_none_are_faults() {
     check(&update(&[0x88]), BinaryError::Flags { at: 9 });
     check(&update(&[&[0x80], [0x80; 12].as_slice()].concat()), BinaryError::Overflow { at: 10 });
-    // Field 13, which no table has; a scale of more than 14 places; a decimal of 19; a text that is no decimal.
+    // Field 13, which no table has; a scale of more than 14 places; a decimal of 19; a text that is not a decimal.
     check(&update(&[0x80, 0x80, 0x40]), BinaryError::Field { id: 13 });
     check(&update(&[0x84, 0x01, 0x0F, 1]), BinaryError::Value { at: 11 });
     check(&update(&[0x84, 0x01, 0xFF, 19, 1]), BinaryError::Value { at: 12 });

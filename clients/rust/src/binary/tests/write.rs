@@ -115,7 +115,7 @@ fn general(value: &Value, out: &mut Vec<u8>) {
             out.push(31);
             text(digits, out);
         }
-        other => panic!("{other:?} is no decimal"),
+        other => panic!("{other:?} is not a decimal"),
     }
 }
 

@@ -130,17 +130,16 @@ fn wrong_options_are_told_before_a_connection() {
         |query: &str| crate::feed::Source::parse(&format!("binance?{query}")).unwrap_err().to_string();
     assert_eq!(
         fault("symbols=btcusdt"),
-        "binance: option symbols: \"btcusdt\" is no symbol of Binance, which writes them as in BTCUSDT"
+        "binance: option symbols: \"btcusdt\" is not a symbol of Binance, which writes them as in BTCUSDT"
     );
-    assert_eq!(fault("symbols=A&trades=both"), "binance: option trades is \"both\", and not each or agg");
+    assert_eq!(fault("symbols=A&trades=both"), "binance: option trades must be each or agg, got \"both\"");
     assert!(fault("").contains("at least one is needed"));
     assert!(fault("symbols=A,A").contains("A is named twice"));
     assert!(fault("symbols=A,*").contains("* is all of them"));
-    assert!(fault("symbols=A&url=localhost").contains("is no URL of a server"));
+    assert!(fault("symbols=A&url=localhost").contains("is not a URL of a server"));
     assert!(
-        fault("symbols=A&speed=1").contains(
-            "unknown option \"speed\"; there are symbols, prefix, url, ca, mute, list, trades, name"
-        )
+        fault("symbols=A&speed=1")
+            .contains("unknown option \"speed\"; it has symbols, prefix, url, ca, mute, list, trades, name")
     );
 }
 

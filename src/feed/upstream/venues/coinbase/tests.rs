@@ -112,10 +112,10 @@ fn a_jump_of_the_numbering_is_told_and_asks_for_tickers() {
     // Not again for some seconds.
     talk.hear(&trades("update", 9, &[3])).ticks.clear();
     assert_eq!((talk.told().len(), talk.sends().len()), (1, 0));
-    // An older quote is no news; an older trade has a number of its own.
+    // An older quote is not news; an older trade has a number of its own.
     assert_eq!(talk.ticks(TICKER), [""; 0]);
     assert_eq!(talk.ticks(&trades("update", 8, &[4])), [line(4)]);
-    // Numbering that begins again is no jump.
+    // Numbering that begins again is not a jump.
     talk.ticks(&trades("update", 200, &[5]).replace("\":200,", "\":10,"));
     talk.hear(&trades("update", 300, &[6])).clear();
     assert_eq!(talk.ticks(&trades("update", 0, &[7])), [line(7)]);

@@ -106,7 +106,7 @@ fn instruments_that_are_not_live_are_halted() {
     assert!(
         !talk.conversation.is_recorded(first.as_bytes()) && talk.conversation.is_recorded(TRADE.as_bytes())
     );
-    // A type is asked for once, and a refusal is no stream's.
+    // A type is asked for once, and a refusal is not a stream's.
     let more = [Stream::new("ETH-USDT", StreamKind::Trades)];
     assert_eq!(talk.change(&more, &[]).len(), 1);
     let error = r#"{"event":"error","msg":"Wrong URL or channel:instruments,instType:SPOT doesn't exist.","code":"60018"}"#;

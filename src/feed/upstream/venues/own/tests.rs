@@ -99,7 +99,7 @@ fn the_next_connection_resumes_where_the_last_one_was() {
     assert_eq!(told(&mut *third, r#"[{"type":"update","symbol":"A","seq":1,"rx":1,"bid":"2"}]"#).len(), 1);
 }
 
-/// The order of members is no part of the protocol, and another one is read in another way.
+/// The order of members is not a part of the protocol, and another one is read in another way.
 #[test]
 fn updates_are_the_same_ticks_whatever_the_order_of_their_members() {
     let members = [

@@ -15,7 +15,7 @@ pub enum Fault {
     UnknownField,
     /// Bits that mean nothing yet, where nothing can be skipped.
     UnknownFlags,
-    /// Text that is no UTF-8.
+    /// Text that is not UTF-8.
     Text,
     /// A byte that stands for no value: of a side, a reason, places.
     Value,
