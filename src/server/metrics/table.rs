@@ -52,175 +52,175 @@ macro_rules! metrics {
 
 metrics! {
     ticks_ingested: TotalBy<1> = "tickcast_ticks_ingested_total" by ["feed"],
-        "Ticks taken into topics.";
+        "Ticks ingested into topics.";
     ticks_rejected: TotalBy<2> = "tickcast_ticks_rejected_total" by ["feed", "reason"],
-        "Lines and ticks of a feed that were not taken.";
+        "Lines and ticks of a feed that were rejected.";
     updates_offered: Total = "tickcast_updates_offered_total",
-        "Ticks offered to subscriptions, one for each of them.";
+        "Ticks offered to subscriptions, counted once for each subscription.";
     updates_delivered: Total = "tickcast_updates_delivered_total",
         "Updates that sockets accepted.";
     updates_conflated: Total = "tickcast_updates_conflated_total",
-        "Ticks that a delivered update stood for, beside its newest.";
+        "Ticks merged into delivered updates, not counting the newest tick of each.";
     updates_filtered: Total = "tickcast_updates_filtered_total",
-        "Ticks without any field that the subscription wants.";
+        "Ticks without any field that the subscription selects.";
     updates_gapped: TotalBy<1> = "tickcast_updates_gapped_total" by ["reason"],
         "Ticks announced as lost by a gap message.";
     updates_discarded: Total = "tickcast_updates_discarded_total",
         "Ticks still due when their subscription or session ended.";
     updates_pending: CountGauge = "tickcast_updates_pending",
-        "Ticks due to subscriptions, found by walking their cursors.";
+        "Ticks not yet sent to subscriptions, computed from their cursors.";
     updates_residual: CountGauge = "tickcast_updates_residual",
-        "Offered less all that became of it: 0, or the accounts are wrong.";
+        "Offered ticks less all other accounts; anything but 0 is a bug.";
     delayed_updates: TotalBy<1> = "tickcast_delayed_updates_total" by ["outcome"],
-        "Ticks offered to subscriptions of the delayed market, and what became of them; accounts of their own.";
+        "Ticks of the delayed market, offered and by outcome; accounted for separately.";
     delayed_pending: CountGauge = "tickcast_delayed_pending",
-        "Ticks of the delayed market that are shown, and due to subscriptions.";
+        "Ticks of the delayed market that are due and not yet sent to subscriptions.";
     delayed_residual: CountGauge = "tickcast_delayed_residual",
-        "In the delayed market: offered less all that became of it: 0, or the accounts are wrong.";
+        "Offered ticks of the delayed market less all other accounts; anything but 0 is a bug.";
     delayed_waiting_records: CountGaugeBy<1> = "tickcast_delayed_waiting_records" by ["delay_ms"],
-        "Records that wait until they may be shown delayed.";
+        "Records whose delay has not passed yet.";
     delayed_waiting_bytes: CountGaugeBy<1> = "tickcast_delayed_waiting_bytes" by ["delay_ms"],
-        "Memory of the records that wait.";
+        "Memory of those records.";
     delayed_released: Total = "tickcast_delayed_released_total",
-        "Records that have become due, and are shown delayed.";
+        "Records published after their delay.";
     delayed_resyncs: Total = "tickcast_delayed_resyncs_total",
-        "How often the delayed market lost batches, and read the records instead.";
+        "Times that the delayed market lost batches and resynchronised from the current records.";
     update_age_seconds: AgeHistogram = "tickcast_update_age_seconds",
-        "From a tick's intake to its acceptance by the socket.";
+        "Latency from ingest of a tick until the socket accepted its message.";
     read_age_seconds: AgeHistogram = "tickcast_read_age_seconds",
-        "From a tick's intake until its client has proved that it was read, by a pong or `ack`: one tick for each proof.";
+        "Latency from ingest of a tick until the client confirmed that it was read, by a pong or `ack`; one observation for each confirmation.";
     frames_sent: Total = "tickcast_frames_sent_total",
-        "Frames that sockets accepted whole.";
+        "Frames that sockets accepted completely.";
     bytes_sent: Total = "tickcast_bytes_sent_total",
         "Bytes that sockets of sessions accepted.";
     deflate_plain_bytes: Total = "tickcast_deflate_plain_bytes_total",
-        "Bytes of messages that were compressed for WebSockets and event streams, before that. A message that is shared counts once.";
+        "Uncompressed bytes of messages that were compressed for WebSockets and event streams. A shared message counts once.";
     deflate_bytes: Total = "tickcast_deflate_bytes_total",
-        "The same messages after that.";
+        "Compressed bytes of the same messages.";
     commands: Total = "tickcast_commands_total",
-        "Commands of clients, the faulty ones included.";
+        "Commands of clients, including invalid ones.";
     sessions_opened: Total = "tickcast_sessions_opened_total",
         "Sessions opened.";
     sessions_closed: TotalBy<1> = "tickcast_sessions_closed_total" by ["reason"],
         "Sessions ended, by close reason.";
     sessions: CountGaugeBy<1> = "tickcast_sessions" by ["pace"],
-        "Sessions open now, by how they keep up.";
+        "Open sessions, by whether they keep up.";
     dialect_sessions: CountGaugeBy<1> = "tickcast_dialect_sessions" by ["dialect"],
-        "Sessions open now that speak an exchange's protocol.";
+        "Open sessions that speak an exchange's protocol.";
     venue_faults: TotalBy<1> = "tickcast_venue_faults_total" by ["kind"],
-        "Faults that a scenario has done to sessions that speak an exchange's protocol.";
+        "Faults that a scenario injected into sessions that speak an exchange's protocol.";
     venue_faults_withheld: Total = "tickcast_venue_faults_withheld_total",
-        "Messages that such sessions were not sent because of a fault. Their ticks are among the discarded.";
+        "Messages that injected faults dropped. Their ticks count as discarded.";
     sessions_held: CountGauge = "tickcast_sessions_held",
-        "Sessions that are sent no data until their clients have read more of it.";
+        "Sessions that wait for the client to confirm what it has read before they send more data.";
     sessions_unanswering: CountGauge = "tickcast_sessions_unanswering",
-        "Sessions whose clients have never answered a ping, and should have: what they have read is not known.";
+        "Sessions whose client never answered a ping in time, so it is unknown what it has read.";
     subscriptions: CountGauge = "tickcast_subscriptions",
-        "Subscriptions now.";
+        "Subscriptions.";
     topics: CountGauge = "tickcast_topics",
         "Topics.";
     topics_stale: CountGauge = "tickcast_topics_stale",
         "Topics without a tick for longer than limits.stale_ms.";
     handshakes_rejected: TotalBy<1> = "tickcast_handshakes_rejected_total" by ["reason"],
-        "Handshakes refused.";
+        "Handshakes rejected.";
     access_refused: TotalBy<1> = "tickcast_access_refused_total" by ["reason"],
-        "Tokens that were refused, and what a token did not allow.";
+        "Tokens that were refused, and requests that a token did not allow.";
     tls_handshakes: TotalBy<2> = "tickcast_tls_handshakes_total" by ["version", "kind"],
-        "Handshakes of TLS that came to a connection.";
+        "Completed TLS handshakes.";
     tls_rejected: TotalBy<1> = "tickcast_tls_rejected_total" by ["reason"],
-        "Connections where TLS is spoken that ended before their handshake was done.";
+        "TLS connections that ended before their handshake was complete.";
     tls_handshake_seconds: AgeHistogram = "tickcast_tls_handshake_seconds",
-        "From the first work on a handshake to its end, the client's part included.";
+        "Duration of TLS handshakes, including the time waiting for the client.";
     tls_handshakes_under_way: CountGauge = "tickcast_tls_handshakes_under_way",
-        "Handshakes that have begun and are not done, of limits.tls_handshakes.";
+        "TLS handshakes in progress; the limit is limits.tls_handshakes.";
     tls_certificate_expires_seconds: SecondsBy<1> = "tickcast_tls_certificate_expires_seconds" by ["certificate"],
-        "When a certificate in use expires, as Unix time, by its place in tls.certs.";
+        "Expiry of each certificate in use, as Unix time, by its index in tls.certs.";
     tls_files_faulty: CountGauge = "tickcast_tls_files_faulty",
-        "1 while the files of TLS have a fault, and older ones are in use.";
+        "1 while the TLS files cannot be loaded and the previous ones stay in use.";
     key_fetch_failures: Total = "tickcast_key_fetch_failures_total",
-        "Questions to key servers that gave no keys.";
+        "Requests to key servers that failed.";
     key_server_age_seconds: SecondsBy<1> = "tickcast_key_server_age_seconds" by ["server"],
-        "Since a key server has given keys, or since the start, by its place among those of auth.keys.";
+        "Time since the last successful response of a key server, or since the start, by its index in auth.keys.";
     limit_hits: TotalBy<1> = "tickcast_limit_hits_total" by ["limit"],
-        "Times that a limit has bitten, by its key.";
+        "Times that a limit was reached, by its key.";
     shard_resyncs: Total = "tickcast_shard_resyncs_total",
-        "Times that a shard fell behind ingest and read the topics instead.";
+        "Times that a shard fell behind ingest and resynchronised from the current records.";
     work_units: Total = "tickcast_work_units_total",
-        "Work on commands, new symbols and ended sessions: a unit is a look at one name.";
+        "Units of work on commands, new symbols and ended sessions; a unit is one symbol or pattern looked at.";
     work_slices: Total = "tickcast_work_slices_total",
-        "At how many goes that work was done, and what else comes in crowds; small ones aside.";
+        "Slices into which that work and other bulk work was cut, not counting small ones.";
     work_slice_longest_seconds: Seconds = "tickcast_work_slice_longest_seconds",
-        "Processor time of the longest of them since the server began.";
+        "CPU time of the longest slice since the start.";
     shards: CountGauge = "tickcast_shards",
         "Shards that answered this scrape.";
     feed_lag_seconds: SecondsBy<1> = "tickcast_feed_lag_seconds" by ["feed"],
-        "How far a feed is behind its own schedule.";
+        "How far a replay or simulated feed is behind its schedule.";
     feed_silence_seconds: SecondsBy<1> = "tickcast_feed_silence_seconds" by ["feed"],
-        "Since a feed's last tick; absent before its first.";
+        "Time since a feed's last tick; absent before the first.";
     feed_up: CountGaugeBy<1> = "tickcast_feed_up" by ["feed"],
-        "1 while a feed runs, 0 when it has ended or failed.";
+        "1 while a feed runs, 0 after it has ended or failed.";
     feed_reconnects: TotalBy<1> = "tickcast_feed_reconnects_total" by ["feed"],
-        "Times that a feed connected anew.";
+        "Reconnects of a feed.";
     feed_connections: CountGaugeBy<1> = "tickcast_feed_connections" by ["feed"],
-        "Connections of a feed to its venue that are open; absent for other feeds.";
+        "Open connections of a feed to its venue; only for venue feeds.";
     feed_connections_wanted: CountGaugeBy<1> = "tickcast_feed_connections_wanted" by ["feed"],
-        "Connections that it should have.";
+        "Connections that the feed needs.";
     feed_messages: TotalBy<1> = "tickcast_feed_messages_total" by ["feed"],
-        "Messages that came from a feed's venue.";
+        "Messages received from the venue of a feed.";
     feed_venue_lag_seconds: SecondsBy<1> = "tickcast_feed_venue_lag_seconds" by ["feed"],
-        "From the venue's time of the last tick to its receipt, by both clocks.";
+        "Time from the venue's timestamp of the last tick to its receipt, as the two clocks differ.";
     feed_duplicates: TotalBy<1> = "tickcast_feed_duplicates_total" by ["feed"],
-        "Ticks that the venue sent twice, or over two connections, and that count once.";
+        "Duplicate ticks, sent twice or over two connections; each was ingested once.";
     feed_gaps: TotalBy<1> = "tickcast_feed_gaps_total" by ["feed"],
-        "Times that something was missing by the venue's own numbers.";
+        "Gaps in the venue's own sequence numbers.";
     feed_missing: TotalBy<1> = "tickcast_feed_missing_total" by ["feed"],
-        "Ticks that were missing.";
+        "Ticks missing in those gaps.";
     feed_resubscribed: TotalBy<1> = "tickcast_feed_resubscribed_total" by ["feed"],
-        "Streams that were silent though subscribed to, and were subscribed to anew.";
+        "Silent streams that were subscribed to again.";
     replays: CountGauge = "tickcast_replays",
-        "Replays of their own that clients have now.";
+        "Replays that clients are running by themselves.";
     replays_ended: TotalBy<1> = "tickcast_replays_ended_total" by ["end"],
-        "Such replays that have ended, and how.";
+        "Ended client replays, by how they ended.";
     replay_messages: Total = "tickcast_replay_messages_total",
-        "Messages of such replays.";
+        "Messages of client replays.";
     replay_bytes: Total = "tickcast_replay_bytes_total",
-        "Bytes of these messages, as they are framed.";
+        "Bytes of those messages, including framing.";
     limits_replays: CountGauge = "tickcast_limits_replays",
-        "limits.replays, as it is in force.";
+        "Current value of limits.replays.";
     draining: CountGauge = "tickcast_draining",
-        "1 while the server stops.";
+        "1 while the server is shutting down.";
     uptime_seconds: Seconds = "tickcast_uptime_seconds",
-        "Since the server began.";
+        "Time since the start.";
     ready: CountGauge = "tickcast_ready",
-        "1 while /readyz says ready: started, not stopping, shards answer.";
+        "1 while /readyz returns 200: started, not shutting down, all shards responding.";
     updates_pending_oldest_seconds: Seconds = "tickcast_updates_pending_oldest_seconds",
-        "Since the intake of the oldest tick that is due; 0: none is.";
+        "Age of the oldest tick that is not sent yet; 0 if there is none.";
     subscriptions_behind: CountGauge = "tickcast_subscriptions_behind",
-        "Subscriptions to which a tick is due.";
+        "Subscriptions that are behind.";
     waiting_bytes: CountGauge = "tickcast_waiting_bytes",
-        "Bytes in the sessions' own buffers that their sockets have not taken.";
+        "Bytes in session buffers that sockets have not accepted yet.";
     control_waiting_max_bytes: CountGauge = "tickcast_control_waiting_max_bytes",
-        "The most bytes of answers that wait for one session, of limits.control_bytes.";
+        "Largest control queue of any session, in bytes; the limit is limits.control_bytes.";
     shards_configured: CountGauge = "tickcast_shards_configured",
-        "Shards that there are.";
+        "Number of shards.";
     limits_sessions: CountGauge = "tickcast_limits_sessions",
-        "limits.sessions, as it is in force.";
+        "Current value of limits.sessions.";
     limits_topics: CountGauge = "tickcast_limits_topics",
-        "limits.topics, as it is in force.";
+        "Current value of limits.topics.";
     limits_control_bytes: CountGauge = "tickcast_limits_control_bytes",
-        "limits.control_bytes, as it is in force.";
+        "Current value of limits.control_bytes.";
     limits_stale_seconds: Seconds = "tickcast_limits_stale_seconds",
-        "limits.stale_ms, as it is in force.";
+        "Current value of limits.stale_ms.";
     limits_drain_seconds: Seconds = "tickcast_limits_drain_seconds",
-        "limits.drain_ms, as it is in force.";
+        "Current value of limits.drain_ms.";
     log_lines_dropped: Total = "tickcast_log_lines_dropped_total",
-        "Lines of the log that nobody took in time, or at all.";
+        "Log lines dropped because standard error was not read in time.";
     audit_failed: CountGauge = "tickcast_audit_failed",
-        "1 while accounts of use are kept and cannot be written.";
+        "1 while the usage audit cannot be written.";
     audit_events: Total = "tickcast_audit_events_total",
-        "Events that are in the accounts of use.";
+        "Events written to the usage audit.";
     audit_events_lost: Total = "tickcast_audit_events_lost_total",
-        "Events that are missing in them.";
+        "Events missing in the usage audit.";
     build_info: CountGaugeBy<1> = "tickcast_build_info" by ["version"],
-        "1; what runs is in its labels.";
+        "Always 1; the labels have the version.";
 }
