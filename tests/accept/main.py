@@ -13,6 +13,7 @@ import drain  # noqa: F401
 import stalled  # noqa: F401
 import thin  # noqa: F401
 import ahead  # noqa: F401
+import collapse  # noqa: F401
 import ingest  # noqa: F401
 import idle  # noqa: F401
 import replays  # noqa: F401

@@ -22,8 +22,9 @@ const EXCEPTIONS: [(&str, &str, &str); 6] = [
     ("tests/accept/thin.py", "sleep(", "the client that reads at a rate, which is the scenario"),
 ];
 /// The rest of the scenarios with real programs, which make load at a rate.
-const AT_A_RATE: [&str; 5] = [
+const AT_A_RATE: [&str; 6] = [
     "tests/accept/ahead.py",
+    "tests/accept/collapse.py",
     "tests/accept/stalled.py",
     "tests/accept/server.py",
     "tests/accept/addresses.py",

@@ -26,7 +26,7 @@ const WARY_TARGETS: u64 = 16;
 const BRIEF_SHARE: u64 = 4;
 /// Beyond what the path itself holds. It bounds what is old when a link becomes slow all at once, and how often a fast client
 /// is asked: once for three quarters of it.
-pub(super) const BEYOND_PATH: u64 = 96 * 1024;
+pub(super) const BEYOND_PATH: u64 = 64 * 1024;
 /// Frames to a client that acknowledges, before it has acknowledged one, and at least.
 const FIRST_FRAMES: u64 = 8;
 const FRAMES_MIN: u64 = 3;
@@ -67,9 +67,15 @@ impl ReadWindow {
         self.brief_bytes = (rate * brief_nanos as f64) as u64;
         self.reserve = u64::MAX;
         if queued > target_nanos {
+            // A link that becomes slower and slower is as slow as the last of what was under way says.
+            let was_least = self.size == FLOOR;
+            self.shrink(rate, target_nanos);
             if mark.at >= self.shrunk_at {
-                self.shrink(rate, delay_nanos, target_nanos);
                 self.shrunk_at = now;
+                if was_least {
+                    // Less cannot be under way: the path itself has become longer, or so slow that one frame takes as long.
+                    self.least_nanos = delay_nanos;
+                }
             }
             let is_trial = self.spacing.is_trial(mark.at);
             if is_trial || queued > 2 * target_nanos {
@@ -81,7 +87,7 @@ impl ReadWindow {
                 self.size = 2 * FLOOR;
             }
         }
-        self.bound(heard.late_nanos);
+        self.bound(heard.late_nanos, if queued > target_nanos / 8 { rate } else { f64::INFINITY });
         if self.marks.is_empty() && self.proof != ReadProof::Acks {
             self.mark_at = read.cost() + self.mark_step();
         }
@@ -90,21 +96,17 @@ impl ReadWindow {
     }
 
     /// However fast the client reads: no more than the path holds at that rate, what it reads until a busy server hears of it,
-    /// and a constant.
-    fn bound(&mut self, late_nanos: u64) {
-        let on_its_way = self.pace.cost_within(self.least_nanos.saturating_add(2 * late_nanos));
+    /// and a constant. `rate`: at most, where a queue has begun, so that a link that is getting slower is known as such at once.
+    fn bound(&mut self, late_nanos: u64, rate: f64) {
+        let nanos = self.least_nanos.saturating_add(2 * late_nanos);
+        let on_its_way = self.pace.cost_within(nanos).min((rate * nanos as f64) as u64);
         self.size = self.size.min(BEYOND_PATH.saturating_add(on_its_way / 4 * 5));
     }
 
     /// To what the client reads within less than the target, or to the floor.
-    fn shrink(&mut self, rate: f64, delay_nanos: u64, target_nanos: u64) {
-        let is_least = self.size == FLOOR;
+    fn shrink(&mut self, rate: f64, target_nanos: u64) {
         let within = (self.least_nanos + target_nanos / 10 * 7) as f64;
         self.size = ((rate * within) as u64).clamp(FLOOR, self.size);
-        if is_least {
-            // Less cannot be under way: the path itself has become longer, or so slow that one frame takes as long.
-            self.least_nanos = delay_nanos;
-        }
     }
 
     /// Not beyond what the client reads within the target.

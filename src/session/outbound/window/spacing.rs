@@ -18,6 +18,8 @@ pub(super) struct Spacing {
     changed_at: Nanos,
     /// When the delay was last far beyond the target.
     severe_at: Option<Nanos>,
+    /// Since then there was a proof in time: what is late again is late by itself, and not what was under way.
+    is_eased: bool,
     /// Proofs in time since the last change, and after how many frames are let come faster.
     proofs: u32,
     patience: u32,
@@ -44,6 +46,7 @@ impl Spacing {
             frame_at: now,
             changed_at: now,
             severe_at: None,
+            is_eased: false,
             proofs: 0,
             patience: PATIENCE_MIN,
             is_tried: false,
@@ -71,7 +74,8 @@ impl Spacing {
             // It was under way before the last change.
             return;
         }
-        let again = self.severe_at.is_some_and(|at| now.since(at) <= SEVERE_WITHIN_NANOS);
+        let is_eased = std::mem::take(&mut self.is_eased);
+        let again = is_eased && self.severe_at.is_some_and(|at| now.since(at) <= SEVERE_WITHIN_NANOS);
         self.severe_at = Some(now);
         if self.nanos > 0 {
             self.nanos = (2 * self.nanos).min(target_nanos.max(1));
@@ -90,6 +94,7 @@ impl Spacing {
     /// The client has proved in time that it reads. After a while it is tried whether it takes more. Returns whether
     /// that has gone so far that frames are not held apart any more.
     pub fn enough(&mut self, now: Nanos, target_nanos: u64) -> bool {
+        self.is_eased = true;
         if !self.is_on() {
             return false;
         }

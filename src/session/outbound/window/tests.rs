@@ -51,13 +51,13 @@ proptest! {
         prop_assert!(run.p99(10) < bound_ms, "{} ms, not {bound_ms}", run.p99(10));
     }
 
-    /// In step: hardly asked, a fast one for each 36 KB, and never refused once it has begun.
+    /// In step: hardly asked, a fast one for each 32 KB, and never refused once it has begun.
     #[test]
     fn a_client_in_step_is_never_held(feed_bytes_per_second in 1_000u64..2_000_000, delay_ms in 0u64..10) {
         let run = Run::of(Path { delay_ms, feed_bytes_per_second, visits_ms: 4, ..FAST }, 10);
         prop_assert!(run.refused < 20, "refused {} times", run.refused);
-        let for_each = run.sent.cost() / (36 * 1024);
-        let most = if feed_bytes_per_second < 400_000 { for_each.min(8 * 10) } else { for_each };
+        let for_each = run.sent.cost() / (32 * 1024);
+        let most = if feed_bytes_per_second < 250_000 { for_each.min(8 * 10) } else { for_each };
         prop_assert!(run.pings <= 8 + most, "{} pings for {:?}", run.pings, run.sent);
     }
 
@@ -88,6 +88,34 @@ proptest! {
         let oldest_ms = run.ages.iter().filter(|(t, _)| *t >= read_us).map(|(_, age)| age / 1_000).max();
         let bound_ms = 2 * delay_ms + 8_000 / kb_per_second + 600;
         prop_assert!(oldest_ms.is_some_and(|oldest_ms| oldest_ms < bound_ms), "{oldest_ms:?} ms, not {bound_ms}");
+    }
+
+    /// From megabytes a second to 20 KB within a second: five seconds later what arrives is new, and when the link is as before,
+    /// so is what is sent. It was never taken for a program that reads few frames.
+    #[test]
+    fn a_link_that_collapses_within_a_second_is_new_again_and_soon_whole_when_it_recovers(
+        feed_kb_per_second in 1_000u64..10_000, kb_per_second in 20u64..200, delay_ms in 0u64..=5, fall_ms in 300u64..=1_000,
+        slow_s in 7u64..15,
+    ) {
+        let path = Path { delay_ms, feed_bytes_per_second: feed_kb_per_second * 1_000, bytes_per_second: 12_000_000, ..FAST };
+        let slow = kb_per_second * 1_000;
+        let mut run = Run::of(path, 6);
+        let (fell_us, low_us, back_us) = (6_000_000, 6_000_000 + fall_ms * 1_000, (6 + slow_s) * 1_000_000);
+        for t in (fell_us..back_us).step_by(STEP_US as usize) {
+            let fallen = (t - fell_us).min(fall_ms * 1_000) as f64 / (fall_ms * 1_000) as f64;
+            let bytes_per_second = path.bytes_per_second - ((path.bytes_per_second - slow) as f64 * fallen) as u64;
+            run.step(Path { bytes_per_second, ..path }, t);
+            prop_assert!(!run.window.as_ref().is_some_and(ReadWindow::is_spaced), "after {} ms", (t - fell_us) / 1_000);
+        }
+        let late = run.ages.iter().filter(|(t, _)| *t >= low_us + 5_000_000);
+        let oldest_ms = late.map(|(_, age)| age / 1_000).max();
+        prop_assert!(oldest_ms.is_some_and(|oldest_ms| oldest_ms < 1_000), "{oldest_ms:?} ms");
+        let back_s = back_us / 1_000_000;
+        run.go_on(path, back_s, back_s + 2);
+        let before = run.sent;
+        run.go_on(path, back_s + 2, back_s + 3);
+        let bytes = run.sent.bytes - before.bytes;
+        prop_assert!(bytes > feed_kb_per_second * 900, "{bytes} bytes in the third second");
     }
 
     /// However long and however slowly a program has read, once it is fast it is soon sent everything.
