@@ -26,6 +26,7 @@ pub mod shutdown;
 pub mod throttle;
 pub mod spans;
 pub mod files;
+pub mod dial;
 pub mod memory;
 pub mod planted;
 

@@ -37,6 +37,12 @@ pub struct Allowed {
     port: Option<u16>,
 }
 
+/// A host, without the brackets that an IPv6 address has here, and its port where that is not the `usual` one.
+pub fn authority(host: &str, port: u16, usual: u16) -> String {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    if port == usual { host } else { format!("{host}:{port}") }
+}
+
 // === impl Host ===
 
 impl<'a> Host<'a> {

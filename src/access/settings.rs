@@ -10,7 +10,7 @@ use super::{
     products::Products,
     rights::{Granted, Rights},
 };
-use crate::web::Host;
+use crate::web::{self, Host};
 
 /// The keys of `[auth]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -165,8 +165,7 @@ impl HttpsUrl {
 
     /// The value of `Host`.
     pub fn authority(&self) -> String {
-        let name = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == 443 { name } else { format!("{name}:{}", self.port) }
+        web::authority(&self.host, self.port, 443)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::web;
+
 /// Scheme, host and port, such as `wss://stream.binance.com:9443`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VenueTarget {
@@ -28,9 +30,7 @@ pub enum VenueTargetError {
 impl VenueTarget {
     /// The value of the header `Host`.
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        let usual = if self.is_tls { 443 } else { 80 };
-        if self.port == usual { host } else { format!("{host}:{}", self.port) }
+        web::authority(&self.host, self.port, if self.is_tls { 443 } else { 80 })
     }
 
     /// The URL of a WebSocket with this path.

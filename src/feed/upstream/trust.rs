@@ -5,6 +5,9 @@
 
 use std::str::FromStr;
 
+#[cfg(feature = "tls")]
+use crate::dial;
+
 /// The authorities that are trusted.
 #[derive(Clone, Default)]
 pub struct Trust {
@@ -32,19 +35,7 @@ impl Trust {
     /// # Errors
     /// When the certificates cannot be used.
     pub fn roots(&self) -> Result<rustls::RootCertStore, rustls::Error> {
-        use rustls::pki_types::{CertificateDer, pem::PemObject};
-
-        let mut roots = rustls::RootCertStore::empty();
-        match &self.pem {
-            None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
-            Some(pem) => {
-                for certificate in CertificateDer::pem_slice_iter(pem) {
-                    let unread = |_| rustls::Error::General("it is not PEM".to_owned());
-                    roots.add(certificate.map_err(unread)?)?;
-                }
-            }
-        }
-        Ok(roots)
+        dial::tls::roots(self.pem.as_deref())
     }
 }
 

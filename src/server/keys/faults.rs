@@ -19,8 +19,6 @@ pub enum FetchError {
     Status(u16),
     #[error("its answer is longer than 1 MiB, or ends too early")]
     Body,
-    #[error("no roots of trust are at hand; give auth.jwks_ca")]
-    NoRoots,
     #[error("its name is none that a certificate could have")]
     Name,
     #[error(transparent)]

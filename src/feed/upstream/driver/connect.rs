@@ -16,7 +16,10 @@ use tokio_tungstenite::{
 };
 
 use super::retry_after;
-use crate::feed::upstream::{target::VenueTarget, trust::Trust};
+use crate::{
+    dial,
+    feed::upstream::{target::VenueTarget, trust::Trust},
+};
 
 /// A connection, plain or in TLS.
 pub trait VenueWire: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {}
@@ -49,15 +52,8 @@ impl Connector {
     /// When TLS cannot be set up.
     #[cfg(feature = "tls")]
     pub fn new(trust: &Trust) -> io::Result<Self> {
-        use std::sync::Arc;
-
-        use rustls::{ClientConfig, crypto::aws_lc_rs};
-
-        let roots = trust.roots().map_err(io::Error::other)?;
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = versions.map_err(io::Error::other)?.with_root_certificates(roots).with_no_client_auth();
-        Ok(Connector { tls: tokio_rustls::TlsConnector::from(Arc::new(config)) })
+        let tls = trust.roots().and_then(dial::tls::connector).map_err(io::Error::other)?;
+        Ok(Connector { tls })
     }
 
     #[cfg(not(feature = "tls"))]
@@ -113,8 +109,7 @@ impl Connector {
     ) -> Result<WebSocketStream<Box<dyn VenueWire>>, ConnectRefusal> {
         let mut request =
             target.websocket(path).into_client_request().map_err(|error| format!("{target}: {error}"))?;
-        let agent = HeaderValue::from_static(concat!("tickcast/", env!("CARGO_PKG_VERSION")));
-        request.headers_mut().insert(USER_AGENT, agent);
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(dial::USER_AGENT));
         for (name, value) in headers {
             let value =
                 HeaderValue::from_str(value).map_err(|_| format!("the header {name} cannot be sent"))?;

@@ -5,14 +5,9 @@
 use std::{rc::Rc, time::Duration};
 
 use compact_str::CompactString;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::{
-    Request, StatusCode,
-    body::Bytes,
-    client::conn::http1,
-    header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST, USER_AGENT},
-};
-use hyper_util::rt::TokioIo;
+use hyper::body::Bytes;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
 use tokio::sync::mpsc;
 
 use super::{
@@ -22,6 +17,10 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    dial::{
+        self,
+        http::{HttpError, HttpQuestion},
+    },
     feed::{
         FeedLinks, Sink,
         upstream::{
@@ -53,7 +52,7 @@ pub async fn symbols(
     let Some(listing) = config.dialer.listing().filter(|_| config.wants_listing()) else {
         return config.symbols.clone();
     };
-    let mut delay = RetryDelay::default();
+    let (mut delay, mut chance) = (RetryDelay::default(), chance());
     loop {
         match list(listing, config.url.as_ref(), connector).await {
             Ok(listed) => {
@@ -62,7 +61,7 @@ pub async fn symbols(
                 return listed.symbols;
             }
             Err(ConnectRefusal { why, wait }) => {
-                let wait = delay.next(chance()).max(wait.unwrap_or_default());
+                let wait = delay.next(chance.random()).max(wait.unwrap_or_default());
                 let why_dark = Some(why.as_str().into());
                 sink.links(&FeedLinks { wanted: 1, why_dark, ..FeedLinks::default() });
                 if delay.failures() == 1 {
@@ -82,9 +81,9 @@ pub async fn list_again(
     listed: mpsc::UnboundedSender<Result<ListedPage, String>>,
 ) {
     let Some(listing) = config.dialer.listing().filter(|_| config.wants_listing()) else { return };
-    let mut wait = config.list_again;
+    let (mut wait, mut chance) = (config.list_again, chance());
     loop {
-        tokio::time::sleep(wait.mul_f64(1.0 - JITTER + 2.0 * JITTER * chance())).await;
+        tokio::time::sleep(wait.mul_f64(chance.random_range(1.0 - JITTER..1.0 + JITTER))).await;
         let found = list(listing, config.url.as_ref(), &connector).await;
         wait = match &found {
             Ok(_) => config.list_again,
@@ -96,9 +95,9 @@ pub async fn list_again(
     }
 }
 
-/// From 0 to below 1.
-fn chance() -> f64 {
-    (Clock::system().now().0 % 1_000) as f64 / 1_000.0
+/// A feed's own, so that feeds that begin together do not ask together for long.
+fn chance() -> Pcg64Mcg {
+    Pcg64Mcg::seed_from_u64(Clock::system().now().0.unsigned_abs())
 }
 
 /// All pages as one.
@@ -132,46 +131,21 @@ async fn page(
     connector: &Connector,
 ) -> Result<Bytes, ConnectRefusal> {
     let path = &*asked.path;
-    let told = |error: &dyn std::error::Error| ConnectRefusal::from(format!("{target}{path}: {error}"));
+    let told = |error: &dyn std::error::Error| format!("{target}{path}: {error}");
     let wire = connector.connect(target).await.map_err(|error| told(&error))?;
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(wire)).await.map_err(|error| told(&error))?;
-    let uri = target.target(path);
-    let request = match &asked.body {
-        None => Request::get(uri),
-        Some(_) => Request::post(uri).header(CONTENT_TYPE, "application/json"),
+    let question = HttpQuestion {
+        authority: &target.authority(),
+        target: &target.target(path),
+        accept: "application/json",
+        body: asked.body.clone(),
+        bytes_max: LISTING_BYTES_MAX,
     };
-    let body = asked.body.clone().unwrap_or_default();
-    let request = request
-        .header(HOST, target.authority())
-        .header(ACCEPT, "application/json")
-        .header(USER_AGENT, concat!("tickcast/", env!("CARGO_PKG_VERSION")))
-        .header(CONNECTION, "close")
-        .body(Full::new(Bytes::from(body)))
-        .map_err(|error| told(&error))?;
-    let exchange = async {
-        let response = sender.send_request(request).await.map_err(|error| told(&error))?;
-        if response.status() != StatusCode::OK {
-            let wait = retry_after::read(response.headers());
-            return Err(ConnectRefusal {
-                why: format!("{target}{path}: it answers {}", response.status()),
-                wait,
-            });
-        }
-        let body = Limited::new(response.into_body(), LISTING_BYTES_MAX).collect().await;
-        let failed = |error| ConnectRefusal::from(format!("{target}{path}: {error}"));
-        body.map(http_body_util::Collected::to_bytes).map_err(failed)
-    };
-    tokio::pin!(connection);
-    tokio::pin!(exchange);
-    let mut is_connected = true;
-    loop {
-        tokio::select! {
-            // The answer counts, however the connection ends behind it.
-            biased;
-            answered = &mut exchange => return answered,
-            // A connection that has failed tells the exchange, which then ends.
-            _ = &mut connection, if is_connected => is_connected = false,
-        }
-    }
+    let answered = dial::http::ask(wire, question).await;
+    answered.map(|answer| answer.body).map_err(|error| ConnectRefusal {
+        why: told(&error),
+        wait: match &error {
+            HttpError::Status { headers, .. } => retry_after::read(headers),
+            _ => None,
+        },
+    })
 }
