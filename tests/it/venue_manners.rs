@@ -8,17 +8,20 @@ use crate::{
 
 #[tokio::test]
 async fn a_server_that_asks_to_be_left_alone_is() {
-    let venue = Venue::start().await;
-    let server = Server::with().feed(&binance(&venue, "BTCUSDT", "")).start().await;
-    // A wait of its own would be half a second at most.
-    venue.refuse_with("429 Too Many Requests\r\nretry-after: 2").await;
-    let told = async || server.log().contains("429 Too Many Requests; the next attempt is in 2000 ms");
-    eventually("the wait to be told", told).await;
-    let mut end = venue.accept().await;
-    acknowledge(&mut end, &BTC).await;
-    let mut client = reader(&server, &["BTCUSDT"]).await;
-    end.say(&trade("BTCUSDT", 1)).await;
-    client.until_seq("BTCUSDT", 1).await;
+    let date = "retry-after: Thu, 01 Jan 2026 00:01:02 GMT\r\ndate: Thu, 01 Jan 2026 00:01:00 GMT";
+    for header in ["retry-after: 2", date] {
+        let venue = Venue::start().await;
+        let server = Server::with().feed(&binance(&venue, "BTCUSDT", "")).start().await;
+        // A wait of its own would be half a second at most.
+        venue.refuse_with(&format!("429 Too Many Requests\r\n{header}")).await;
+        let told = async || server.log().contains("429 Too Many Requests; the next attempt is in 2000 ms");
+        eventually("the wait to be told", told).await;
+        let mut end = venue.accept().await;
+        acknowledge(&mut end, &BTC).await;
+        let mut client = reader(&server, &["BTCUSDT"]).await;
+        end.say(&trade("BTCUSDT", 1)).await;
+        client.until_seq("BTCUSDT", 1).await;
+    }
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use tokio_tungstenite::{
 
 use super::retry_after;
 use crate::{
+    clock::Clock,
     dial,
     feed::upstream::{target::VenueTarget, trust::Trust},
 };
@@ -124,7 +125,7 @@ impl Connector {
         let opened = client_async_with_config(request, wire, Some(config)).await;
         opened.map(|(socket, _)| socket).map_err(|error| {
             let wait = match &error {
-                Error::Http(response) => retry_after::read(response.headers()),
+                Error::Http(response) => retry_after::read(response.headers(), Clock::system().now()),
                 _ => None,
             };
             ConnectRefusal { why: format!("{target}{path}: {error}"), wait }

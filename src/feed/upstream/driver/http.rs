@@ -144,7 +144,7 @@ async fn page(
     answered.map(|answer| answer.body).map_err(|error| ConnectRefusal {
         why: told(&error),
         wait: match &error {
-            HttpError::Status { headers, .. } => retry_after::read(headers),
+            HttpError::Status { headers, .. } => retry_after::read(headers, Clock::system().now()),
             _ => None,
         },
     })
