@@ -51,6 +51,46 @@ pub fn kind_of_name(name: &Name) -> &str {
 }
 
 impl DialectStream {
+    /// Each trade, of which a client must miss nothing, from the subscription on. `form`: the number of its form.
+    pub const fn trades(name: &'static str, form: u8) -> Self {
+        DialectStream {
+            name,
+            form: Form::lossless(form),
+            mode: Mode::Every,
+            fields: FieldSet::LAST_TRADE,
+            interval: Duration::ZERO,
+            snapshot: false,
+            past_trades: 0,
+            reports: true,
+        }
+    }
+
+    /// The record after each change of these fields, conflated for a client that is slow.
+    pub const fn conflated(name: &'static str, form: u8, fields: FieldSet) -> Self {
+        DialectStream {
+            name,
+            form: Form::conflated(form),
+            mode: Mode::Latest,
+            fields,
+            interval: Duration::ZERO,
+            snapshot: false,
+            past_trades: 0,
+            reports: false,
+        }
+    }
+
+    /// The same behind the record as it stands, or behind so many of the newest trades where there are some.
+    #[must_use]
+    pub const fn behind_snapshot(self, past_trades: u16) -> Self {
+        DialectStream { snapshot: true, past_trades, ..self }
+    }
+
+    /// The same with this time between two messages.
+    #[must_use]
+    pub const fn at_most_each(self, interval: Duration) -> Self {
+        DialectStream { interval, ..self }
+    }
+
     pub fn name(&self) -> Option<Name> {
         Name::new(self.name)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 
 use crate::{
-    fanout::{Form, Mode},
+    fanout::Form,
     tick::{Field, FieldSet},
     wire::dialects::stream::{DialectStream, Whose},
 };
@@ -25,43 +25,25 @@ const BAR: FieldSet =
     Field::Open.bit().with(Field::High).with(Field::Low).with(Field::Last).with(Field::Volume);
 const DAY: FieldSet = BAR.union(FieldSet::LAST_TRADE).union(FieldSet::QUOTE).with(Field::Trades);
 
-const fn trades(name: &'static str, number: u8) -> DialectStream {
-    DialectStream {
-        name,
-        form: Form::lossless(number),
-        mode: Mode::Every,
-        fields: FieldSet::LAST_TRADE,
-        interval: Duration::ZERO,
-        snapshot: false,
-        past_trades: 0,
-        reports: true,
-    }
+const fn conflated(name: &'static str, form: u8, fields: FieldSet) -> DialectStream {
+    DialectStream::conflated(name, form, fields).behind_snapshot(0)
 }
 
-const fn conflated(name: &'static str, number: u8, fields: FieldSet, interval: Duration) -> DialectStream {
-    DialectStream {
-        name,
-        form: Form::conflated(number),
-        mode: Mode::Latest,
-        fields,
-        interval,
-        snapshot: true,
-        past_trades: 0,
-        reports: false,
-    }
+const fn ticker(name: &'static str, form: u8, fields: FieldSet) -> DialectStream {
+    conflated(name, form, fields).at_most_each(TICKER_EVERY)
 }
 
 /// One array of all symbols, each second.
-const fn gathered(name: &'static str, number: u8, fields: FieldSet) -> DialectStream {
-    DialectStream { form: Form::gathered(number), ..conflated(name, number, fields, TICKER_EVERY) }
+const fn gathered(name: &'static str, form: u8, fields: FieldSet) -> DialectStream {
+    DialectStream { form: Form::gathered(form), ..ticker(name, form, fields) }
 }
 
-pub static TRADE: DialectStream = trades("trade", 1);
-pub static AGG_TRADE: DialectStream = trades("aggTrade", 2);
-pub static BOOK_TICKER: DialectStream = conflated("bookTicker", 3, FieldSet::QUOTE, Duration::ZERO);
-pub static MINI_TICKER: DialectStream = conflated("miniTicker", 4, BAR, TICKER_EVERY);
-pub static TICKER: DialectStream = conflated("ticker", 5, DAY, TICKER_EVERY);
-pub static ALL_BOOK_TICKERS: DialectStream = conflated("!bookTicker", 6, FieldSet::QUOTE, Duration::ZERO);
+pub static TRADE: DialectStream = DialectStream::trades("trade", 1);
+pub static AGG_TRADE: DialectStream = DialectStream::trades("aggTrade", 2);
+pub static BOOK_TICKER: DialectStream = conflated("bookTicker", 3, FieldSet::QUOTE);
+pub static MINI_TICKER: DialectStream = ticker("miniTicker", 4, BAR);
+pub static TICKER: DialectStream = ticker("ticker", 5, DAY);
+pub static ALL_BOOK_TICKERS: DialectStream = conflated("!bookTicker", 6, FieldSet::QUOTE);
 pub static ALL_MINI_TICKERS: DialectStream = gathered("!miniTicker@arr", 7, BAR);
 pub static ALL_TICKERS: DialectStream = gathered("!ticker@arr", 8, DAY);
 
@@ -97,7 +79,7 @@ impl StreamName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fanout::Name;
+    use crate::fanout::{Mode, Name};
 
     #[test]
     fn a_name_is_a_kind_of_a_symbol_or_of_all() {

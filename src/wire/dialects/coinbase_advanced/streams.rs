@@ -2,39 +2,17 @@
 
 use std::time::Duration;
 
-use crate::{
-    fanout::{Form, Mode},
-    tick::FieldSet,
-    wire::dialects::stream::DialectStream,
-};
+use crate::{tick::FieldSet, wire::dialects::stream::DialectStream};
 
 /// Each trade, behind a snapshot with the last ones before the client came. How many the venue tells of is not known.
-pub static MARKET_TRADES: DialectStream = DialectStream {
-    name: "market_trades",
-    form: Form::lossless(1),
-    mode: Mode::Every,
-    fields: FieldSet::LAST_TRADE,
-    interval: Duration::ZERO,
-    snapshot: true,
-    past_trades: 50,
-    reports: true,
-};
-pub static TICKER: DialectStream = ticker("ticker", 2, Duration::ZERO);
-pub static TICKER_BATCH: DialectStream = ticker("ticker_batch", 3, BATCHED);
+pub static MARKET_TRADES: DialectStream = DialectStream::trades("market_trades", 1).behind_snapshot(50);
+pub static TICKER: DialectStream = ticker("ticker", 2);
+pub static TICKER_BATCH: DialectStream = ticker("ticker_batch", 3).at_most_each(BATCHED);
 
 const BATCHED: Duration = Duration::from_secs(5);
 
-const fn ticker(name: &'static str, form: u8, interval: Duration) -> DialectStream {
-    DialectStream {
-        name,
-        form: Form::conflated(form),
-        mode: Mode::Latest,
-        fields: FieldSet::LAST_TRADE,
-        interval,
-        snapshot: true,
-        past_trades: 0,
-        reports: false,
-    }
+const fn ticker(name: &'static str, form: u8) -> DialectStream {
+    DialectStream::conflated(name, form, FieldSet::LAST_TRADE).behind_snapshot(0)
 }
 
 /// A channel that is served.

@@ -2,41 +2,20 @@
 
 use std::time::Duration;
 
-use crate::{
-    fanout::{Form, Mode},
-    tick::FieldSet,
-    wire::dialects::stream::DialectStream,
-};
+use crate::{tick::FieldSet, wire::dialects::stream::DialectStream};
 
 /// Each trade, behind the last one before the client came.
-pub static MATCHES: DialectStream = DialectStream {
-    name: "matches",
-    form: Form::lossless(1),
-    mode: Mode::Every,
-    fields: FieldSet::LAST_TRADE,
-    interval: Duration::ZERO,
-    snapshot: true,
-    past_trades: 1,
-    reports: true,
-};
-pub static TICKER: DialectStream = conflated("ticker", 2, FieldSet::LAST_TRADE, Duration::ZERO);
-pub static TICKER_BATCH: DialectStream = conflated("ticker_batch", 2, FieldSet::LAST_TRADE, BATCHED);
+pub static MATCHES: DialectStream = DialectStream::trades("matches", 1).behind_snapshot(1);
+pub static TICKER: DialectStream = conflated("ticker", 2, FieldSet::LAST_TRADE);
+pub static TICKER_BATCH: DialectStream =
+    conflated("ticker_batch", 2, FieldSet::LAST_TRADE).at_most_each(BATCHED);
 /// Sent by the clock, and by no tick.
-pub static HEARTBEAT: DialectStream = conflated("heartbeat", 3, FieldSet::NONE, Duration::ZERO);
+pub static HEARTBEAT: DialectStream = conflated("heartbeat", 3, FieldSet::NONE);
 
 const BATCHED: Duration = Duration::from_secs(5);
 
-const fn conflated(name: &'static str, form: u8, fields: FieldSet, interval: Duration) -> DialectStream {
-    DialectStream {
-        name,
-        form: Form::conflated(form),
-        mode: Mode::Latest,
-        fields,
-        interval,
-        snapshot: true,
-        past_trades: 0,
-        reports: false,
-    }
+const fn conflated(name: &'static str, form: u8, fields: FieldSet) -> DialectStream {
+    DialectStream::conflated(name, form, fields).behind_snapshot(0)
 }
 
 /// The channels that are served.

@@ -1,53 +1,28 @@
 //! What each of Kraken's channels is here.
 
-use std::time::Duration;
-
 use crate::{
-    fanout::{Form, Mode},
     tick::{Field, FieldSet},
     wire::dialects::stream::DialectStream,
 };
 
-pub static TRADE: DialectStream = trade(false);
+pub static TRADE: DialectStream = DialectStream::trades("trade", 1);
 /// The same behind the last trades before the client came.
-pub static TRADE_PAST: DialectStream = trade(true);
+pub static TRADE_PAST: DialectStream = TRADE.behind_snapshot(PAST_TRADES);
 
 /// As many as the venue tells of.
 const PAST_TRADES: u16 = 50;
 
-const fn trade(snapshot: bool) -> DialectStream {
-    DialectStream {
-        name: "trade",
-        form: Form::lossless(1),
-        mode: Mode::Every,
-        fields: FieldSet::LAST_TRADE,
-        interval: Duration::ZERO,
-        snapshot,
-        past_trades: if snapshot { PAST_TRADES } else { 0 },
-        reports: true,
-    }
-}
-
 /// A ticker after trades, and one after changes of the best bid or ask.
-pub static TICKER: DialectStream = ticker(TRADED, true);
-pub static TICKER_BBO: DialectStream = ticker(FieldSet::QUOTE, true);
+pub static TICKER: DialectStream = TICKER_LATER.behind_snapshot(0);
+pub static TICKER_BBO: DialectStream = TICKER_BBO_LATER.behind_snapshot(0);
 /// The same, without what stands when the client subscribes.
-pub static TICKER_LATER: DialectStream = ticker(TRADED, false);
-pub static TICKER_BBO_LATER: DialectStream = ticker(FieldSet::QUOTE, false);
+pub static TICKER_LATER: DialectStream = ticker(TRADED);
+pub static TICKER_BBO_LATER: DialectStream = ticker(FieldSet::QUOTE);
 
 const TRADED: FieldSet = FieldSet::LAST_TRADE.with(Field::Trades);
 
-const fn ticker(fields: FieldSet, snapshot: bool) -> DialectStream {
-    DialectStream {
-        name: "ticker",
-        form: Form::conflated(2),
-        mode: Mode::Latest,
-        fields,
-        interval: Duration::ZERO,
-        snapshot,
-        past_trades: 0,
-        reports: false,
-    }
+const fn ticker(fields: FieldSet) -> DialectStream {
+    DialectStream::conflated("ticker", 2, fields)
 }
 
 /// A channel that is served.

@@ -1,49 +1,20 @@
 //! What each of Massive's channels is here. A channel has the symbol behind its name: `T.AAPL`, or `T.*` for all.
 
-use std::time::Duration;
-
 use crate::{
-    fanout::{Form, Mode},
     tick::{Field, FieldSet},
     wire::dialects::stream::DialectStream,
 };
 
-pub static TRADES: DialectStream = trades("T", 1);
-pub static QUOTES: DialectStream = conflated("Q", 2, FieldSet::QUOTE);
-pub static CRYPTO_TRADES: DialectStream = trades("XT", 3);
-pub static CRYPTO_QUOTES: DialectStream = conflated("XQ", 4, FieldSet::QUOTE);
-pub static CURRENCIES: DialectStream = conflated("C", 5, FieldSet::QUOTE);
+// The venue sends nothing of what was before the client came.
+pub static TRADES: DialectStream = DialectStream::trades("T", 1);
+pub static QUOTES: DialectStream = DialectStream::conflated("Q", 2, FieldSet::QUOTE);
+pub static CRYPTO_TRADES: DialectStream = DialectStream::trades("XT", 3);
+pub static CRYPTO_QUOTES: DialectStream = DialectStream::conflated("XQ", 4, FieldSet::QUOTE);
+pub static CURRENCIES: DialectStream = DialectStream::conflated("C", 5, FieldSet::QUOTE);
 /// Events of futures have other members than those of stocks.
-pub static FUTURES_TRADES: DialectStream = trades("T", 6);
-pub static FUTURES_QUOTES: DialectStream = conflated("Q", 7, FieldSet::QUOTE);
-pub static VALUES: DialectStream = conflated("V", 8, FieldSet::NONE.with(Field::Last));
-
-const fn trades(name: &'static str, number: u8) -> DialectStream {
-    DialectStream {
-        name,
-        form: Form::lossless(number),
-        mode: Mode::Every,
-        fields: FieldSet::LAST_TRADE,
-        interval: Duration::ZERO,
-        snapshot: false,
-        past_trades: 0,
-        reports: true,
-    }
-}
-
-/// The venue sends nothing of what was before the client came.
-const fn conflated(name: &'static str, number: u8, fields: FieldSet) -> DialectStream {
-    DialectStream {
-        name,
-        form: Form::conflated(number),
-        mode: Mode::Latest,
-        fields,
-        interval: Duration::ZERO,
-        snapshot: false,
-        past_trades: 0,
-        reports: false,
-    }
-}
+pub static FUTURES_TRADES: DialectStream = DialectStream::trades("T", 6);
+pub static FUTURES_QUOTES: DialectStream = DialectStream::conflated("Q", 7, FieldSet::QUOTE);
+pub static VALUES: DialectStream = DialectStream::conflated("V", 8, FieldSet::NONE.with(Field::Last));
 
 /// The market of a connection, which the venue calls its cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
