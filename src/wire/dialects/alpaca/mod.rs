@@ -8,6 +8,7 @@ pub mod channels;
 mod conversation;
 mod halt;
 pub mod json;
+mod members;
 pub mod packed;
 pub mod point;
 mod request;

@@ -9,14 +9,15 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::{
     answer::AlpacaError,
-    point::{self, AlpacaDatum, CANCELLED, EXCHANGE, QUOTE_CONDITION, TAPE},
+    members::{self, MemberWriter},
+    point::{self, AlpacaDatum},
     values::{put_text, text, uint},
 };
 use crate::{
     tick::{Decimal, Nanos},
     wire::{
         CloseReason,
-        dialects::{quote::Quote, spelling},
+        dialects::spelling,
         encodings::{
             encoder::{Addressed, Constant, MessageKind, RecordPart, Shown},
             venue::VenueMessages,
@@ -28,6 +29,8 @@ use crate::{
 
 /// `ROW` is its index in the table of encodings.
 pub struct AlpacaPacked<const ROW: u8>;
+
+struct AlpacaPackedMembers;
 
 /// The extension that is a timestamp.
 const TIMESTAMP: i8 = -1;
@@ -47,48 +50,7 @@ impl<const ROW: u8> VenueMessages for AlpacaPacked<ROW> {
         out: &mut Vec<u8>,
     ) {
         let Some(point) = AlpacaDatum::of(kind, shown, part) else { return };
-        let is_crypto = point::is_crypto(part.form);
-        match &point {
-            AlpacaDatum::Trade { trade, number, conditions } => {
-                put_number("i", *number, out);
-                if !is_crypto {
-                    put_text("x", EXCHANGE, out);
-                }
-                put_price("p", trade.price, out);
-                put_size("s", trade.size, is_crypto, out);
-                put_time(shown.ts, out);
-                if is_crypto {
-                    put_text("tks", point::taker(trade.side), out);
-                } else {
-                    put_letters("c", point::letters(conditions), out);
-                    put_text("z", TAPE, out);
-                }
-            }
-            AlpacaDatum::Quote(quote) => write_quote(quote, shown.ts, is_crypto, out),
-            AlpacaDatum::Cancel { number } => {
-                put_number("i", *number, out);
-                put_text("x", EXCHANGE, out);
-                put_price("p", Decimal::ZERO, out);
-                put_size("s", Decimal::ZERO, is_crypto, out);
-                put_text("a", CANCELLED, out);
-                put_text("z", TAPE, out);
-                put_time(shown.ts, out);
-            }
-            AlpacaDatum::Correction { number, price, size, conditions } => {
-                put_text("x", EXCHANGE, out);
-                for (names, price, size) in [
-                    (["oi", "op", "os", "oc"], Decimal::ZERO, Decimal::ZERO),
-                    (["ci", "cp", "cs", "cc"], *price, *size),
-                ] {
-                    put_number(names[0], *number, out);
-                    put_price(names[1], price, out);
-                    put_size(names[2], size, is_crypto, out);
-                    put_letters(names[3], point::letters(conditions), out);
-                }
-                put_text("z", TAPE, out);
-                put_time(shown.ts, out);
-            }
-        }
+        members::write::<AlpacaPackedMembers>(&point, shown.ts, point::is_crypto(part.form), out);
     }
 
     /// The array, and the map up to its symbol.
@@ -116,37 +78,60 @@ impl<const ROW: u8> VenueMessages for AlpacaPacked<ROW> {
     }
 }
 
-fn write_quote(quote: &Quote, ts: Nanos, is_crypto: bool, out: &mut Vec<u8>) {
-    for (exchange, price, size, values) in
-        [("bx", "bp", "bs", (quote.bid, quote.bid_size)), ("ax", "ap", "as", (quote.ask, quote.ask_size))]
-    {
-        if !is_crypto {
-            put_text(exchange, EXCHANGE, out);
-        }
-        put_price(price, values.0, out);
-        put_size(size, values.1, is_crypto, out);
-    }
-    put_time(ts, out);
-    if !is_crypto {
-        put_letters("c", [QUOTE_CONDITION].into_iter(), out);
-        put_text("z", TAPE, out);
-    }
-}
+// === impl AlpacaPackedMembers ===
 
-fn put_price(name: &str, value: Decimal, out: &mut Vec<u8>) {
-    text(name, out);
-    drop(encode::write_f64(out, double(value)));
-}
+impl MemberWriter for AlpacaPackedMembers {
+    fn number(name: &str, value: u64, out: &mut Vec<u8>) {
+        text(name, out);
+        uint(value, out);
+    }
 
-fn put_size(name: &str, value: Decimal, is_crypto: bool, out: &mut Vec<u8>) {
-    let (mantissa, places) = value.mantissa();
-    let one = 10i64.checked_pow(places).unwrap_or(i64::MAX);
-    match u64::try_from(mantissa / one) {
-        Ok(whole) if !is_crypto && mantissa % one == 0 => {
-            text(name, out);
-            uint(whole, out);
+    fn text(name: &str, text: &str, out: &mut Vec<u8>) {
+        put_text(name, text, out);
+    }
+
+    fn price(name: &str, value: Decimal, out: &mut Vec<u8>) {
+        text(name, out);
+        drop(encode::write_f64(out, double(value)));
+    }
+
+    fn size(name: &str, value: Decimal, is_crypto: bool, out: &mut Vec<u8>) {
+        let (mantissa, places) = value.mantissa();
+        let one = 10i64.checked_pow(places).unwrap_or(i64::MAX);
+        match u64::try_from(mantissa / one) {
+            Ok(whole) if !is_crypto && mantissa % one == 0 => Self::number(name, whole, out),
+            _ => Self::price(name, value, out),
         }
-        _ => put_price(name, value, out),
+    }
+
+    fn letters<'a>(name: &str, letters: impl Iterator<Item = &'a str> + Clone, out: &mut Vec<u8>) {
+        text(name, out);
+        drop(encode::write_array_len(out, letters.clone().count() as u32));
+        for letter in letters {
+            text(letter, out);
+        }
+    }
+
+    /// Seconds and nanoseconds in the shortest of the three forms that has room.
+    fn time(time: Nanos, out: &mut Vec<u8>) {
+        text("t", out);
+        let (seconds, nanos) = (time.0.div_euclid(NANOS_A_SECOND), time.0.rem_euclid(NANOS_A_SECOND));
+        match u64::try_from(seconds) {
+            Ok(seconds) if nanos == 0 && u32::try_from(seconds).is_ok() => {
+                drop(encode::write_ext_meta(out, 4, TIMESTAMP));
+                out.extend_from_slice(&(seconds as u32).to_be_bytes());
+            }
+            Ok(seconds) => {
+                drop(encode::write_ext_meta(out, 8, TIMESTAMP));
+                out.extend_from_slice(&((nanos as u64) << 34 | seconds).to_be_bytes());
+            }
+            // Before 1970.
+            Err(_) => {
+                drop(encode::write_ext_meta(out, 12, TIMESTAMP));
+                out.extend_from_slice(&(nanos as u32).to_be_bytes());
+                out.extend_from_slice(&seconds.to_be_bytes());
+            }
+        }
     }
 }
 
@@ -160,41 +145,6 @@ fn double(value: Decimal) -> f64 {
     let mut text = Vec::new();
     value.write(&mut text);
     str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
-}
-
-/// Seconds and nanoseconds in the shortest of the three forms that has room.
-fn put_time(time: Nanos, out: &mut Vec<u8>) {
-    text("t", out);
-    let (seconds, nanos) = (time.0.div_euclid(NANOS_A_SECOND), time.0.rem_euclid(NANOS_A_SECOND));
-    match u64::try_from(seconds) {
-        Ok(seconds) if nanos == 0 && u32::try_from(seconds).is_ok() => {
-            drop(encode::write_ext_meta(out, 4, TIMESTAMP));
-            out.extend_from_slice(&(seconds as u32).to_be_bytes());
-        }
-        Ok(seconds) => {
-            drop(encode::write_ext_meta(out, 8, TIMESTAMP));
-            out.extend_from_slice(&((nanos as u64) << 34 | seconds).to_be_bytes());
-        }
-        // Before 1970.
-        Err(_) => {
-            drop(encode::write_ext_meta(out, 12, TIMESTAMP));
-            out.extend_from_slice(&(nanos as u32).to_be_bytes());
-            out.extend_from_slice(&seconds.to_be_bytes());
-        }
-    }
-}
-
-fn put_number(name: &str, value: u64, out: &mut Vec<u8>) {
-    text(name, out);
-    uint(value, out);
-}
-
-fn put_letters<'a>(name: &str, letters: impl Iterator<Item = &'a str> + Clone, out: &mut Vec<u8>) {
-    text(name, out);
-    drop(encode::write_array_len(out, letters.clone().count() as u32));
-    for letter in letters {
-        text(letter, out);
-    }
 }
 
 #[cfg(test)]
@@ -224,7 +174,7 @@ mod tests {
             (-1, b"\xa1t\xc7\x0c\xff\x3b\x9a\xc9\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
         ] {
             let mut out = Vec::new();
-            put_time(Nanos(nanos), &mut out);
+            AlpacaPackedMembers::time(Nanos(nanos), &mut out);
             assert_eq!(out, expected);
         }
     }
