@@ -25,24 +25,12 @@ pub fn write_line(tick: &Tick, rx: Option<Nanos>, out: &mut Vec<u8>) {
         }
     }
     for field in fields.mask.iter() {
-        out.extend_from_slice(b",\"");
-        out.extend_from_slice(field.name().as_bytes());
-        out.extend_from_slice(b"\":");
-        match field {
-            Field::Side => {
-                out.push(b'"');
-                out.extend_from_slice(fields.side.as_str().as_bytes());
-                out.push(b'"');
-            }
-            Field::TradeId => {
-                out.push(b'"');
-                out.extend_from_slice(fields.trade_id().text().as_bytes());
-                out.push(b'"');
-            }
-            Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(fields.trades).as_bytes()),
-            Field::Volume => write_decimal(out, |out| fields.volume().write(out)),
-            _ => write_decimal(out, |out| fields.get_decimal(field).unwrap_or_default().write(out)),
-        }
+        fields.write_field(field, out, |out| {
+            write_decimal(out, |out| match field {
+                Field::Volume => fields.volume().write(out),
+                _ => fields.get_decimal(field).unwrap_or_default().write(out),
+            });
+        });
     }
     if let Some(custom) = &fields.custom {
         for (name, value) in custom.shown(CustomSet::ALL) {

@@ -33,31 +33,37 @@ impl Fields {
     fn write_values<const UNITS: bool, const QUOTED: bool>(&self, wanted: FieldSet, out: &mut Vec<u8>) {
         let quote: &[u8] = if QUOTED { b"\"" } else { b"" };
         for field in self.mask.intersect(wanted).iter() {
-            out.extend_from_slice(b",\"");
-            out.extend_from_slice(field.name().as_bytes());
-            out.extend_from_slice(b"\":");
-            match field {
-                Field::Side => {
-                    out.push(b'"');
-                    out.extend_from_slice(self.side.as_str().as_bytes());
-                    out.push(b'"');
+            self.write_field(field, out, |out| {
+                out.extend_from_slice(quote);
+                match field {
+                    Field::Volume => self.volume().write(out),
+                    _ if UNITS => write_units(self.mantissas[field as usize], out),
+                    _ => self.decimal(field as usize).write(out),
                 }
-                Field::TradeId => {
-                    out.push(b'"');
-                    out.extend_from_slice(self.trade_id.text().as_bytes());
-                    out.push(b'"');
-                }
-                Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(self.trades).as_bytes()),
-                _ => {
-                    out.extend_from_slice(quote);
-                    match field {
-                        Field::Volume => self.volume().write(out),
-                        _ if UNITS => write_units(self.mantissas[field as usize], out),
-                        _ => self.decimal(field as usize).write(out),
-                    }
-                    out.extend_from_slice(quote);
-                }
+                out.extend_from_slice(quote);
+            });
+        }
+    }
+
+    /// Appends `,"name":value` for a field that is set, whose value `write_decimal` appends if it is a decimal.
+    #[inline]
+    pub fn write_field(&self, field: Field, out: &mut Vec<u8>, write_decimal: impl FnOnce(&mut Vec<u8>)) {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(field.name().as_bytes());
+        out.extend_from_slice(b"\":");
+        match field {
+            Field::Side => {
+                out.push(b'"');
+                out.extend_from_slice(self.side.as_str().as_bytes());
+                out.push(b'"');
             }
+            Field::TradeId => {
+                out.push(b'"');
+                out.extend_from_slice(self.trade_id.text().as_bytes());
+                out.push(b'"');
+            }
+            Field::Trades => out.extend_from_slice(itoa::Buffer::new().format(self.trades).as_bytes()),
+            _ => write_decimal(out),
         }
     }
 

@@ -85,18 +85,25 @@ impl Fields {
     pub fn spelled_out(&self) -> Cow<'_, Fields> {
         let Some(report) = &self.report else { return Cow::Borrowed(self) };
         let mut fields = self.clone();
-        for (field, value) in [(Field::Last, report.last), (Field::LastSize, report.last_size)] {
+        report.write_into(&mut fields);
+        Cow::Owned(fields)
+    }
+}
+
+impl TradeReport {
+    /// Sets what it knows of its trade.
+    pub fn write_into(&self, fields: &mut Fields) {
+        for (field, value) in [(Field::Last, self.last), (Field::LastSize, self.last_size)] {
             if let Some(value) = value {
                 fields.set_decimal(field, value);
             }
         }
-        if let Some(side) = report.side {
+        if let Some(side) = self.side {
             fields.set_side(side);
         }
-        if report.kind == ReportKind::Trade && !report.id.is_empty() {
-            fields.set_trade_id(report.id);
+        if self.kind == ReportKind::Trade && !self.id.is_empty() {
+            fields.set_trade_id(self.id);
         }
-        Cow::Owned(fields)
     }
 }
 

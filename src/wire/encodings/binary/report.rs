@@ -5,7 +5,7 @@ use super::{
     values::{Decimals, write_fixed},
     varint::{self, write_mask, write_text},
 };
-use crate::tick::{Affects, CustomSet, Field, Fields, ReportKind, TradeReport};
+use crate::tick::{Affects, CustomSet, Fields, ReportKind, TradeReport};
 
 const CANCEL: u8 = 1;
 const CORRECT: u8 = 2;
@@ -33,7 +33,8 @@ fn write_content(report: &TradeReport, out: &mut Vec<u8>) {
         write_text(&report.id.text(), out);
     }
     if report.kind != ReportKind::Cancel {
-        let fields = values(report);
+        let mut fields = Fields::default();
+        report.write_into(&mut fields);
         let (mask, decimals) =
             (mask_of(fields.mask, CustomSet::NONE), Decimals::without_reference(&fields, fields.mask));
         write_mask(mask, out);
@@ -43,23 +44,6 @@ fn write_content(report: &TradeReport, out: &mut Vec<u8>) {
     if names_affects {
         out.push(affects_byte(report.affects));
     }
-}
-
-/// What a report knows of its trade, as fields.
-fn values(report: &TradeReport) -> Fields {
-    let mut fields = Fields::default();
-    for (field, value) in [(Field::Last, report.last), (Field::LastSize, report.last_size)] {
-        if let Some(value) = value {
-            fields.set_decimal(field, value);
-        }
-    }
-    if let Some(side) = report.side {
-        fields.set_side(side);
-    }
-    if report.kind == ReportKind::Trade && !report.id.is_empty() {
-        fields.set_trade_id(report.id);
-    }
-    fields
 }
 
 fn affects_byte(affects: Affects) -> u8 {
