@@ -96,16 +96,7 @@ impl Fanout {
         if sub.base == Base::None {
             frame.send_latest(sub, topic, view);
         }
-        while sub.base != Base::None {
-            if !frame.emit.has_room() {
-                sub.since = frame.now;
-                sub.queued = self.schedule.sessions[sub.session as usize].queue.push_front(key);
-                return;
-            }
-            frame.send_base(sub, topic, view);
-        }
-        self.schedule.caught_up(key, sub, topic, frame.now);
-        if sub.mode == Mode::Once {
+        if frame.send_bases(key, sub, topic, view, &mut self.schedule) {
             self.remove(key);
         }
     }

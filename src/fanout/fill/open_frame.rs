@@ -7,6 +7,7 @@ use super::past_trades;
 use crate::{
     fanout::{
         Emit, First, FrameTally, GapReason, LocalId, Mode, TopicRef, View,
+        schedule::SendSchedule,
         state::{Base, Claim, LocalTopic, Subscription, lead},
     },
     tick::{FieldSet, Nanos, WantedFields},
@@ -91,6 +92,29 @@ impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
             self.emit.merged(&at, n, WantedFields::NONE, view);
         }
         sub.begin_at(topic.record.seq);
+    }
+
+    /// Sends a subscription the base that it is due, if any, and whatever follows from that; then it is caught up. With a full
+    /// frame it goes back to the front of its queue. Says whether it has ended: mode `once` is answered.
+    #[inline]
+    pub fn send_bases(
+        &mut self,
+        key: u32,
+        sub: &mut Subscription,
+        topic: &mut LocalTopic,
+        view: &View,
+        schedule: &mut SendSchedule,
+    ) -> bool {
+        while sub.base != Base::None {
+            if !self.emit.has_room() {
+                sub.since = self.now;
+                sub.queued = schedule.sessions[sub.session as usize].queue.push_front(key);
+                return false;
+            }
+            self.send_base(sub, topic, view);
+        }
+        schedule.caught_up(key, sub, topic, self.now);
+        sub.mode == Mode::Once
     }
 
     /// The whole record as it is, as a new base. What the client was sent before decides how, because seqs must add up.
