@@ -2,7 +2,11 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use super::{api_keys::ApiKeyFault, keys::KeyError, revoked::RevokedFault};
+use super::{
+    api_keys::ApiKeyFault,
+    keys::{KeyError, KeyWeakness},
+    revoked::RevokedFault,
+};
 use crate::{escape::Escaped, files::FileError};
 
 /// One fault, by the key of the configuration that names the file.
@@ -11,6 +15,14 @@ pub struct AuthFault {
     pub key: &'static str,
     pub path: PathBuf,
     pub problem: AuthProblem,
+}
+
+/// What is taken, and should be replaced.
+#[derive(Debug)]
+pub struct AuthWarning {
+    pub key: &'static str,
+    pub path: PathBuf,
+    pub weakness: KeyWeakness,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -48,3 +60,10 @@ impl fmt::Display for AuthFault {
 }
 
 impl std::error::Error for AuthFault {}
+
+impl fmt::Display for AuthWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AuthWarning { key, path, weakness } = self;
+        write!(f, "`{key}`: {}: {weakness}", Escaped(&path.to_string_lossy()))
+    }
+}

@@ -33,6 +33,8 @@ pub struct Key {
     pub id: Option<CompactString>,
     /// By which it is told from others, and rights are told whose they are. Not a part of the key.
     pub mark: u64,
+    /// It could be found from a token by trying.
+    pub weakness: Option<KeyWeakness>,
     pub(super) decoding: DecodingKey,
     pub(super) validation: Validation,
 }
@@ -45,11 +47,20 @@ pub struct KeyRing {
     is_incomplete: bool,
 }
 
+/// Why a key should be replaced, though it is taken: an issuer may have no other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum KeyWeakness {
+    #[error(
+        "a secret of HS256 with {0} bytes: one of less than 32 can be found by trying, by anybody who has a token; `openssl rand -hex 32` makes a good one"
+    )]
+    ShortSecret(usize),
+}
+
 /// Why bytes are not a key. It shows none of them.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum KeyError {
-    #[error("a secret of HS256 has at least 32 bytes, this has {0}; `openssl rand -hex 32` makes one")]
-    ShortSecret(usize),
+    #[error("a secret of HS256 must not be empty; `openssl rand -hex 32` makes one")]
+    EmptySecret,
     #[error("a secret of HS256 is not PEM: with {0}, anybody who has the public key could make tokens")]
     PemSecret(&'static str),
     #[error("it is not PEM with one section `PUBLIC KEY` or `CERTIFICATE`")]
@@ -80,7 +91,8 @@ pub enum KeyError {
 pub const KEYS_MAX: usize = 64;
 /// As many signatures are tried for one token: a forged one costs no more, whatever keys there are.
 pub const TRIES_MAX: usize = 8;
-const SECRET_BYTES_MIN: usize = 32;
+/// As long as its hash, which RFC 7518, 3.2 asks of a secret of HS256.
+const SECRET_BYTES: usize = 32;
 
 // === impl KeyAlgorithm ===
 
@@ -132,17 +144,18 @@ impl Key {
     /// A secret: the bytes of a file, less one newline at their end.
     ///
     /// # Errors
-    /// When it is short, or a key of another kind.
+    /// When it is empty, or a key of another kind.
     pub fn secret(file: &[u8]) -> Result<Key, KeyError> {
         let secret = file.strip_suffix(b"\n").unwrap_or(file);
         if secret.trim_ascii_start().starts_with(b"-----BEGIN") {
             return Err(KeyError::PemSecret("a key of RSA or a curve"));
         }
-        if secret.len() < SECRET_BYTES_MIN {
-            return Err(KeyError::ShortSecret(secret.len()));
+        if secret.is_empty() {
+            return Err(KeyError::EmptySecret);
         }
-        let decoding = DecodingKey::from_secret(secret).map_err(|_| KeyError::ShortSecret(0))?;
-        Ok(Key::new(KeyAlgorithm::Hs256, None, secret, decoding))
+        let decoding = DecodingKey::from_secret(secret).map_err(|_| KeyError::EmptySecret)?;
+        let weakness = (secret.len() < SECRET_BYTES).then_some(KeyWeakness::ShortSecret(secret.len()));
+        Ok(Key { weakness, ..Key::new(KeyAlgorithm::Hs256, None, secret, decoding) })
     }
 
     /// A public key, or the key of a certificate, as PEM.
@@ -205,7 +218,7 @@ impl Key {
         let mut validation = Validation::new(algorithm.in_tokens());
         validation.required_spec_claims.clear();
         (validation.validate_exp, validation.validate_nbf, validation.validate_aud) = (false, false, false);
-        Key { algorithm, id, mark, decoding, validation }
+        Key { algorithm, id, mark, weakness: None, decoding, validation }
     }
 }
 

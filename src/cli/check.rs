@@ -12,6 +12,7 @@ use std::{
 };
 
 use tickcast::{
+    access::faults::{AuthFault, AuthWarning},
     feed::{
         FeedError, Source,
         crowded::crowds,
@@ -19,6 +20,7 @@ use tickcast::{
         source::SourceKind,
     },
     replays::library::Library,
+    server::keys::AuthWatch,
 };
 
 use crate::{
@@ -56,8 +58,10 @@ pub fn run(args: &SettingsArgs) -> ExitCode {
 }
 
 fn check(mut gathered: Gathered, open_files_max: u64) -> CheckOutcome {
-    let of_auth = auth_faults(&gathered);
-    gathered.faults.extend(of_auth);
+    let weak_keys = check_auth(&gathered).unwrap_or_else(|faults| {
+        gathered.faults.extend(faults);
+        Vec::new()
+    });
     let unopened: Vec<ConfigFault> =
         gathered.config.feeds.iter().filter_map(|text| unopened(text, &gathered)).collect();
     gathered.faults.extend(unopened);
@@ -72,20 +76,20 @@ fn check(mut gathered: Gathered, open_files_max: u64) -> CheckOutcome {
     let feeds: Vec<Source> =
         gathered.config.feeds.iter().filter_map(|text| Source::parse(text).ok()).collect();
     let crowds = crowds(&feeds);
-    let warnings =
-        files.iter().map(ToString::to_string).chain(crowds.iter().map(ToString::to_string)).collect();
+    let warnings = files.iter().map(ToString::to_string).chain(crowds.iter().map(ToString::to_string));
+    let warnings = warnings.chain(weak_keys.iter().map(ToString::to_string)).collect();
     CheckOutcome::Valid { in_force: Box::new(InForce(gathered)), warnings }
 }
 
-/// Files of keys and lists that are missing or wrong. Key servers are not asked: a service starts without them.
-fn auth_faults(gathered: &Gathered) -> Vec<ConfigFault> {
-    use tickcast::{access::faults::AuthFault, server::keys::AuthWatch};
-
+/// Files of keys and lists that are missing or wrong, or what should be replaced in them. Key servers are not asked: a service
+/// starts without them.
+fn check_auth(gathered: &Gathered) -> Result<Vec<AuthWarning>, Vec<ConfigFault>> {
     let fault = |fault: AuthFault| {
         let origin = gathered.origins.get(fault.key).cloned().unwrap_or(ConfigOrigin::Default);
         ConfigFault { origin, problem: Problem::Auth(fault) }
     };
-    AuthWatch::check(crate::cli::settings::auth(&gathered.config.auth)).into_iter().map(fault).collect()
+    let checked = AuthWatch::check(crate::cli::settings::auth(&gathered.config.auth));
+    checked.map_err(|faults| faults.into_iter().map(fault).collect())
 }
 
 /// The directory of recordings, where there is none.

@@ -119,8 +119,8 @@ fn every_fault_is_told_and_check_exits_with_1() {
 
 #[test]
 fn every_fault_of_keys_and_lists_is_told_at_once() {
-    let secret = file("auth-short", "tiny-secret");
-    let revoked = file("auth-revoked", "usr:alice\n");
+    let secret = file("auth-empty", "\n");
+    let revoked = file("auth-revoked", "tiny-secret:alice\n");
     let config = file(
         "auth.toml",
         &format!(
@@ -141,7 +141,7 @@ fn every_fault_of_keys_and_lists_is_told_at_once() {
         "auth.toml:8: `auth.anonymous.read` has a pattern that no symbol could match: \"A,B\"",
         "auth.toml:9: `auth.anonymous.reed` is not a configuration key; did you mean `auth.anonymous.read`?",
         "auth.toml:2: `auth.keys`: ",
-        "has at least 32 bytes, this has 11",
+        "a secret of HS256 must not be empty",
         "cannot read /no/such/file",
         "auth.toml:3: `auth.revoked`: ",
         "line 1 is neither user:NAME nor token:ID",

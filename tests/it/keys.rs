@@ -5,7 +5,10 @@ use std::{fs, path::PathBuf};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
-use crate::harness::{Request, Server, eventually, files, now_micros};
+use crate::{
+    harness::{Request, Server, eventually, files, now_micros},
+    recordings::succeeds,
+};
 
 const SECRETS: [&str; 2] =
     ["the first secret, of more than thirty-two bytes", "the second secret, of as many or more bytes"];
@@ -88,8 +91,8 @@ async fn files_are_read_again_when_they_change_and_a_broken_one_keeps_the_old() 
     assert_eq!(status(&server, Some(&first)).await, 401, "a broken list lets nobody back in");
     files.put("revoked", "");
     becomes(&server, Some(&first), 200).await;
-    files.put("secret", "short");
-    eventually("the fault to be told", async || server.log().contains("has at least 32 bytes, this has 5"))
+    files.put("secret", "\n");
+    eventually("the fault to be told", async || server.log().contains("a secret of HS256 must not be empty"))
         .await;
     assert_eq!(status(&server, Some(&first)).await, 200);
     files.put("secret", SECRETS[1]);
@@ -97,6 +100,22 @@ async fn files_are_read_again_when_they_change_and_a_broken_one_keeps_the_old() 
     assert_eq!(status(&server, Some(&first)).await, 401);
     let log = server.log();
     assert!(!log.contains("eyJ") && !SECRETS.iter().any(|secret| log.contains(secret)), "{log}");
+}
+
+/// Issuers have such keys. It is said at the start, and by `check`.
+#[tokio::test]
+async fn a_short_secret_is_taken_and_warned_of() {
+    let files = Files::new("weak");
+    files.put("secret", "tiny-secret\n");
+    let config = files.config("");
+    let server = Server::with().args(&["--config", &config]).start().await;
+    assert_eq!(status(&server, Some(&token("tiny-secret", "alice"))).await, 200);
+    assert_eq!(status(&server, Some(&token(SECRETS[0], "alice"))).await, 401);
+    let warning = format!("`auth.keys`: {}: a secret of HS256 with 11 bytes", files.path("secret"));
+    assert!(server.log().contains(&warning), "{}", server.log());
+    let checked = succeeds(&["check", "--config", &config]);
+    let told = String::from_utf8_lossy(&checked.stderr);
+    assert!(told.starts_with(&format!("warning: {warning}")) && !told.contains("tiny"), "{told}");
 }
 
 #[tokio::test]

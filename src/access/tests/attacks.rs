@@ -10,7 +10,7 @@ use crate::{
         BadToken, Refused,
         algorithm::KeyAlgorithm,
         claim::ClaimFault,
-        keys::{Key, KeyError, KeyRing, TRIES_MAX},
+        keys::{Key, KeyError, KeyRing, KeyWeakness, TRIES_MAX},
         token::TOKEN_BYTES_MAX,
     },
     tick::Nanos,
@@ -302,12 +302,17 @@ fn a_private_key_or_one_of_another_kind_is_refused() {
     let other_curve = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
     let unfit = KeyError::Unfit(KeyAlgorithm::Es256);
     assert_eq!(Key::pem(KeyAlgorithm::Es256, other_curve.public_key_pem().as_bytes()).unwrap_err(), unfit);
-    assert_eq!(Key::secret(b"short\n").unwrap_err(), KeyError::ShortSecret(5));
+    for empty in [&b""[..], b"\n"] {
+        assert_eq!(Key::secret(empty).unwrap_err(), KeyError::EmptySecret);
+    }
+    assert_eq!(Key::secret(b"short\n").unwrap().weakness, Some(KeyWeakness::ShortSecret(5)));
     assert_eq!(
         Key::secret(&[b'x'; 32]).unwrap().mark,
         Key::secret(b"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n").unwrap().mark
     );
-    assert!(Key::secret(b"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n").is_err(), "31 bytes and a newline");
+    assert_eq!(Key::secret(&[b'x'; 32]).unwrap().weakness, None);
+    let short = Key::secret(b"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n").unwrap();
+    assert_eq!(short.weakness, Some(KeyWeakness::ShortSecret(31)), "31 bytes and a newline");
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl SigningKey {
         // By the service's own rule, which also says how to make a good one.
         let _verifies = Key::secret(file)?;
         let secret = file.strip_suffix(b"\n").unwrap_or(file);
-        let key = EncodingKey::from_secret(secret).map_err(|_| KeyError::ShortSecret(secret.len()))?;
+        let key = EncodingKey::from_secret(secret).map_err(|_| KeyError::EmptySecret)?;
         Ok(SigningKey { algorithm: Algorithm::HS256, key })
     }
 

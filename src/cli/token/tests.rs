@@ -122,7 +122,7 @@ fn what_the_service_would_not_take_is_not_made() {
         assert!(error.contains(part), "{error}");
         assert!(key.len() < 4 || !error.contains(key), "{error}");
     };
-    check("short-secret", "--sub a", "`openssl rand -hex 32` makes one");
+    check("\n", "--sub a", "`openssl rand -hex 32` makes one");
     check(SECRET, "--sub a --read A\u{7}", "the service would not take it: `read`: ");
     check(SECRET, "--sub a --sessions 0", "`sessions` must be a whole number from 1");
     check(SECRET, "--sub a --min-interval 2days", "`min_interval_ms` must be");

@@ -8,7 +8,7 @@ use crate::{
     access::{
         Authority,
         api_keys::ApiKeys,
-        faults::{AuthFault, AuthProblem},
+        faults::{AuthFault, AuthProblem, AuthWarning},
         jwks::{JWKS_BYTES_MAX, KeySet},
         keys::{Key, KeyError, KeyRing},
         revoked::RevokedList,
@@ -64,6 +64,11 @@ impl AuthFiles {
             faults.push(AuthFault { key: KEYS, path: last.path(), problem: error.into() });
         }
         if faults.is_empty() { Ok(files) } else { Err(faults) }
+    }
+
+    /// Keys that were taken and should be replaced.
+    pub fn warnings(&self) -> Vec<AuthWarning> {
+        self.parts.iter().flat_map(SourceKeys::warnings).collect()
     }
 
     /// Gives the authority everything that was read.
@@ -220,6 +225,12 @@ impl SourceKeys {
         matches!(&self.source, KeySource::SetServer(url) if url == server)
     }
 
+    fn warnings(&self) -> impl Iterator<Item = AuthWarning> {
+        self.keys.iter().flatten().filter_map(|key| {
+            Some(AuthWarning { key: KEYS, path: self.source.path(), weakness: key.weakness? })
+        })
+    }
+
     /// Some when it has other keys now.
     fn poll(&mut self, faults: &mut Vec<AuthFault>) -> Option<()> {
         let file = self.file.as_mut()?;
@@ -230,6 +241,9 @@ impl SourceKeys {
         };
         let parse = |content: &[u8]| parse(content).map_err(|error| vec![AuthProblem::from(error)]);
         self.keys = Some(taken(read, file, KEYS, parse, faults)?);
+        for warning in self.warnings() {
+            tracing::warn!("{warning}");
+        }
         Some(())
     }
 }

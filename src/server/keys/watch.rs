@@ -23,7 +23,7 @@ use super::{
 };
 use crate::access::{
     Authority,
-    faults::{AuthFault, AuthProblem},
+    faults::{AuthFault, AuthProblem, AuthWarning},
     settings::AuthSettings,
 };
 
@@ -126,16 +126,22 @@ impl AuthWatch {
         Ok(())
     }
 
-    /// Every fault that [`Self::start`] would find, as far as that can be told without writing anything.
-    pub fn check(settings: AuthSettings) -> Vec<AuthFault> {
+    /// What [`Self::start`] would warn of, as far as that can be told without writing anything.
+    ///
+    /// # Errors
+    /// Every fault that it would find.
+    pub fn check(settings: AuthSettings) -> Result<Vec<AuthWarning>, Vec<AuthFault>> {
         let cache = settings.cache.clone().filter(|directory| directory.exists() && !directory.is_dir());
-        let mut faults =
-            OpenedAuth::open(AuthSettings { cache: None, ..settings }, 0).err().unwrap_or_default();
+        let opened = OpenedAuth::open(AuthSettings { cache: None, ..settings }, 0);
+        let (warnings, mut faults) = match opened {
+            Ok(opened) => (opened.files.warnings(), Vec::new()),
+            Err(faults) => (Vec::new(), faults),
+        };
         faults.extend(cache.map(|path| {
             let problem = AuthProblem::Cache(io::ErrorKind::NotADirectory.into());
             AuthFault { key: "auth.cache_dir", path, problem }
         }));
-        faults
+        if faults.is_empty() { Ok(warnings) } else { Err(faults) }
     }
 }
 

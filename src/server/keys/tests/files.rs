@@ -26,7 +26,7 @@ fn a_new_key_is_taken_over_and_a_broken_one_keeps_the_old() {
     let keys = vec![KeySource::File(KeyAlgorithm::Hs256, path.clone())];
     let (mut files, authority) = open(AuthSettings { keys, ..AuthSettings::default() });
     let rights = admit(&authority, &token("alice")).unwrap();
-    for broken in ["short", ""] {
+    for broken in ["\n", ""] {
         fs::write(&path, broken).unwrap();
         files.poll(&authority);
         assert!(admit(&authority, &token("alice")).is_ok() && !authority.is_revoked(&rights), "{broken:?}");
@@ -101,7 +101,7 @@ fn every_fault_of_every_file_is_told_at_once_and_none_shows_a_content() {
     let directory = Directory::new();
     let settings = AuthSettings {
         keys: vec![
-            KeySource::File(KeyAlgorithm::Hs256, directory.file("short", "tiny-secret")),
+            KeySource::File(KeyAlgorithm::Hs256, directory.file("empty", "\n")),
             KeySource::File(KeyAlgorithm::Rs256, directory.file("no.pem", "tiny-secret")),
             KeySource::SetFile(
                 directory.file("set", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"dGlueS1zZWNyZXQ\"}]}"),
@@ -115,10 +115,11 @@ fn every_fault_of_every_file_is_told_at_once_and_none_shows_a_content() {
         cache: Some(directory.file("cache", "tiny-secret")),
         ..AuthSettings::default()
     };
-    let faults: Vec<String> = AuthWatch::check(settings).iter().map(ToString::to_string).collect();
+    let faults: Vec<String> =
+        AuthWatch::check(settings).unwrap_err().iter().map(ToString::to_string).collect();
     let place = directory.0.display();
     let starts = [
-        format!("`auth.keys`: {place}/short: a secret of HS256 has at least 32 bytes, this has 11"),
+        format!("`auth.keys`: {place}/empty: a secret of HS256 must not be empty"),
         format!("`auth.keys`: {place}/no.pem: it is not PEM"),
         format!("`auth.keys`: {place}/set: it has a symmetric key"),
         format!("`auth.keys`: cannot read {place}/missing: No such file"),
