@@ -54,6 +54,11 @@ pub trait Emit {
     /// written, when it is not there or when this frame has room for more than it held.
     fn repeat(&mut self, number: usize) -> bool;
 
+    /// Whether [`Self::gather`] means something in this encoding.
+    fn gathers(&self) -> bool {
+        false
+    }
+
     /// The next message is gathered with those of its form that go out at this time, whatever frame they are in.
     fn gather(&mut self, _at: Nanos) {}
 

@@ -29,10 +29,16 @@ struct Turn {
 }
 
 impl Fanout {
+    /// As [`Self::fill_latest`], which is seldom due here.
+    #[cold]
+    fn fill_record(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
+        self.fill_latest(key, frame);
+    }
+
     /// One turn of a subscription. Says whether it has another one, behind the others of its session.
     pub(super) fn fill_trades(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) -> bool {
         if self.subs[key as usize].base != Base::None {
-            self.fill_latest(key, frame);
+            self.fill_record(key, frame);
             let sub = &self.subs[key as usize];
             let is_idle = sub.state == SubscriptionState::Idle;
             self.topics[sub.topic as usize].readers_behind -= u32::from(is_idle);

@@ -52,6 +52,10 @@ impl Emit for Frame<'_> {
         false
     }
 
+    fn gathers(&self) -> bool {
+        true
+    }
+
     fn gather(&mut self, at: Nanos) {
         self.at = at;
     }

@@ -86,6 +86,9 @@ pub trait Messages: Encoder {
     const HAS_NUMBERS: bool = true;
     /// Whether a run of ticks is one message, with the name of its subscription.
     const JOINS_RUNS: bool = false;
+    /// Whether messages depend on more of those before than their times: they have the session's own number, or add to
+    /// an array. Frames of all others begin without this part of [`FrameTimes`].
+    const CONTINUES: bool = false;
 
     /// Whether messages may go over several frames, which [`Self::end_gathered`] ends.
     const GATHERS: bool = false;
@@ -226,6 +229,7 @@ pub enum MessageKind {
 }
 
 impl<'a> Addressed<'a> {
+    #[inline]
     pub fn constant(&self) -> Constant<'a> {
         let &TopicRef { symbol, delay_ms, .. } = self.topic;
         Constant { symbol, reference: self.reference, delay_ms }

@@ -162,7 +162,7 @@ fn fill<E: Encoder>(
     if E::Messages::GATHERS {
         writer.end_gathered(fanout.is_drained(session));
     }
-    writer.finish();
+    writer.end();
     tally
 }
 

@@ -106,11 +106,16 @@ struct OpenMessage {
 /// Opens the array again that the frame ends with, or that the frames before have left unfinished, if it is of this
 /// form. An unfinished one to which nothing is added is finished.
 fn reopened<V: VenueMessages>(form: Form, state: &mut FrameTimes, out: &mut Vec<u8>) -> Option<OpenMessage> {
-    if let Some(unfinished) = state.unfinished.take() {
+    if V::GATHERS
+        && let Some(unfinished) = state.unfinished.take()
+    {
         if (unfinished.form, unfinished.gathered) == (form, state.gathered) {
             return Some(rest_of(out));
         }
         unfinished.finish(out);
+    }
+    if !V::is_array(form) {
+        return None;
     }
     let is_it = |array: &OpenArray| {
         let is_gathered = !form.is_gathered() || array.gathered == state.gathered;
@@ -182,10 +187,12 @@ fn close_message<V: VenueMessages>(
     V::after(head, out);
     let (closing_bytes, end) = (out.len() - body_end, out.len());
     websocket::seal(opcode_of(opcode::<V>(), is_rest), payload, out);
-    // A header that became shorter has moved everything.
-    let is_open = V::is_array(head.form) && out.len() == end;
-    let (form, gathered) = (head.form, state.gathered);
-    state.array = is_open.then_some(OpenArray { form, gathered, is_rest, payload, end, closing_bytes });
+    if V::is_array(head.form) {
+        // A header that became shorter has moved everything.
+        let is_open = out.len() == end;
+        let (form, gathered) = (head.form, state.gathered);
+        state.array = is_open.then_some(OpenArray { form, gathered, is_rest, payload, end, closing_bytes });
+    }
 }
 
 impl<V: VenueMessages> Encoder for Framed<V> {
@@ -220,6 +227,7 @@ impl<V: VenueMessages> Encoder for Framed<V> {
 
 impl<V: VenueMessages> Messages for Framed<V> {
     const HAS_NUMBERS: bool = false;
+    const CONTINUES: bool = true;
 
     #[inline]
     fn begin(_: &mut Vec<u8>) {}

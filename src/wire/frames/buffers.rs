@@ -84,8 +84,10 @@ impl FrameBuffers {
 
     /// The next frame begins with this number of a message, or within a message.
     pub fn set_message(&mut self, sequence: u64, unfinished: Option<Unfinished>) {
-        (self.times.sequence, self.times.unfinished) = (sequence, unfinished);
-        self.begun = None;
+        if (self.times.sequence, self.times.unfinished) != (sequence, unfinished) {
+            (self.times.sequence, self.times.unfinished) = (sequence, unfinished);
+            self.begun = None;
+        }
     }
 
     /// Applies from the next frame on.
@@ -125,15 +127,15 @@ impl FrameBuffers {
         &mut self.all[self.current]
     }
 
-    /// Begins a frame in an encoding. `begin` writes what goes before the first message. An unfinished frame is
-    /// discarded.
+    /// Begins a frame in an encoding. `begin` is given the times that frames begin with, those of this one, and its bytes,
+    /// to write what goes before the first message. An unfinished frame is discarded.
     #[inline]
     pub fn begin(
         &mut self,
         encoding: u8,
         size: FrameSize,
         sent: Option<Nanos>,
-        begin: impl FnOnce(&mut Vec<u8>),
+        begin: impl FnOnce(&FrameTimes, &mut FrameTimes, &mut Vec<u8>),
     ) {
         (self.repeats, self.keep_as, self.finished) = (None, None, None);
         let begun = sent.is_none().then_some((encoding, size));
@@ -143,7 +145,13 @@ impl FrameBuffers {
         }
     }
 
-    fn begin_anew(&mut self, size: FrameSize, sent: Option<Nanos>, begin: impl FnOnce(&mut Vec<u8>)) {
+    #[inline]
+    fn begin_anew(
+        &mut self,
+        size: FrameSize,
+        sent: Option<Nanos>,
+        begin: impl FnOnce(&FrameTimes, &mut FrameTimes, &mut Vec<u8>),
+    ) {
         if self.current().users > 0 {
             self.current = self.free.pop().unwrap_or_else(|| {
                 self.all.push(Frame::default());
@@ -152,8 +160,8 @@ impl FrameBuffers {
         }
         let (room_bytes, message_bytes_max) = self.room(size);
         let frame = &mut self.all[self.current];
-        (frame.sent, frame.times) = (sent, self.times);
-        frame.begin(room_bytes, message_bytes_max, begin);
+        frame.sent = sent;
+        frame.begin(room_bytes, message_bytes_max, |times, bytes| begin(&self.times, times, bytes));
     }
 
     /// The current frame is to be kept under this number.

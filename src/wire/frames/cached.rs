@@ -51,14 +51,20 @@ const RUN_BYTES_MAX: usize = 8 * 1024;
 /// How many tape events are cached: sessions that keep up are sent those of one batch, which has few for each topic.
 const TAPE_EVENTS: usize = 4;
 
+/// What is encoded anew is told of its topic by a function: most messages are there, and pay nothing for it.
 impl Cached {
     /// The part of a snapshot that depends on this record alone.
     #[inline]
-    pub fn record<M: Messages>(&mut self, topic: &Constant<'_>, record: &Record, numbers: Numbers) -> &[u8] {
+    pub fn record<'t, M: Messages>(
+        &mut self,
+        topic: impl Fn() -> Constant<'t>,
+        record: &Record,
+        numbers: Numbers,
+    ) -> &[u8] {
         if self.record_seq != record.seq {
             self.record.clear();
             let part = RecordPart { fields: WantedFields::ALL, report: None, numbers, form: Form::NATIVE };
-            M::part(MessageKind::Snapshot, topic, &record.into(), &part, &mut self.record);
+            M::part(MessageKind::Snapshot, &topic(), &record.into(), &part, &mut self.record);
             self.record_seq = record.seq;
         }
         &self.record
@@ -66,28 +72,33 @@ impl Cached {
 
     /// The part of the update of the record's last tick.
     #[inline]
-    pub fn last_tick<M: Messages>(
+    pub fn last_tick<'t, M: Messages>(
         &mut self,
-        topic: &Constant<'_>,
+        topic: impl Fn() -> Constant<'t>,
         record: &Record,
         numbers: Numbers,
     ) -> &[u8] {
         if self.tick_seq != record.seq {
-            self.tick.clear();
-            let report = record.fields.report().map(|report| &**report);
-            let part = RecordPart { fields: record.all_changed(), report, numbers, form: Form::NATIVE };
-            M::tick_part(topic, &record.into(), &part, &mut self.tick);
-            self.tick_seq = record.seq;
+            self.encode_last_tick::<M>(&topic(), record, numbers);
         }
         &self.tick
+    }
+
+    #[inline(never)]
+    fn encode_last_tick<M: Messages>(&mut self, topic: &Constant<'_>, record: &Record, numbers: Numbers) {
+        self.tick.clear();
+        let report = record.fields.report().map(|report| &**report);
+        let part = RecordPart { fields: record.all_changed(), report, numbers, form: Form::NATIVE };
+        M::tick_part(topic, &record.into(), &part, &mut self.tick);
+        self.tick_seq = record.seq;
     }
 
     /// The part of one tick in a dialect's form. It does not depend on the fields of a view: those of a form are the
     /// same.
     #[inline]
-    pub fn formed<M: Messages>(
+    pub fn formed<'t, M: Messages>(
         &mut self,
-        topic: &Constant<'_>,
+        topic: impl Fn() -> Constant<'t>,
         tick: &Stamped,
         part: &RecordPart<'_>,
     ) -> &[u8] {
@@ -98,7 +109,7 @@ impl Cached {
         let kept = &mut self.formed[(tick.seq as usize ^ form.number()) % FORMED];
         if (kept.seq, kept.form, kept.has_report) != (tick.seq, form, has_report) {
             kept.part.clear();
-            M::tick_part(topic, &tick.into(), part, &mut kept.part);
+            M::tick_part(&topic(), &tick.into(), part, &mut kept.part);
             (kept.seq, kept.form, kept.has_report) = (tick.seq, form, has_report);
         }
         &kept.part
@@ -125,10 +136,15 @@ impl Cached {
     }
 
     #[inline]
-    pub fn extend<M: Messages>(&mut self, topic: &Constant<'_>, ticks: &[Stamped], numbers: Numbers) {
+    pub fn extend<'t, M: Messages>(
+        &mut self,
+        topic: impl Fn() -> Constant<'t>,
+        ticks: &[Stamped],
+        numbers: Numbers,
+    ) {
         let end = self.run_first + self.run.len() as u64;
         for tick in ticks.iter().filter(|tick| tick.seq >= end) {
-            push_tick::<M>(&mut self.run, topic, tick, numbers);
+            push_tick::<M>(&mut self.run, &topic(), tick, numbers);
         }
     }
 

@@ -70,7 +70,13 @@ pub struct ReadyFrame<'a> {
 }
 
 impl Frame {
-    pub fn begin(&mut self, room_bytes: usize, message_bytes_max: usize, begin: impl FnOnce(&mut Vec<u8>)) {
+    #[inline]
+    pub fn begin(
+        &mut self,
+        room_bytes: usize,
+        message_bytes_max: usize,
+        begin: impl FnOnce(&mut FrameTimes, &mut Vec<u8>),
+    ) {
         (self.room_bytes, self.message_bytes_max, self.long_bytes) = (room_bytes, message_bytes_max, 0);
         self.encoding = None;
         self.newest_order = 0;
@@ -81,7 +87,7 @@ impl Frame {
         self.late.clear();
         self.bytes.clear();
         self.bytes.extend_from_slice(&[0; HEAD_BYTES]);
-        begin(&mut self.bytes);
+        begin(&mut self.times, &mut self.bytes);
         self.begun_bytes = self.bytes.len();
     }
 
@@ -105,9 +111,16 @@ impl Frame {
         }
     }
 
+    #[cold]
     fn turn_product(&mut self, product: ProductId) {
-        self.uses.add(self.product, (self.rx.len() - self.product_from) as u64);
+        self.count_product();
         (self.product, self.product_from) = (product, self.rx.len());
+    }
+
+    /// Counts the last messages, which are of one product.
+    #[inline]
+    fn count_product(&mut self) {
+        self.uses.add(self.product, (self.rx.len() - self.product_from) as u64);
     }
 
     /// Records a message by its newest tick.
@@ -173,7 +186,7 @@ impl Frame {
         self.start = head(&mut self.bytes, &mut self.plain);
         self.encoding = Some(encoding);
         self.receipt_times = ReceiptTimes::of(&self.rx);
-        self.turn_product(ProductId::REST);
+        self.count_product();
     }
 
     /// Whether this finished frame can be sent in place of the one that is due: in its encoding, said to be sent at the

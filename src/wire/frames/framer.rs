@@ -77,7 +77,12 @@ impl Framer {
 
     /// The same for clients that have asked when it is sent.
     pub fn begin_sent<E: Encoder>(&mut self, size: FrameSize, sent: Option<Nanos>) -> FrameWriter<'_, E> {
-        self.frames.begin(E::ID, size, sent, |out| {
+        self.frames.begin(E::ID, size, sent, |begun, times, out| {
+            if E::Messages::CONTINUES {
+                *times = *begun;
+            } else {
+                times.restart(begun);
+            }
             E::Messages::begin(out);
             if let Some(at) = sent {
                 E::Messages::sent(at, out);
@@ -109,7 +114,7 @@ impl Framer {
         write: impl FnOnce(&mut Vec<u8>) -> FaultyFill,
     ) -> FaultyFill {
         // What stands before its first message is its own.
-        self.frames.begin(u8::MAX, size, None, |_| {});
+        self.frames.begin(u8::MAX, size, None, |_, _, _| {});
         let frame = self.frames.current_mut();
         let filled = write(&mut frame.bytes);
         for &(rx, order) in &filled.sent {

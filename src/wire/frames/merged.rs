@@ -50,9 +50,9 @@ impl MergedUpdates {
     /// The part of an update that does not depend on how many ticks it stands for, with the wanted fields that changed
     /// after `cursor` and those of `always`.
     #[inline]
-    pub fn update<M: Messages>(
+    pub fn update<'t, M: Messages>(
         &mut self,
-        topic: &Constant<'_>,
+        topic: impl Fn() -> Constant<'t>,
         record: &Record,
         cursor: u64,
         always: WantedFields,
@@ -66,7 +66,7 @@ impl MergedUpdates {
         let found = self.entries.iter().find(|entry| is_it(entry)).filter(|_| self.seq == record.seq);
         let bytes = match found {
             Some(entry) => entry.bytes.clone(),
-            None => self.encode::<M>(topic, record, cursor, always, view),
+            None => self.encode::<M>(&topic(), record, cursor, always, view),
         };
         &self.bytes[bytes.start as usize..bytes.end as usize]
     }
@@ -150,7 +150,7 @@ mod tests {
         let symbol = Symbol::new("A").unwrap();
         let topic = Constant { symbol: &symbol, reference: Reference::ZERO, delay_ms: None };
         let view = View { wanted, ..View::WHOLE };
-        let written = updates.update::<Json>(&topic, record, cursor, always, &view).to_vec();
+        let written = updates.update::<Json>(|| topic, record, cursor, always, &view).to_vec();
         let fields = record.changed_since(cursor).fields.union(always).intersect(wanted);
         let mut expected = Vec::new();
         let part = RecordPart { fields, report: None, numbers: Numbers::Number, form: Form::NATIVE };

@@ -61,6 +61,13 @@ impl FrameTimes {
         FrameTimes { rx: origin.micros(), lag: 0, ..FrameTimes::default() }
     }
 
+    /// Begins a frame of messages that depend on nothing but the times of the one before: of the rest, which is longer,
+    /// nothing is read.
+    #[inline]
+    pub fn restart(&mut self, begun: &FrameTimes) {
+        (self.rx, self.lag) = (begun.rx, begun.lag);
+    }
+
     /// Moves on to the next message. Microseconds of 64-bit nanoseconds are far from the ends of their type.
     #[inline]
     pub fn advance(&mut self, ts: Nanos, rx: Nanos) -> TimesAfter {

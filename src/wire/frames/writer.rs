@@ -53,12 +53,18 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
     }
 
     /// Finishes the frame. `None` when it has no message.
-    #[inline]
     pub fn finish(mut self) -> Option<ReadyFrame<'a>> {
+        self.end();
+        self.frames.ready()
+    }
+
+    /// The same for whoever asks for the frame later.
+    #[inline]
+    pub fn end(&mut self) {
+        let encoding = self.encoding();
         if self.frames.current().sent.is_some() {
             self.complete_sent();
         }
-        let encoding = self.encoding();
         self.frames.finish(encoding, E::Messages::end, |bytes, plain| {
             let start = E::frame(bytes, self.deflater);
             if E::IS_GZIP {
@@ -66,7 +72,6 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
             }
             start
         });
-        self.frames.ready()
     }
 
     /// Ends its messages. `is_last`: the session is sent no more for now.
@@ -113,7 +118,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
         let is_cached = cached.covers(first.seq);
         if is_cached {
-            cached.extend::<E::Messages>(&head.constant(), ticks, view.numbers);
+            cached.extend::<E::Messages>(|| head.constant(), ticks, view.numbers);
         }
         let mut sent = 0;
         while sent < ticks.len() && (sent == 0 || frame.has_room()) {
@@ -145,7 +150,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
     ) {
         let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
         let (begin, cursor) = (frame.bytes.len(), record.seq - n);
-        let part = updates(cached).update::<E::Messages>(&head.constant(), record, cursor, always, view);
+        let part = updates(cached).update::<E::Messages>(|| head.constant(), record, cursor, always, view);
         let (kind, times) = (MessageKind::Update, &mut frame.times);
         E::Messages::message(kind, &head, &record.into(), n, part, times, &mut frame.bytes);
         record_of(begin, topic, record, frame);
@@ -174,6 +179,11 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         !E::IS_NUMBERED && self.frames.repeat(number, encoding)
     }
 
+    #[inline]
+    fn gathers(&self) -> bool {
+        E::Messages::GATHERS
+    }
+
     fn gather(&mut self, at: Nanos) {
         self.frames.current_mut().times.gathered = at;
     }
@@ -184,7 +194,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         let begin = frame.bytes.len();
         let (kind, times) = (MessageKind::Snapshot, &mut frame.times);
         if view.has_every_field() {
-            let part = cached.record::<E::Messages>(&head.constant(), record, view.numbers);
+            let part = cached.record::<E::Messages>(|| head.constant(), record, view.numbers);
             E::Messages::message(kind, &head, &record.into(), 1, part, times, &mut frame.bytes);
         } else {
             let part =
@@ -216,7 +226,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         let record = topic.record;
         let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
         let begin = frame.bytes.len();
-        let part = cached.last_tick::<E::Messages>(&head.constant(), record, view.numbers);
+        let part = cached.last_tick::<E::Messages>(|| head.constant(), record, view.numbers);
         E::Messages::tick(&head, &record.into(), part, &mut frame.times, &mut frame.bytes);
         record_of(begin, topic, record, frame);
         write_name::<E>(begin, view, frame);
@@ -228,7 +238,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         if view.form.is_native() {
             write_tick::<E>(&head, tick, view, n, frame);
         } else {
-            let part = cached.formed::<E::Messages>(&head.constant(), tick, &part_of(view, tick));
+            let part = cached.formed::<E::Messages>(|| head.constant(), tick, &part_of(view, tick));
             E::Messages::tick(&head, &tick.into(), part, &mut frame.times, &mut frame.bytes);
         }
         frame.record_from(begin, tick.rx, tick.order);
@@ -243,7 +253,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         let MessagePlace { frame, cached, old_run, head } = self.place(topic, view);
         let room = (frame.room_bytes + HEAD_BYTES).saturating_sub(frame.bytes.len() + 1);
         let sent = if cached.covers(first.seq) {
-            cached.extend::<E::Messages>(&head.constant(), ticks, view.numbers);
+            cached.extend::<E::Messages>(|| head.constant(), ticks, view.numbers);
             write_run::<E>(&head, ticks, cached.run(first.seq, ticks.len()), room, frame)
         } else if E::Messages::JOINS_RUNS {
             // Older than the run in the cache: this client catches up alone.
