@@ -46,6 +46,10 @@ async fn clients_of_coinbase_are_told_the_products_before_the_first_tick() {
         assert_eq!(asked(&server, &format!("{path}/ETH-USDT")).await, (200, products[1].clone()));
         let named = asked(&server, &format!("{path}?product_ids=ETH-USDT&product_ids=BTC-USDT")).await.1;
         assert_eq!(named["products"], json!([products[1], products[0]]));
+        let of_kind = async |kind: &str| asked(&server, &format!("{path}?product_type={kind}")).await;
+        assert_eq!(of_kind("SPOT").await.1["products"], products);
+        let none = (200, json!({"products": []}));
+        assert_eq!(of_kind("FUTURE&contract_expiry_type=PERPETUAL").await, none, "the market has no futures");
     }
     let mut client = VenueClient::open(&server, "/").await;
     client.send(r#"{"type":"subscribe","product_ids":["BTC-USDT"],"channels":["matches"]}"#).await;

@@ -22,7 +22,7 @@ use crate::{
     topic::Record,
     wire::dialects::{
         Moment, assets,
-        rest::{NamedSymbols, RestAnswer, RestRefusal, RestRow},
+        rest::{NamedSymbols, RestAnswer, RestList, RestRefusal, RestRow},
         spelling,
     },
 };
@@ -60,6 +60,7 @@ pub fn answer(
             let body = WalkBody::new(shard, Box::new(walk), permit).under(rights);
             return Ok(response::walk(body.between((list.head)(at).into(), list.brackets, list.tail)));
         }
+        NamedSymbols::NoneOfKind => return Ok(whole(list, at, Vec::new())),
         NamedSymbols::InPath(symbol) => (vec![symbol], true),
         NamedSymbols::One(symbol) => (vec![symbol], list.one_alone),
         NamedSymbols::Some(symbols) => (symbols, false),
@@ -76,17 +77,17 @@ pub fn answer(
     write_rows(node, row.answer, at, &mut answered, &symbols, RowsOf::Named, &mut rows);
     // In place of the first comma.
     rows.remove(0);
-    let mut out = Vec::with_capacity(rows.len());
-    if is_alone {
-        out = rows;
-    } else {
-        out.extend_from_slice((list.head)(at).as_bytes());
-        out.push(list.brackets[0]);
-        out.append(&mut rows);
-        out.push(list.brackets[1]);
-        out.extend_from_slice(list.tail.as_bytes());
-    }
-    Ok(response::whole("application/json", out.into()))
+    Ok(if is_alone { response::whole("application/json", rows.into()) } else { whole(list, at, rows) })
+}
+
+/// A list with these rows.
+fn whole(list: RestList, at: Moment, mut rows: Vec<u8>) -> HttpResponse {
+    let mut out = (list.head)(at).into_bytes();
+    out.push(list.brackets[0]);
+    out.append(&mut rows);
+    out.push(list.brackets[1]);
+    out.extend_from_slice(list.tail.as_bytes());
+    response::whole("application/json", out.into())
 }
 
 /// The symbols that the body of a request names.

@@ -29,6 +29,8 @@ pub struct RestSymbols {
     pub is_spelled: bool,
     /// Requests may be `POST`, with a form in the body that names them.
     pub by_form: bool,
+    /// Parameters that ask for symbols of some kinds alone, and the kinds that the market's are of.
+    pub kinds: &'static [(&'static str, &'static [&'static str])],
 }
 
 /// An answer in a venue's words that is no success.
@@ -72,6 +74,8 @@ pub enum NamedSymbols {
     One(String),
     /// `symbols=["A","B"]`, as JSON or with commas between, or `symbols=A&symbols=B`.
     Some(Vec<String>),
+    /// All of a kind that the market does not have: futures, say.
+    NoneOfKind,
 }
 
 /// Rows, and nothing around them.
@@ -98,20 +102,30 @@ impl NamedSymbols {
     }
 
     pub fn of(query: &str, by: RestSymbols) -> NamedSymbols {
-        let mut several = Vec::new();
+        let (mut several, mut is_of_kind) = (Vec::new(), true);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if !by.one.is_empty() && name == by.one {
                 return NamedSymbols::One(value.into_owned());
             }
             if name == by.some {
-                match serde_json::from_str::<Vec<String>>(&value) {
-                    Ok(listed) => several.extend(listed),
-                    Err(_) => several.extend(value.split(',').map(|symbol| symbol.trim().to_owned())),
-                }
+                several.extend(listed(&value));
+            } else if let Some((_, kinds)) = by.kinds.iter().find(|(parameter, _)| name == *parameter) {
+                let is_known = |kind: String| kinds.iter().any(|known| kind.eq_ignore_ascii_case(known));
+                is_of_kind &= value.is_empty() || listed(&value).into_iter().any(is_known);
             }
         }
-        if several.is_empty() { NamedSymbols::All } else { NamedSymbols::Some(several) }
+        match several.is_empty() {
+            false => NamedSymbols::Some(several),
+            true if is_of_kind => NamedSymbols::All,
+            true => NamedSymbols::NoneOfKind,
+        }
     }
+}
+
+/// Texts as JSON, or with commas between.
+fn listed(value: &str) -> Vec<String> {
+    serde_json::from_str(value)
+        .unwrap_or_else(|_| value.split(',').map(|one| one.trim().to_owned()).collect())
 }
 
 /// A part of a path, with its escapes resolved.
@@ -126,7 +140,13 @@ pub fn percent_decoded(part: &str) -> String {
 mod tests {
     use super::*;
 
-    const BY: RestSymbols = RestSymbols { one: "symbol", some: "symbols", is_spelled: false, by_form: false };
+    const BY: RestSymbols = RestSymbols {
+        one: "symbol",
+        some: "symbols",
+        is_spelled: false,
+        by_form: false,
+        kinds: &[("permissions", &["SPOT"])],
+    };
 
     #[test]
     fn symbols_are_named_one_by_one_or_in_a_list() {
@@ -134,6 +154,10 @@ mod tests {
         for (query, expected) in [
             ("", NamedSymbols::All),
             ("permissions=SPOT", NamedSymbols::All),
+            ("permissions=", NamedSymbols::All),
+            ("permissions=%5B%22MARGIN%22%2C%22SPOT%22%5D", NamedSymbols::All),
+            ("permissions=LEVERAGED", NamedSymbols::NoneOfKind),
+            ("permissions=LEVERAGED&symbols=A", some(&["A"])),
             ("symbol=BTCUSDT", NamedSymbols::One("BTCUSDT".into())),
             ("x=1&symbols=%5B%22A%22%2C%22B%22%5D", some(&["A", "B"])),
             ("symbols=A,%20B", some(&["A", "B"])),

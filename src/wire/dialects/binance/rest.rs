@@ -26,8 +26,13 @@ const NO_KEY: RestRefusal = RestRefusal {
     status: 401,
     body: r#"{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}"#,
 };
-const SYMBOLS: RestSymbols =
-    RestSymbols { one: "symbol", some: "symbols", is_spelled: false, by_form: false };
+const SYMBOLS: RestSymbols = RestSymbols {
+    one: "symbol",
+    some: "symbols",
+    is_spelled: false,
+    by_form: false,
+    kinds: &[("permissions", &["SPOT"]), ("symbolStatus", &["TRADING"])],
+};
 
 const fn row(path: &'static str, answer: RestAnswer) -> RestRow {
     RestRow { path, answer, symbols: SYMBOLS, no_symbol: NO_SYMBOL }

@@ -24,7 +24,14 @@ const NO_ADVANCED: RestRefusal = RestRefusal {
 };
 const NOT_HERE: RestRefusal =
     RestRefusal { status: 404, body: r#"{"error":"NOT_FOUND","message":"not available here"}"# };
-const SYMBOLS: RestSymbols = RestSymbols { one: "", some: "product_ids", is_spelled: true, by_form: false };
+const SYMBOLS: RestSymbols = RestSymbols {
+    one: "",
+    some: "product_ids",
+    is_spelled: true,
+    by_form: false,
+    // Clients that list all markets ask for those of futures by themselves.
+    kinds: &[("product_type", &["SPOT", "UNKNOWN_PRODUCT_TYPE"])],
+};
 
 const fn row(path: &'static str, answer: RestAnswer) -> RestRow {
     RestRow { path, answer, symbols: SYMBOLS, no_symbol: NO_SYMBOL }

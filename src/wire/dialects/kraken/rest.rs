@@ -24,7 +24,8 @@ const NO_KEY: RestRefusal = RestRefusal { status: 200, body: r#"{"error":["EAPI:
 const NOT_HERE: RestRefusal = RestRefusal { status: 200, body: r#"{"error":["EGeneral:Unknown method"]}"# };
 
 const fn row(path: &'static str, answer: RestAnswer) -> RestRow {
-    let symbols = RestSymbols { one: "", some: "pair", is_spelled: true, by_form: true };
+    let kinds = &[("aclass_base", &["currency"] as &[&str])];
+    let symbols = RestSymbols { one: "", some: "pair", is_spelled: true, by_form: true, kinds };
     RestRow { path, answer, symbols, no_symbol: NO_SYMBOL }
 }
 
