@@ -80,7 +80,7 @@ impl SnapshotType {
     }
 }
 
-/// A count with its unit: `100ms`, `10s`, `1m`.
+/// A count with its unit: `100ms`, `10s`, `1m`; `0.5s` too, in whole milliseconds.
 fn parse_interval(text: &str) -> Option<Duration> {
     let (count, millis) = match text.strip_suffix("ms") {
         Some(count) => (count, 1),
@@ -89,8 +89,13 @@ fn parse_interval(text: &str) -> Option<Duration> {
             None => (text.strip_suffix('m')?, 60_000),
         },
     };
-    let millis = count.parse::<u32>().ok().map(|count| u64::from(count) * millis)?;
-    (millis <= MILLIS_MAX).then(|| Duration::from_millis(millis))
+    let (whole, part) = count.split_once('.').unwrap_or((count, "0"));
+    let whole = whole.parse::<u32>().ok().map(|whole| u64::from(whole) * millis)?;
+    // Of three places at most, more of which are no whole milliseconds.
+    let is_part = (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let thousandths = format!("{part:0<3}").parse::<u64>().ok().filter(|_| is_part)? * millis;
+    let millis = whole + thousandths / 1_000;
+    (thousandths.is_multiple_of(1_000) && millis <= MILLIS_MAX).then(|| Duration::from_millis(millis))
 }
 
 #[cfg(test)]
@@ -112,6 +117,9 @@ mod tests {
         check("book_snapshot_1_0ms", Some(0));
         check("book_snapshot_1_100ms", Some(100));
         check("book_snapshot_1_2m", Some(120_000));
+        check("quote_0.5s", Some(500));
+        check("book_snapshot_1_1.25s", Some(1_250));
+        check("quote_0.1m", Some(6_000));
         for name in [
             "book_snapshot_5_10ms",
             "book_snapshot_1_grouped10_1s",
@@ -121,6 +129,10 @@ mod tests {
             "quotes",
             "quote_",
             "quote_-1s",
+            "quote_0.5ms",
+            "quote_1.s",
+            "quote_1.+1s",
+            "quote_1.2345s",
             "quote_99999999m",
             "",
         ] {

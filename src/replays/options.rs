@@ -150,7 +150,8 @@ impl StreamRequest {
     }
 }
 
-/// A date or time in UTC, as JavaScript reads it in such requests: also with a blank, without seconds, and without `Z`.
+/// A date or time in UTC, as JavaScript reads it in such requests: also with a blank, without seconds, without `Z`, and a date
+/// without its day or its zeros.
 fn moment(name: &str, text: Option<String>) -> Result<Nanos, String> {
     let text = text.unwrap_or_default();
     parse_moment(text.trim()).ok_or_else(|| {
@@ -162,17 +163,37 @@ fn moment(name: &str, text: Option<String>) -> Result<Nanos, String> {
 }
 
 fn parse_moment(text: &str) -> Option<Nanos> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+    const DAY_NANOS: i64 = 86_400_000_000_000;
+    if text.len() > YEAR_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return parse_time(text);
     }
     let text = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00")).unwrap_or(text);
-    match text.split_once(['T', ' ']) {
-        None => parse_time(text),
-        Some((date, time)) if time.bytes().filter(|byte| *byte == b':').count() == 1 => {
-            parse_time(&format!("{date}T{time}:00Z"))
+    let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00"));
+    let date = whole_date(date)?;
+    let time = if time.bytes().filter(|byte| *byte == b':').count() == 1 {
+        format!("{time}:00")
+    } else {
+        time.to_owned()
+    };
+    // The end of a day.
+    match time.strip_prefix("24:00:00") {
+        Some(rest) if rest.bytes().all(|byte| b".0".contains(&byte)) => {
+            let begin = parse_time(&format!("{date}T00:00:00Z"))?;
+            Some(Nanos(begin.0 + DAY_NANOS))
         }
-        Some((date, time)) => parse_time(&format!("{date}T{time}Z")),
+        _ => parse_time(&format!("{date}T{time}Z")),
     }
+}
+
+const YEAR_DIGITS: usize = 4;
+
+/// `2025`, `2025-03`, `2025-3-5` or `2025/03/05` with all of its digits.
+fn whole_date(text: &str) -> Option<String> {
+    let mut parts = text.split(['-', '/']);
+    let year = parts.next().filter(|year| year.len() == YEAR_DIGITS)?;
+    let [month, day] = [(); 2].map(|()| parts.next().unwrap_or("01"));
+    let is_whole = parts.next().is_none() && !month.is_empty() && !day.is_empty();
+    is_whole.then(|| format!("{year}-{month:0>2}-{day:0>2}"))
 }
 
 #[cfg(test)]
@@ -218,8 +239,32 @@ mod tests {
         ] {
             assert_eq!(micros(text), noon, "{text}");
         }
-        assert_eq!(micros("2025-03-25"), Some(1_742_860_800_000_000));
-        for text in ["", "yesterday", "2025-13-01", "2025-03-25T12", "2025-03-25T12:00:00+01:00"] {
+        let midnight = Some(1_742_860_800_000_000);
+        for text in [
+            "2025-03-25",
+            "2025-3-25",
+            "2025/03/25",
+            "2025-03-25Z",
+            "2025-03-24T24:00:00.0Z",
+            "2025-3-24 24:00",
+        ] {
+            assert_eq!(micros(text), midnight, "{text}");
+        }
+        assert_eq!(micros("2025-03"), micros("2025-03-01T00:00:00Z"));
+        assert_eq!(micros("2025"), micros("2025-01-01T00:00:00Z"));
+        assert_eq!(micros("2025-3-5"), micros("2025-03-05T00:00:00Z"));
+        for text in [
+            "",
+            "yesterday",
+            "25-03-2025",
+            "2025-13-01",
+            "2025-",
+            "2025-03-25-01",
+            "2025-03-25T12",
+            "2025-03-25T24:01",
+            "2025-03-25T24:00:01",
+            "2025-03-25T12:00:00+01:00",
+        ] {
             assert_eq!(micros(text), None, "{text}");
         }
     }

@@ -310,7 +310,8 @@ async fn a_fault_is_answered_as_tardis_machine_answers_it() {
             read_all(&mut open(&server, &format!("/tardis/ws-replay-normalized?options={options}")).await)
                 .await;
         assert_eq!((text.as_str(), code), ("", 1011));
-        assert!(why.starts_with(&reason) && reason.len() <= 123, "{reason}");
+        let thrown = format!("Error: {why}");
+        assert!(thrown.starts_with(&reason) && reason.len() > 20 && reason.len() <= 123, "{reason}");
     };
     check("nonsense", "Invalid \"options\" argument").await;
     check("[]", "Please provide 1 to 16").await;

@@ -193,7 +193,8 @@ impl ReplaySocket {
                         self.recipient.refused(self.peer);
                     }
                     let code = if kind == CannotBeginKind::Busy { BUSY } else { FAILED };
-                    self.cut(ReplayEnd::Refused, code, &message);
+                    // As JavaScript writes what was thrown.
+                    self.cut(ReplayEnd::Refused, code, &format!("Error: {message}"));
                     return true;
                 }
             }
