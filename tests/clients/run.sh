@@ -34,6 +34,7 @@ cases=(
   "main   nautilus_tardis.py"
   "main   faults_bytes.py"
   "main   faults_ccxt.py"
+  "main   faults_ccxt_javascript.py"
   "main   faults_nautilus.py"
 )
 
