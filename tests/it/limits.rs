@@ -132,6 +132,40 @@ async fn a_flood_of_pings_or_empty_fragments_is_cut_with_1008() {
 }
 
 #[tokio::test]
+async fn answers_to_pings_behind_data_count_among_no_frames() {
+    let server = Server::with()
+        .limit("commands_per_second", 20)
+        .limit("commands_burst", 20)
+        .limit("frames_per_second", 1)
+        .limit("frames_burst", 20)
+        .start()
+        .await;
+    let mut client = RawClient::upgraded(&server).await;
+    let subscribe = json!({"op": "subscribe", "symbols": ["A"], "mode": "every", "snapshot": false});
+    client.write(&raw::message(raw::TEXT, subscribe.to_string().as_bytes())).await;
+    client.read_until("pending").await;
+    let (mut seq, mut answered, mut last) = (0, 0, Vec::new());
+    while answered < 60 {
+        server.publish(&bids("A", 1..=500)).await;
+        seq += 500;
+        let newest = format!("\"seq\":{seq},");
+        loop {
+            let (opcode, payload) = client.read_frame().await.expect("a session that goes on");
+            assert_ne!(opcode, raw::CLOSE, "closed after {answered} answers: {payload:?}");
+            if opcode == raw::PING && payload.len() == 8 {
+                client.write(&raw::message(raw::PONG, &payload)).await;
+                (answered, last) = (answered + 1, payload);
+            } else if opcode == raw::TEXT && String::from_utf8_lossy(&payload).contains(&newest) {
+                break;
+            }
+        }
+    }
+    // Once: nobody has asked for it again.
+    client.write(&raw::message(raw::PONG, &last).repeat(100)).await;
+    assert_eq!(client.close_code().await, Some(1008));
+}
+
+#[tokio::test]
 async fn topics_have_a_limit() {
     let server = Server::with().limit("topics", 3).start().await;
     let lines: Vec<_> = (0..5).flat_map(|index| bids(&format!("S{index}"), 1..=2)).collect();

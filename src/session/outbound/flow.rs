@@ -20,6 +20,9 @@ use crate::{
 /// A ping with a position.
 pub type Ping = [u8; 10];
 
+/// A client's answer to one: its header, its mask and the position.
+const PONG_BYTES: usize = 14;
+
 /// How much a session is sent between two looks at a limit that is off.
 const OFF_STEP: u64 = 64 * 1024;
 /// With a window of this much, frames that come seldom may be longer.
@@ -213,6 +216,8 @@ impl<S: SessionSocket> Core<S> {
         let heard = HeardAt { at: now, late_nanos: self.lag.nanos(now) };
         let proved = window.pong(position, heard, target_nanos(&node.limits));
         if let Some(proved) = proved {
+            // It was asked for, hundreds of times a second where much is read: no frame of the client's own.
+            session.budget.give_back(PONG_BYTES, &node.limits, now);
             self.proved(key, proved, now);
         }
     }
