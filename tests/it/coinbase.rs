@@ -117,6 +117,7 @@ async fn every_trade_of_advanced_comes_once_with_one_numbering_over_all_channels
     let numbers: Vec<u64> =
         messages.iter().map(|message| message["sequence_num"].as_u64().expect("a number")).collect();
     assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "no number is left out: {numbers:?}");
+    assert!(messages.iter().all(|message| message["client_id"] == ""), "clients with types ask for it");
     for (symbol, product) in [("BTCUSDT", "BTC-USDT"), ("ETHUSDT", "ETH-USDT")] {
         let trades = messages.iter().filter(|message| message["channel"] == "market_trades");
         let seen: Vec<&Value> = trades

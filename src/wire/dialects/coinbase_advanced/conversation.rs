@@ -7,7 +7,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 use serde_json::{Map, Value, json};
 
-use super::{request::AdvancedRequest, streams::AdvancedChannel};
+use super::{messages::NO_CLIENT, request::AdvancedRequest, streams::AdvancedChannel};
 use crate::{
     scenario::Announcement,
     tick::Nanos,
@@ -195,7 +195,8 @@ impl Dialect for AdvancedDialect {
 
 /// A message with a number of its connection.
 fn message(channel: &str, at: Moment, events: &str) -> Vec<u8> {
-    let mut out = format!(r#"{{"channel":"{channel}","timestamp":""#).into_bytes();
+    let mut out = format!(r#"{{"channel":"{channel}"#).into_bytes();
+    out.extend_from_slice(NO_CLIENT);
     iso::write_nanos(at.market, &mut out);
     out.extend_from_slice(br#"","sequence_num":"#);
     out.push(NUMBER_PLACE);

@@ -33,6 +33,9 @@ use crate::{
 /// JSON, as all of Advanced Trade's. `ROW` is its index in the table of encodings.
 pub struct AdvancedMessages<const ROW: u8>;
 
+/// Behind the channel of every message. The venue's documents have an empty `client_id` there, which clients with types ask
+/// for (`cbadv`, `cbat`); its wire of 2026 was seen without.
+pub const NO_CLIENT: &[u8] = br#"","client_id":"","timestamp":""#;
 /// Before the trades of an event.
 const TRADES: &[u8] = br#""trades":["#;
 const TEXT: OpCode = OpCode::Data(Data::Text);
@@ -79,7 +82,7 @@ impl<const ROW: u8> VenueMessages for AdvancedMessages<ROW> {
     fn before(head: &Addressed<'_>, shown: &Shown<'_>, state: &mut FrameTimes, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"channel":""#);
         out.extend_from_slice(channel_of(head.form).as_bytes());
-        out.extend_from_slice(br#"","timestamp":""#);
+        out.extend_from_slice(NO_CLIENT);
         iso::write_nanos(shown.rx, out);
         out.extend_from_slice(br#"","sequence_num":"#);
         write_int(state.sequence, out);

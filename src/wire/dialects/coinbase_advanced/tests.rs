@@ -49,7 +49,7 @@ fn the_last_trades_are_one_snapshot_with_the_newest_first() {
     let mut sequence = 3;
     assert_eq!(
         testing::past_trades::<Framed<Messages>>(&MARKET_TRADES, "BTC-USD", &trades, &mut sequence),
-        r#"{"channel":"market_trades","timestamp":"2026-08-09T21:05:48.167634000Z","sequence_num":3,"events":[{"type":"snapshot","trades":[{"product_id":"BTC-USD","trade_id":"1068572092","price":"65083.68","size":"2","time":"2026-08-09T21:05:48.167634Z","side":"BUY"},{"product_id":"BTC-USD","trade_id":"1068572091","price":"65083.67","size":"0.01034361","time":"2026-08-09T21:05:48.167634Z","side":"SELL"}]}]}"#
+        r#"{"channel":"market_trades","client_id":"","timestamp":"2026-08-09T21:05:48.167634000Z","sequence_num":3,"events":[{"type":"snapshot","trades":[{"product_id":"BTC-USD","trade_id":"1068572092","price":"65083.68","size":"2","time":"2026-08-09T21:05:48.167634Z","side":"BUY"},{"product_id":"BTC-USD","trade_id":"1068572091","price":"65083.67","size":"0.01034361","time":"2026-08-09T21:05:48.167634Z","side":"SELL"}]}]}"#
     );
     assert_eq!(sequence, 4);
 }
@@ -89,7 +89,7 @@ fn the_answer_is_the_whole_list() {
     let (sent, asked) =
         talk.say(&subscribe("market_trades", &["BTC-USD", "ETH-USD"]), &[taken("A"), taken("B")]);
     assert_eq!(asked.len(), 2);
-    let expected = json!({"channel": "subscriptions", "timestamp": "2023-09-25T09:04:31.742648000Z", "sequence_num": 5,
+    let expected = json!({"channel": "subscriptions", "client_id": "", "timestamp": "2023-09-25T09:04:31.742648000Z", "sequence_num": 5,
         "events": [{"subscriptions": {"market_trades": ["BTC-USD", "ETH-USD"]}}]});
     assert_eq!(numbered(&sent[0]), expected);
     let (sent, asked) = talk.say(&subscribe("heartbeats", &[]), &[]);
@@ -152,8 +152,10 @@ fn heartbeats_are_counted_by_the_connection() {
     assert!(beat(900_000).is_empty());
     assert_eq!(
         beat(1_000_001),
-        [json!({"channel": "heartbeats", "timestamp": "2023-09-25T09:04:32.742600000Z", "sequence_num": 5,
-        "events": [{"current_time": "2023-09-25 09:04:32.742600000 +0000 UTC m=+1.000001000", "heartbeat_counter": 1}]})]
+        [
+            json!({"channel": "heartbeats", "client_id": "", "timestamp": "2023-09-25T09:04:32.742600000Z", "sequence_num": 5,
+        "events": [{"current_time": "2023-09-25 09:04:32.742600000 +0000 UTC m=+1.000001000", "heartbeat_counter": 1}]})
+        ]
     );
     assert_eq!(beat(2_100_000)[0]["events"][0]["heartbeat_counter"], json!(2));
 }
