@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use tickcast::{
     access::{Entitlement, Rights, SymbolPatterns},
-    audit::{AuditLog, Via, Who},
+    audit::{AuditChannel, AuditLog, AuditUser},
     tick::{Nanos, Symbol},
 };
 
@@ -58,8 +58,9 @@ const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
 /// Of one symbol by each of a thousand users; each iteration is in another month, or all are in one.
 fn receipts(scale: Scale, are_new: bool) -> Box<dyn Work> {
     let log: Arc<AuditLog> = session::accounts();
-    let who = |number| Who { user: Some(format!("user-{number}").into()), class: Some("display".into()) };
-    let users: Vec<Who> = (0..scale.of(1_000)).map(who).collect();
+    let who =
+        |number| AuditUser { user: Some(format!("user-{number}").into()), class: Some("display".into()) };
+    let users: Vec<AuditUser> = (0..scale.of(1_000)).map(who).collect();
     let symbol = symbol(7);
     let mut now = START;
     let month = move |_: Option<Nanos>| {
@@ -70,7 +71,7 @@ fn receipts(scale: Scale, are_new: bool) -> Box<dyn Work> {
     };
     fed(month, move |now| {
         for who in &users {
-            log.tell_received(*now, who, Via::Stream, false, std::iter::once(&symbol));
+            log.tell_received(*now, who, AuditChannel::Stream, false, std::iter::once(&symbol));
         }
         Done { items: users.len() as u64, bytes: 0 }
     })

@@ -13,7 +13,7 @@ use std::{
 use compact_str::CompactString;
 
 use crate::{
-    audit::Who,
+    audit::AuditUser,
     tick::{CustomFields, Field, FieldSet, Glob, Nanos, Symbol, SymbolError, WantedFields},
 };
 
@@ -191,8 +191,8 @@ impl Rights {
     }
 
     /// By whom use is reported.
-    pub fn who(&self) -> Who {
-        Who { user: self.user.clone(), class: self.class.clone() }
+    pub fn who(&self) -> AuditUser {
+        AuditUser { user: self.user.clone(), class: self.class.clone() }
     }
 
     pub fn is_expired(&self, now: Nanos) -> bool {

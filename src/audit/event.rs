@@ -27,10 +27,10 @@ pub enum Event {
     Opened {
         session: u64,
         #[serde(flatten)]
-        who: Who,
+        who: AuditUser,
         address: IpAddr,
         agent: String,
-        via: Via,
+        via: AuditChannel,
         /// When its token ends, in microseconds since 1970.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         expires: Option<i64>,
@@ -42,7 +42,7 @@ pub enum Event {
     Renewed {
         session: u64,
         #[serde(flatten)]
-        who: Who,
+        who: AuditUser,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         expires: Option<i64>,
         #[serde(default = "only_default")]
@@ -52,24 +52,24 @@ pub enum Event {
     /// a line of its own, with `symbol`: [`Event::lines`].
     Received {
         #[serde(flatten)]
-        who: Who,
+        who: AuditUser,
         product: CompactString,
         #[serde(rename = "symbol", serialize_with = "one", deserialize_with = "of_one")]
         symbols: Vec<CompactString>,
         delayed: bool,
-        via: Via,
+        via: AuditChannel,
     },
     /// Messages, events or answers since the last such record of the same session.
     Used {
         #[serde(flatten)]
-        who: Who,
+        who: AuditUser,
         product: CompactString,
         messages: u64,
-        via: Via,
+        via: AuditChannel,
     },
     Refused {
         #[serde(flatten)]
-        who: Who,
+        who: AuditUser,
         address: IpAddr,
         code: CompactString,
         #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -111,7 +111,7 @@ pub enum Event {
 
 /// A user, and the class in which it reads. Both are absent for clients without a token.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
-pub struct Who {
+pub struct AuditUser {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub user: Option<CompactString>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -121,7 +121,7 @@ pub struct Who {
 /// By what it was sent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Via {
+pub enum AuditChannel {
     /// WebSocket.
     Stream,
     /// Event streams.
@@ -171,12 +171,12 @@ impl Event {
     }
 }
 
-impl Via {
+impl AuditChannel {
     pub const fn as_str(self) -> &'static str {
         match self {
-            Via::Stream => "stream",
-            Via::Sse => "sse",
-            Via::Rest => "rest",
+            AuditChannel::Stream => "stream",
+            AuditChannel::Sse => "sse",
+            AuditChannel::Rest => "rest",
         }
     }
 }

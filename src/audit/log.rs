@@ -21,7 +21,7 @@ use std::{
 use compact_str::CompactString;
 
 use super::{
-    event::{DEFAULT_PRODUCT, Event, Via, Who},
+    event::{AuditChannel, AuditUser, DEFAULT_PRODUCT, Event},
     file::{AuditFile, AuditFileError},
     month::Month,
     seen::Seen,
@@ -126,8 +126,8 @@ impl AuditLog {
     pub fn tell_received<'a>(
         &self,
         now: Nanos,
-        who: &Who,
-        via: Via,
+        who: &AuditUser,
+        via: AuditChannel,
         delayed: bool,
         symbols: impl Iterator<Item = &'a Symbol>,
     ) {
@@ -149,14 +149,28 @@ impl AuditLog {
     }
 
     /// Records how many messages, events or answers of a product a user was sent.
-    pub fn tell_used(&self, now: Nanos, who: Who, product: CompactString, via: Via, messages: u64) {
+    pub fn tell_used(
+        &self,
+        now: Nanos,
+        who: AuditUser,
+        product: CompactString,
+        via: AuditChannel,
+        messages: u64,
+    ) {
         if messages > 0 {
             self.tell(now, Event::Used { who, product, messages, via });
         }
     }
 
     /// Records a refusal. Beyond [`REFUSALS_A_SECOND`] they are only counted, so that whoever is refused cannot fill the disk.
-    pub fn tell_refused(&self, now: Nanos, who: Who, address: IpAddr, code: &str, symbol: Option<&Symbol>) {
+    pub fn tell_refused(
+        &self,
+        now: Nanos,
+        who: AuditUser,
+        address: IpAddr,
+        code: &str,
+        symbol: Option<&Symbol>,
+    ) {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         let second = now.0.div_euclid(1_000_000_000);
         if second != refusals.second {

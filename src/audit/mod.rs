@@ -30,7 +30,7 @@ mod tests;
 
 pub use chain::{Chain, Hash, Sealed};
 pub use check::{AuditCheckFault, check};
-pub use event::{DEFAULT_PRODUCT, Event, Via, Who};
+pub use event::{AuditChannel, AuditUser, DEFAULT_PRODUCT, Event};
 pub use file::{AuditFile, AuditFileError};
 pub use log::{AuditLog, AuditSetup, OnFailure, ProductOf};
 pub use month::Month;

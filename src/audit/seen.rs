@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use foldhash::fast::RandomState;
 
 use super::{
-    event::{Via, Who},
+    event::{AuditChannel, AuditUser},
     month::Month,
 };
 use crate::tick::Symbol;
@@ -17,8 +17,8 @@ use crate::tick::Symbol;
 pub struct Seen {
     month: Option<Month>,
     /// A number for each user and class.
-    users: HashMap<Who, u32, RandomState>,
-    symbols: HashSet<(u32, Symbol, bool, Via), RandomState>,
+    users: HashMap<AuditUser, u32, RandomState>,
+    symbols: HashSet<(u32, Symbol, bool, AuditChannel), RandomState>,
 }
 
 /// Some 60 bytes each.
@@ -29,9 +29,9 @@ impl Seen {
     pub fn news<'a>(
         &mut self,
         month: Month,
-        who: &Who,
+        who: &AuditUser,
         delayed: bool,
-        via: Via,
+        via: AuditChannel,
         symbols: impl Iterator<Item = &'a Symbol>,
     ) -> Vec<&'a Symbol> {
         if self.month.replace(month) != Some(month) || self.symbols.len() > SEEN_MAX {

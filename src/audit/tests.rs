@@ -65,8 +65,8 @@ fn at(text: &str) -> Nanos {
     Nanos(i64::try_from(since.as_nanos()).expect("before 2262"))
 }
 
-fn who(user: &str) -> Who {
-    Who { user: Some(user.into()), class: Some("display".into()) }
+fn who(user: &str) -> AuditUser {
+    AuditUser { user: Some(user.into()), class: Some("display".into()) }
 }
 
 fn ended(session: u64) -> Event {
@@ -276,7 +276,7 @@ fn who_could_see_who_did_and_how_many_at_once() {
         who: who(user),
         address: "192.0.2.1".parse().expect("an address"),
         agent: String::new(),
-        via: Via::Stream,
+        via: AuditChannel::Stream,
         expires: expires.map(|time| at(time).micros()),
         products: vec![DEFAULT_PRODUCT.into()],
     };
@@ -321,7 +321,7 @@ fn a_report_is_a_table_csv_and_json_and_names_are_harmless() {
         product: DEFAULT_PRODUCT.into(),
         symbols: vec!["A".into(), "B".into(), "A".into()],
         delayed: false,
-        via: Via::Stream,
+        via: AuditChannel::Stream,
     };
     usage.take(AuditRecord { n: 1, ts: at("2026-11-30T12:00:00Z").micros(), event: received });
     let csv = usage.write(usage::ReportFormat::Csv);
@@ -354,7 +354,7 @@ proptest! {
                 who: who(["alice", "bob", "carol"][random.random_range(0..3)]),
             };
             let row = received.entry(key.clone()).or_default();
-            let via = [Via::Stream, Via::Sse, Via::Rest][random.random_range(0..3)];
+            let via = [AuditChannel::Stream, AuditChannel::Sse, AuditChannel::Rest][random.random_range(0..3)];
             let event = if random.random_range(0..2) == 0 {
                 let symbols: Vec<compact_str::CompactString> =
                     (0..random.random_range(1..4)).map(|_| format!("S{}", random.random_range(0..9)).into()).collect();
@@ -365,9 +365,9 @@ proptest! {
             } else {
                 let messages = random.random_range(0..1_000);
                 let sum = match via {
-                    Via::Stream => &mut row.messages,
-                    Via::Sse => &mut row.events,
-                    Via::Rest => &mut row.requests,
+                    AuditChannel::Stream => &mut row.messages,
+                    AuditChannel::Sse => &mut row.events,
+                    AuditChannel::Rest => &mut row.requests,
                 };
                 *sum += messages;
                 Event::Used { who: key.who, product: key.product, messages, via }

@@ -15,9 +15,9 @@ use tickcast::{
     access::faults::{AuthFault, AuthWarning},
     feed::{
         FeedError, Source,
-        crowded::crowds,
         recording::{self, Block, RecordReader, RecordingInput},
         source::SourceKind,
+        venue_limits::overloads,
     },
     replays::library::Library,
     server::keys::AuthWatch,
@@ -75,8 +75,8 @@ fn check(mut gathered: Gathered, open_files_max: u64) -> CheckOutcome {
     let files = open_files::check(&gathered.config, open_files_max).err();
     let feeds: Vec<Source> =
         gathered.config.feeds.iter().filter_map(|text| Source::parse(text).ok()).collect();
-    let crowds = crowds(&feeds);
-    let warnings = files.iter().map(ToString::to_string).chain(crowds.iter().map(ToString::to_string));
+    let overloads = overloads(&feeds);
+    let warnings = files.iter().map(ToString::to_string).chain(overloads.iter().map(ToString::to_string));
     let warnings = warnings.chain(weak_keys.iter().map(ToString::to_string)).collect();
     CheckOutcome::Valid { in_force: Box::new(InForce(gathered)), warnings }
 }

@@ -14,7 +14,7 @@ use tickcast::{
 
 use super::{
     output::{self, Existing, Output},
-    recordings::{SelectionArgs, Teller},
+    recordings::{Reporter, SelectionArgs},
     shell::{EXIT_USAGE, complain},
 };
 use crate::config::ConfigFaults;
@@ -67,7 +67,7 @@ struct ConvertCounts {
 }
 
 pub fn run(args: &ConvertArgs) -> ExitCode {
-    let mut teller = Teller::new("convert");
+    let mut teller = Reporter::new("convert");
     let converted = convert(args, &mut teller);
     teller.end();
     match converted {
@@ -100,7 +100,7 @@ pub fn run(args: &ConvertArgs) -> ExitCode {
     }
 }
 
-fn convert(args: &ConvertArgs, teller: &mut Teller) -> Result<ConvertCounts, ConvertError> {
+fn convert(args: &ConvertArgs, teller: &mut Reporter) -> Result<ConvertCounts, ConvertError> {
     let path = || args.output.display().to_string();
     let ending = |why| ConvertError::Ending { path: path(), why };
     let name = match &args.format {

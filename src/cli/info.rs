@@ -17,7 +17,7 @@ use tickcast::{
 };
 
 use super::{
-    recordings::{SelectionArgs, Teller, print},
+    recordings::{Reporter, SelectionArgs, print},
     shell::{EXIT_USAGE, complain},
     terminal::padded,
 };
@@ -58,7 +58,7 @@ const SYMBOL_CELLS: usize = 20;
 const SYMBOL_ROWS_MAX: usize = 20;
 
 pub fn run(args: &InfoArgs) -> ExitCode {
-    let mut teller = Teller::new("info");
+    let mut teller = Reporter::new("info");
     let mut found = Found::default();
     let selection = match args.select.selection() {
         Ok(selection) => selection,
@@ -93,7 +93,7 @@ pub fn run(args: &InfoArgs) -> ExitCode {
 fn read(
     input: &RecordingInput,
     selection: &Selection,
-    teller: &mut Teller,
+    teller: &mut Reporter,
     found: &mut Found,
 ) -> Result<(), FeedError> {
     let mut each = recording::open_each(std::slice::from_ref(input), selection, limits::DEFAULT.line_bytes)?;

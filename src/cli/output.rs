@@ -22,11 +22,11 @@ use super::shell::stopped;
 /// An output that is being written.
 pub enum Output {
     Stream(BufWriter<Box<dyn Write + Send>>),
-    File(Beside),
+    File(PartialFile),
 }
 
 /// A file that is being written.
-pub struct Beside {
+pub struct PartialFile {
     out: File,
     /// The temporary path.
     partial: PathBuf,
@@ -147,10 +147,10 @@ impl Output {
                 Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists already; --force replaces it"))
             }
             Ok(found) if found.is_file() => {
-                Beside::begin(&path.canonicalize()?, Some(&found)).map(Output::File)
+                PartialFile::begin(&path.canonicalize()?, Some(&found)).map(Output::File)
             }
             Ok(_) => Ok(stream(Box::new(OpenOptions::new().write(true).open(path)?))),
-            Err(_) => Beside::begin(path, None).map(Output::File),
+            Err(_) => PartialFile::begin(path, None).map(Output::File),
         }
     }
 
@@ -182,15 +182,15 @@ impl Write for Output {
     }
 }
 
-// === impl Beside ===
+// === impl PartialFile ===
 
-impl Beside {
+impl PartialFile {
     fn begin(place: &Path, replaced: Option<&fs::Metadata>) -> io::Result<Self> {
         let name = place.file_name().ok_or(io::ErrorKind::IsADirectory)?.to_string_lossy().into_owned();
         let partial = place.with_file_name(format!(".{name}.{}.partial", process::id()));
         clear_when_ended(partial.clone())?;
         let out = File::create_new(&partial)?;
-        let file = Beside { out, partial, place: place.to_owned(), replaces: replaced.is_some() };
+        let file = PartialFile { out, partial, place: place.to_owned(), replaces: replaced.is_some() };
         if let Some(found) = replaced {
             fs::set_permissions(&file.partial, found.permissions())?;
         }
@@ -211,7 +211,7 @@ impl Beside {
     }
 }
 
-impl Drop for Beside {
+impl Drop for PartialFile {
     fn drop(&mut self) {
         // Behind a commit there is none by this name.
         let _best_effort = fs::remove_file(&self.partial);

@@ -73,7 +73,7 @@ struct SymbolGlobs(Vec<Glob>);
 const TOLD_MAX: u64 = 10;
 
 /// Tells a person on standard error of what was not a tick.
-pub struct Teller {
+pub struct Reporter {
     command: &'static str,
     told: u64,
     rejected: u64,
@@ -127,11 +127,11 @@ fn on_error(text: &str) -> Result<OnError, String> {
     OnError::parse(text).ok_or_else(|| "not skip or stop".to_owned())
 }
 
-// === impl Teller ===
+// === impl Reporter ===
 
-impl Teller {
+impl Reporter {
     pub fn new(command: &'static str) -> Self {
-        Teller { command, told: 0, rejected: 0 }
+        Reporter { command, told: 0, rejected: 0 }
     }
 
     /// Tells warnings, and the first rejected records.

@@ -27,7 +27,7 @@ use crate::{
         reload::Running,
         settings::{self, SettingsArgs},
         shell::{EXIT_USAGE, complain},
-        signals::{Heard, Signals},
+        signals::{SignalEvent, Signals},
     },
     config::Config,
 };
@@ -149,14 +149,14 @@ fn run_until_the_end(running: &mut Running, signals: &mut Signals) -> &'static s
     let mut next = Instant::now() + A_MINUTE;
     loop {
         match signals.next(next.min(Instant::now() + LOOK)) {
-            Heard::End(signal) => return signal,
-            Heard::Reload => running.reload(),
-            Heard::Tell => life.tell(&running.service),
-            Heard::Nothing if Instant::now() >= next => {
+            SignalEvent::End(signal) => return signal,
+            SignalEvent::Reload => running.reload(),
+            SignalEvent::Tell => life.tell(&running.service),
+            SignalEvent::Nothing if Instant::now() >= next => {
                 life.tell(&running.service);
                 next = Instant::now() + A_MINUTE;
             }
-            Heard::Nothing => {}
+            SignalEvent::Nothing => {}
         }
         let Running { service, config, .. } = running;
         let settled_after = config.limits.close_grace + LOOK;

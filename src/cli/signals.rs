@@ -16,7 +16,7 @@ use tokio::{
 
 /// What the outside asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Heard {
+pub enum SignalEvent {
     /// The end; by which signal.
     End(&'static str),
     /// SIGHUP: the settings are to be read again.
@@ -52,17 +52,17 @@ impl Signals {
 
     /// Waits for the next, and no longer than `until`. Dropping the other waits loses nothing: a signal that has come
     /// stays until it is read.
-    pub fn next(&mut self, until: Instant) -> Heard {
+    pub fn next(&mut self, until: Instant) -> SignalEvent {
         let Signals { runtime, terminate, interrupt, hangup, user_1, user_2 } = self;
         runtime.block_on(async {
             tokio::select! {
                 // The end comes before everything.
                 biased;
-                signal = first(terminate, interrupt) => Heard::End(signal),
-                _ = hangup.recv() => Heard::Reload,
-                _ = user_1.recv() => Heard::Tell,
-                _ = user_2.recv() => Heard::Tell,
-                () = tokio::time::sleep_until(until.into()) => Heard::Nothing,
+                signal = first(terminate, interrupt) => SignalEvent::End(signal),
+                _ = hangup.recv() => SignalEvent::Reload,
+                _ = user_1.recv() => SignalEvent::Tell,
+                _ = user_2.recv() => SignalEvent::Tell,
+                () = tokio::time::sleep_until(until.into()) => SignalEvent::Nothing,
             }
         })
     }
@@ -70,7 +70,7 @@ impl Signals {
     /// The next signal for the end, unless `until` comes or `is_done` says so before; other signals are too late.
     pub fn end_before(&mut self, until: Instant, is_done: impl Fn() -> bool) -> Option<&'static str> {
         while !is_done() && Instant::now() < until {
-            if let Heard::End(signal) = self.next(until.min(Instant::now() + POLL)) {
+            if let SignalEvent::End(signal) = self.next(until.min(Instant::now() + POLL)) {
                 return Some(signal);
             }
         }

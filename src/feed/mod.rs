@@ -7,9 +7,7 @@
 //! the same source with the same options gives the same ticks.
 
 pub mod bundled;
-mod complaints;
 pub mod conditions;
-pub mod crowded;
 mod error;
 pub mod formats;
 mod handler;
@@ -29,6 +27,8 @@ pub mod stdin;
 pub(crate) mod testing;
 mod time;
 pub mod upstream;
+pub mod venue_limits;
+mod warnings;
 
 pub use error::{FeedError, SourceError, with_sources};
 pub use handler::{DeclaredSymbols, Feed};

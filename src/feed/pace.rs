@@ -8,7 +8,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use super::{FeedError, RefusedTick, Sink, complaints::Complaints};
+use super::{FeedError, RefusedTick, Sink, warnings::FeedWarnings};
 use crate::{
     shutdown::Stop,
     tick::{Nanos, Tick},
@@ -40,7 +40,7 @@ pub trait Schedule {
     fn next(&mut self, sink: &mut dyn Sink) -> Result<Option<Timed>, FeedError>;
 
     /// Where refused ticks are reported.
-    fn complaints(&mut self) -> &mut Complaints;
+    fn warnings(&mut self) -> &mut FeedWarnings;
 }
 
 /// The most ticks that go into one batch.
@@ -90,7 +90,7 @@ pub fn play(
                 sink.lag(Duration::from_nanos(now.since(oldest_due)));
             }
             sink.submit(&mut batch, &mut refused);
-            schedule.complaints().refused(sink.now(), &mut refused);
+            schedule.warnings().refused(sink.now(), &mut refused);
         }
         if let Some(end) = end {
             return end;

@@ -19,8 +19,8 @@ use std::{
 
 use super::{
     Feed, FeedError, Sink,
-    complaints::Complaints,
     ndjson::{BlockDecoder, Decoded},
+    warnings::FeedWarnings,
 };
 use crate::{shutdown::Stop, tick::CustomFields};
 
@@ -28,7 +28,7 @@ use crate::{shutdown::Stop, tick::CustomFields};
 pub struct LineFeed<R> {
     input: R,
     block: BlockDecoder,
-    complaints: Complaints,
+    warnings: FeedWarnings,
 }
 
 /// A buffer and the number of bytes read into it.
@@ -50,7 +50,7 @@ const STOP_INTERVAL: Duration = Duration::from_millis(50);
 impl<R: Read + Send + 'static> LineFeed<R> {
     /// `feed` is the feed's name, for the log.
     pub fn new(feed: &str, input: R, line_bytes_max: usize) -> Self {
-        LineFeed { input, block: BlockDecoder::new(line_bytes_max), complaints: Complaints::new(feed, NAME) }
+        LineFeed { input, block: BlockDecoder::new(line_bytes_max), warnings: FeedWarnings::new(feed, NAME) }
     }
 }
 
@@ -65,7 +65,7 @@ impl<R> LineFeed<R> {
 impl<R: Read + Send + 'static> Feed for LineFeed<R> {
     fn run(self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError> {
         let failed = |source| FeedError::Read { path: NAME.to_owned(), source };
-        let LineFeed { input, mut block, mut complaints } = *self;
+        let LineFeed { input, mut block, mut warnings } = *self;
         let (full, chunks) = sync_channel(CHUNKS);
         let (empty, emptied) = sync_channel(CHUNKS);
         for _ in 0..CHUNKS {
@@ -91,10 +91,10 @@ impl<R: Read + Send + 'static> Feed for LineFeed<R> {
                     true
                 }
             };
-            complaints.rejected(&mut out, sink);
+            warnings.rejected(&mut out, sink);
             if !out.ticks.is_empty() {
                 sink.submit(&mut out.ticks, &mut refused);
-                complaints.refused(sink.now(), &mut refused);
+                warnings.refused(sink.now(), &mut refused);
             }
             out.clear();
             if ended {

@@ -26,4 +26,4 @@ pub use publishers::{
     Begun, NumberFault, NumberTurn, NumberedMessage, PUBLISHERS_MAX, PUBLISHERS_OF_USER_MAX, Publisher,
     PublisherName, Publishers,
 };
-pub use sink::{PublishSink, Taking};
+pub use sink::{PublishResult, PublishSink};

@@ -7,7 +7,7 @@ use crate::{
 
 /// What the market did with ticks.
 #[derive(Default, Debug)]
-pub struct Taking {
+pub struct PublishResult {
     pub taken: usize,
     /// By their index.
     pub refused: Vec<RefusedTick>,
@@ -18,7 +18,7 @@ pub struct Taking {
 /// Takes ticks into the market, from any thread.
 pub trait PublishSink: Send + Sync {
     /// Takes ticks in, under one hold of the market's lock; the vector is left empty.
-    fn take(&self, ticks: &mut Vec<Tick>) -> Taking;
+    fn take(&self, ticks: &mut Vec<Tick>) -> PublishResult;
 
     /// Counts what was rejected before it came to the market.
     fn count_rejected(&self, counts: &RejectCounts);

@@ -38,9 +38,9 @@ impl Pushed {
 }
 
 impl PublishSink for Pushed {
-    fn take(&self, ticks: &mut Vec<Tick>) -> Taking {
-        let mut taking = Taking::default();
-        let Taking { refused, seqs, .. } = &mut taking;
+    fn take(&self, ticks: &mut Vec<Tick>) -> PublishResult {
+        let mut taking = PublishResult::default();
+        let PublishResult { refused, seqs, .. } = &mut taking;
         taking.taken = self.ingest.submit_published(FeedId(0), ticks, Nanos(1), refused, seqs);
         taking
     }

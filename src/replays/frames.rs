@@ -30,7 +30,7 @@ struct ControlFrame {
 
 /// What was heard.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum HeardFrame {
+pub enum ClientFrame {
     Ping(Vec<u8>),
     Pong,
     /// The client closes: with this payload, which the answer repeats.
@@ -49,7 +49,7 @@ impl InboundFrames {
     ///
     /// # Errors
     /// When they are not frames of a client.
-    pub fn take(&mut self, mut bytes: &[u8], mut heard: impl FnMut(HeardFrame)) -> Result<(), CloseReason> {
+    pub fn take(&mut self, mut bytes: &[u8], mut heard: impl FnMut(ClientFrame)) -> Result<(), CloseReason> {
         loop {
             if self.left > 0 || self.control.is_some() {
                 let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
@@ -85,7 +85,7 @@ impl InboundFrames {
         &mut self,
         header: &FrameHeader,
         length: u64,
-        heard: &mut impl FnMut(HeardFrame),
+        heard: &mut impl FnMut(ClientFrame),
     ) -> Result<(), CloseReason> {
         let Some(mask) = header.mask else { return Err(CloseReason::ProtocolError) };
         if header.rsv1 || header.rsv2 || header.rsv3 {
@@ -94,7 +94,7 @@ impl InboundFrames {
         self.left = length;
         match header.opcode {
             OpCode::Data(_) if length > MESSAGE_BYTES_MAX => return Err(CloseReason::TooBig),
-            OpCode::Data(_) => heard(HeardFrame::Message),
+            OpCode::Data(_) => heard(ClientFrame::Message),
             OpCode::Control(_) if length > CONTROL_BYTES_MAX || !header.is_final => {
                 return Err(CloseReason::ProtocolError);
             }
@@ -108,14 +108,14 @@ impl InboundFrames {
 }
 
 impl ControlFrame {
-    fn finish(mut self) -> HeardFrame {
+    fn finish(mut self) -> ClientFrame {
         for (byte, mask) in self.payload.iter_mut().zip(self.mask.into_iter().cycle()) {
             *byte ^= mask;
         }
         match self.kind {
-            Control::Ping => HeardFrame::Ping(self.payload),
-            Control::Close => HeardFrame::Close(self.payload),
-            Control::Pong | Control::Reserved(_) => HeardFrame::Pong,
+            Control::Ping => ClientFrame::Ping(self.payload),
+            Control::Close => ClientFrame::Close(self.payload),
+            Control::Pong | Control::Reserved(_) => ClientFrame::Pong,
         }
     }
 }
@@ -141,7 +141,7 @@ mod tests {
         bytes
     }
 
-    fn hear(pieces: &[&[u8]]) -> (Vec<HeardFrame>, Result<(), CloseReason>) {
+    fn hear(pieces: &[&[u8]]) -> (Vec<ClientFrame>, Result<(), CloseReason>) {
         let (mut frames, mut all) = (InboundFrames::default(), Vec::new());
         for piece in pieces {
             if let Err(reason) = frames.take(piece, |heard| all.push(heard)) {
@@ -168,8 +168,8 @@ mod tests {
             cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..12),
             length in 0usize..400,
         ) {
-            let expected = [HeardFrame::Message, HeardFrame::Ping(b"abc".to_vec()), HeardFrame::Ping(Vec::new()), HeardFrame::Message,
-                HeardFrame::Pong, HeardFrame::Close(vec![3, 232])];
+            let expected = [ClientFrame::Message, ClientFrame::Ping(b"abc".to_vec()), ClientFrame::Ping(Vec::new()), ClientFrame::Message,
+                ClientFrame::Pong, ClientFrame::Close(vec![3, 232])];
             let bytes = [frame(0x01, &vec![7; length]), frame(0x89, b"abc"), frame(0x89, b""), frame(0x80, b"x"),
                 frame(0x8a, b"p"), frame(0x88, &[3, 232])].concat();
             let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();

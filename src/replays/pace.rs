@@ -10,7 +10,7 @@ use crate::{feed::ReplaySpeed, tick::Nanos};
 
 /// The pace of one replay.
 #[derive(Clone, Copy, Debug)]
-pub struct OwnPace {
+pub struct ClientPace {
     /// `None`: as fast as its readers read.
     times: Option<f64>,
     /// What was due when.
@@ -20,13 +20,13 @@ pub struct OwnPace {
 const SILENCE: u64 = 3_600_000_000_000;
 const SILENCE_LASTS: Duration = Duration::from_secs(1);
 
-impl OwnPace {
+impl ClientPace {
     pub fn new(speed: ReplaySpeed) -> Self {
         let times = match speed {
             ReplaySpeed::Times(times) => Some(times),
             ReplaySpeed::Max => None,
         };
-        OwnPace { times, begun: None }
+        ClientPace { times, begun: None }
     }
 
     /// The records that are due: those that were received until then; `None` for all.
@@ -64,7 +64,7 @@ mod tests {
     fn records_are_due_by_the_time_since_the_start_and_nights_last_a_second() {
         let (start, second) = (Instant::now(), 1_000_000_000);
         let at = |millis: u64| start + Duration::from_millis(millis);
-        let mut pace = OwnPace::new(ReplaySpeed::Times(10.0));
+        let mut pace = ClientPace::new(ReplaySpeed::Times(10.0));
         assert_eq!(pace.due(start), Some(Nanos(i64::MIN)));
         assert_eq!(pace.wait(Nanos(5 * second), start), Duration::ZERO);
         assert_eq!(pace.due(at(100)), Some(Nanos(6 * second)));
@@ -72,6 +72,6 @@ mod tests {
         let next = Nanos(7_207 * second);
         assert_eq!(pace.wait(next, at(200)), Duration::from_secs(1));
         assert_eq!(pace.due(at(1_200)), Some(next));
-        assert_eq!(OwnPace::new(ReplaySpeed::Max).due(start), None);
+        assert_eq!(ClientPace::new(ReplaySpeed::Max).due(start), None);
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A replay of one connection or several.
-pub struct OwnReplay {
+pub struct ClientReplay {
     streams: Vec<OwnStream>,
     scratch: Vec<u8>,
 }
@@ -70,11 +70,11 @@ const FILL_RECORDS: usize = 2_048;
 /// Blocks without any record of one filling.
 const FILL_BLOCKS: usize = 8;
 
-impl OwnReplay {
+impl ClientReplay {
     /// Of streams and the index of the output of each.
     pub fn new(streams: impl IntoIterator<Item = (usize, MessageStream)>) -> Self {
         let own = |(output, stream)| OwnStream { stream, output, next: NextRecord::Unknown };
-        OwnReplay { streams: streams.into_iter().map(own).collect(), scratch: Vec::new() }
+        ClientReplay { streams: streams.into_iter().map(own).collect(), scratch: Vec::new() }
     }
 
     /// Fills the outputs with what was received until then; `None` for all.

@@ -8,7 +8,7 @@ use super::{
     library::Library,
     options::{ReplayRequest, StreamRequest},
     permit::Readable,
-    replay::{Filled, Framing, OwnReplay, ReplayOutput},
+    replay::{ClientReplay, Filled, Framing, ReplayOutput},
     stream::MessageStream,
 };
 use crate::{
@@ -44,7 +44,7 @@ fn open(request: &StreamRequest, inputs: &[RecordingInput]) -> MessageStream {
 
 /// Everything, as lines.
 fn play(streams: Vec<MessageStream>) -> Vec<String> {
-    let mut replay = OwnReplay::new(streams.into_iter().map(|stream| (0, stream)));
+    let mut replay = ClientReplay::new(streams.into_iter().map(|stream| (0, stream)));
     let mut outputs = [ReplayOutput::new(Framing::Lines)];
     let mut all = Vec::new();
     loop {
@@ -200,7 +200,7 @@ proptest! {
             prop_assert!(line.contains(&symbol(*place)) && line.contains(&format!("00.{time:03}000Z")), "{} {}", line, time);
         }
         // Each has an output of its own, and is filled in steps of time.
-        let mut replay = OwnReplay::new((0..sorted.len()).map(|place| (place, stream(place))));
+        let mut replay = ClientReplay::new((0..sorted.len()).map(|place| (place, stream(place))));
         let mut outputs: Vec<ReplayOutput> = sorted.iter().map(|_| ReplayOutput::new(Framing::Lines)).collect();
         let mut until = 0;
         loop {
@@ -233,7 +233,7 @@ proptest! {
         let mut received: Vec<i64> = sorted.iter().flatten().copied().collect();
         received.sort_unstable();
         let mut received = received.as_slice();
-        let mut replay = OwnReplay::new((0..sorted.len()).map(|place| (place, stream(place))));
+        let mut replay = ClientReplay::new((0..sorted.len()).map(|place| (place, stream(place))));
         let mut outputs: Vec<ReplayOutput> = sorted.iter().map(|_| ReplayOutput::new(Framing::Lines)).collect();
         while replay.fill(None, &mut outputs).unwrap() != Filled::Ended || !received.is_empty() {
             let lines = outputs.iter_mut().map(|output| std::mem::take(&mut output.bytes));

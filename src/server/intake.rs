@@ -18,7 +18,7 @@ use crate::{
         FeedActivity, FeedLinks, RefusedTick, RejectCounts, RejectReason, Sink, SymbolState, UpstreamControl,
         replay::ReplayControl,
     },
-    publish::{PublishSink, Taking},
+    publish::{PublishResult, PublishSink},
     tick::{Nanos, Tick},
     topic::{FeedId, Ingest},
     wakeup::Wakeup,
@@ -174,10 +174,10 @@ impl FeedSink {
 }
 
 impl PublishSink for FeedSink {
-    fn take(&self, ticks: &mut Vec<Tick>) -> Taking {
+    fn take(&self, ticks: &mut Vec<Tick>) -> PublishResult {
         let now = self.market.now();
-        let mut taking = Taking::default();
-        let Taking { refused, seqs, .. } = &mut taking;
+        let mut taking = PublishResult::default();
+        let PublishResult { refused, seqs, .. } = &mut taking;
         taking.taken = self.ingest.submit_published(self.status.id, ticks, now, refused, seqs);
         self.record(taking.taken, now, &taking.refused);
         taking

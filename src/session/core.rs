@@ -12,7 +12,7 @@ use super::{
     inbound::{backlog::Backlog, lag::ReadLag},
     node::NodeState,
     outbound::{pacing::WritePacing, prepared::PreparedFrame},
-    peer::Agents,
+    peer::UserAgents,
     socket::SessionSocket,
     state::Session,
     stats::ShardStats,
@@ -56,7 +56,7 @@ pub struct Core<S> {
     pub(super) spellings: Spellings,
     /// Of published ticks; `None` until there are some.
     pub(super) decoder: Option<TickDecoder>,
-    pub agents: Agents,
+    pub agents: UserAgents,
     pub scratch: Vec<u8>,
     /// The message under the present limits; `None` until the next session opens.
     welcome: Option<Welcome>,
@@ -143,7 +143,7 @@ impl<S: SessionSocket> Core<S> {
             command_span: OpenSpan::default(),
             spellings: Spellings::default(),
             decoder: None,
-            agents: Agents::default(),
+            agents: UserAgents::default(),
             scratch: Vec::new(),
             welcome: None,
             draining_since: None,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     access::{Authority, Entitlement, ProductCounts, Products, Rights},
-    audit::{AuditLog, Via, Who},
+    audit::{AuditChannel, AuditLog, AuditUser},
     clock::{Clock, MarketClock},
     limits::Limits,
     live::Live,
@@ -126,14 +126,14 @@ impl NodeState {
     }
 
     /// Tells the accounts of use that a client was refused.
-    pub fn tell_refused(&self, who: Who, address: IpAddr, code: &str) {
+    pub fn tell_refused(&self, who: AuditUser, address: IpAddr, code: &str) {
         if let Some(audit) = &self.audit {
             audit.tell_refused(self.clock.now(), who, address, code, None);
         }
     }
 
     /// Tells the accounts of use what a user was sent by then.
-    pub fn tell_used_at(&self, at: Nanos, who: &Who, via: Via, uses: &ProductCounts) {
+    pub fn tell_used_at(&self, at: Nanos, who: &AuditUser, via: AuditChannel, uses: &ProductCounts) {
         let Some(audit) = &self.audit else { return };
         for (product, messages) in uses.iter() {
             audit.tell_used(at, who.clone(), self.products.name(product).clone(), via, messages);

@@ -8,7 +8,7 @@ use std::{collections::VecDeque, net::SocketAddr, rc::Rc};
 #[derive(Clone, Debug)]
 pub struct Peer {
     pub address: SocketAddr,
-    pub agent: Agent,
+    pub agent: UserAgent,
     /// It is on this machine, calls the server by an address or as localhost, and is not a page that only `*` allows: it
     /// may control the server, and publish, where no authentication is configured.
     pub is_local: bool,
@@ -16,20 +16,20 @@ pub struct Peer {
 
 /// Bounded, and only printable ASCII.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Agent(Rc<str>);
+pub struct UserAgent(Rc<str>);
 
 /// The most recent texts of clients.
 #[derive(Default)]
-pub struct Agents(VecDeque<Agent>);
+pub struct UserAgents(VecDeque<UserAgent>);
 
 /// Characters that are kept; the rest is cut off.
 const CHARS_MAX: usize = 120;
 /// Texts that are searched for one that is seen again.
 const KNOWN_MAX: usize = 16;
 
-impl Agents {
+impl UserAgents {
     /// Of the value of a header; empty when there is none.
-    pub fn of(&mut self, value: &[u8]) -> Agent {
+    pub fn of(&mut self, value: &[u8]) -> UserAgent {
         let shown = value.iter().take(CHARS_MAX).map(|byte| match byte {
             b' '..=b'~' => *byte,
             _ => b'?',
@@ -39,13 +39,13 @@ impl Agents {
             return known.clone();
         }
         self.0.truncate(KNOWN_MAX - 1);
-        let agent = Agent(text.map(char::from).collect::<String>().into());
+        let agent = UserAgent(text.map(char::from).collect::<String>().into());
         self.0.push_front(agent.clone());
         agent
     }
 }
 
-impl Agent {
+impl UserAgent {
     pub fn text(&self) -> &str {
         &self.0
     }
@@ -58,17 +58,17 @@ mod tests {
     #[test]
     fn it_is_one_bounded_line_that_steers_no_terminal() {
         let check = |value: &[u8], expected: &str| {
-            assert_eq!(Agents::default().of(value).text(), expected);
+            assert_eq!(UserAgents::default().of(value).text(), expected);
         };
         check(b"ticker/1.0", "ticker/1.0");
         check(b"a \"b\"\t\x9b2J", "a \"b\"??2J");
         check(&[b'x'; 4_000], &format!("{}~", "x".repeat(CHARS_MAX)));
-        assert_eq!(Agents::default().of(b"").text(), "");
+        assert_eq!(UserAgents::default().of(b"").text(), "");
     }
 
     #[test]
     fn sessions_of_one_make_share_it_and_few_are_kept() {
-        let mut agents = Agents::default();
+        let mut agents = UserAgents::default();
         let first = agents.of(b"one");
         assert!(Rc::ptr_eq(&first.0, &agents.of(b"one").0));
         (0..100).for_each(|number| drop(agents.of(format!("agent {number}").as_bytes())));

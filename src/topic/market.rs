@@ -12,7 +12,7 @@ use super::{
     record::Record,
     ring::Ring,
     store::{Image, ListedTopic},
-    tape::{self, NotTaken, TapeRoom, TopicTape},
+    tape::{self, TakeError, TapeRoom, TopicTape},
 };
 use crate::{
     feed::{RefusedTick, RejectReason, SymbolState},
@@ -347,7 +347,7 @@ impl Market {
 
     /// `before`: the order of the last tick before the batch.
     #[inline]
-    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, Box<NotTaken>> {
+    fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, Box<TakeError>> {
         let MarketTopic { record, ring, tape, .. } = &mut self.topics[id.0 as usize];
         if tape.is_some() || tape::concerns(&tick.fields) {
             tape::take(record, tape, &tick.fields, &mut self.tape_room)?;

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 use serde_json::json;
 use tickcast::{
     audit::{
-        AuditLog, AuditSetup, Month, OnFailure, Via, Who as User, read_files,
+        AuditChannel, AuditLog, AuditSetup, AuditUser as User, Month, OnFailure, read_files,
         usage::{Usage, UsageRow},
     },
     limits::DEFAULT,
@@ -75,7 +75,7 @@ fn while_events_are_lost_new_sessions_are_refused_and_open_ones_go_on() {
     stage.subscribe(open, &["A"], &json!({}));
     // Its writer has ended, so nothing that is told from here on is recorded, as with a disk that is full.
     audit.close(stage.clock.now());
-    audit.tell_used(stage.clock.now(), User::default(), "default".into(), Via::Rest, 1);
+    audit.tell_used(stage.clock.now(), User::default(), "default".into(), AuditChannel::Rest, 1);
     assert!(audit.refuses());
     let late = stage.connect(&NEAR);
     stage.send(late, UPGRADE.as_bytes());

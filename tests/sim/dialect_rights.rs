@@ -21,7 +21,7 @@ use super::{
     network::LinkPlan,
     plan::{chance, pick},
     protocols::{PROTOCOLS, Protocol, Wanted},
-    stage::{Stage, Who, ms},
+    stage::{AuditUser, Stage, ms},
     websocket,
 };
 
@@ -34,7 +34,7 @@ const RANGE: u64 = 1_000_000;
 const REVOKED_WITHIN: Duration = Duration::from_millis(250);
 
 struct Visitor {
-    who: Who,
+    who: AuditUser,
     protocol: &'static Protocol,
     /// From when on nothing may be written.
     ends: Option<Nanos>,

@@ -18,7 +18,7 @@ use super::{
     network::LinkPlan,
     plan::pick,
     protocols::{PROTOCOLS, Protocol, Wanted},
-    stage::{Heard, NEAR, Stage, Who},
+    stage::{AuditUser, Heard, NEAR, Stage},
     websocket,
     world::BEGIN,
 };
@@ -49,7 +49,7 @@ fn pings_come_every_twenty_seconds_and_who_does_not_answer_is_closed_after_sixty
 
 /// A client of a run.
 struct Visitor {
-    who: Who,
+    who: AuditUser,
     protocol: &'static Protocol,
     wants: Vec<Wanted>,
     /// When it has sent pings.

@@ -31,7 +31,7 @@ use super::{
     law::{Breach, Law},
     network::LinkPlan,
     plan::{chance, pick},
-    stage::{Stage, UPGRADE, Who, ms},
+    stage::{AuditUser, Stage, UPGRADE, ms},
     websocket,
     world::BEGIN,
 };
@@ -74,7 +74,7 @@ struct Grant {
 
 /// A connection, and the tokens that it has sent: by the id of the command.
 struct Visit {
-    who: Who,
+    who: AuditUser,
     kind: VisitKind,
     first: Option<usize>,
     renewals: BTreeMap<u64, usize>,

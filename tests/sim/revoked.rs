@@ -19,7 +19,7 @@ use tickcast::{
 
 use super::{
     network::LinkPlan,
-    stage::{NEAR, Stage, UPGRADE, Who},
+    stage::{AuditUser, NEAR, Stage, UPGRADE},
     websocket,
     world::BEGIN,
 };
@@ -104,14 +104,14 @@ impl Scene {
         }
     }
 
-    fn stream(&mut self, link: &LinkPlan, user: &str, query: &str) -> Who {
+    fn stream(&mut self, link: &LinkPlan, user: &str, query: &str) -> AuditUser {
         let who = self.stage.connect(link);
         let path = format!("/v1/stream?{query}&token={}", token(user));
         self.stage.send(who, UPGRADE.replace("/v1/stream", &path).as_bytes());
         who
     }
 
-    fn get(&mut self, link: &LinkPlan, user: &str, path: &str) -> Who {
+    fn get(&mut self, link: &LinkPlan, user: &str, path: &str) -> AuditUser {
         let who = self.stage.connect(link);
         let head = format!("GET {path}&token={} HTTP/1.1\r\nHost: sim\r\n\r\n", token(user));
         self.stage.send(who, head.as_bytes());
@@ -137,7 +137,7 @@ impl Scene {
 }
 
 /// Each client of the user, and what it is doing.
-fn clients(scene: &mut Scene, user: &str) -> Vec<(&'static str, Who, Doing)> {
+fn clients(scene: &mut Scene, user: &str) -> Vec<(&'static str, AuditUser, Doing)> {
     let symbols = "symbols=S0,S1,S2";
     let every = format!("{symbols}&mode=every");
     let mut clients = vec![

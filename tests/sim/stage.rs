@@ -38,7 +38,7 @@ pub struct Stage {
 
 /// A client of a scene, by its number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Who(usize);
+pub struct AuditUser(usize);
 
 /// What a client has read.
 #[derive(Clone, Debug)]
@@ -130,12 +130,12 @@ impl Stage {
     }
 
     /// What was written to a client, and when.
-    pub fn writes(&self, Who(who): Who) -> Vec<(Nanos, Vec<u8>)> {
+    pub fn writes(&self, AuditUser(who): AuditUser) -> Vec<(Nanos, Vec<u8>)> {
         self.net.borrow().links[self.clients[who].link].writes.clone()
     }
 
     /// How long what a client sends is under way.
-    pub fn delay_of(&self, Who(who): Who) -> Duration {
+    pub fn delay_of(&self, AuditUser(who): AuditUser) -> Duration {
         Duration::from_micros(self.net.borrow().links[self.clients[who].link].plan.delay_us)
     }
 
@@ -144,7 +144,7 @@ impl Stage {
     }
 
     /// A connection that has sent nothing yet.
-    pub fn connect(&mut self, link: &LinkPlan) -> Who {
+    pub fn connect(&mut self, link: &LinkPlan) -> AuditUser {
         let who = self.clients.len();
         let link = self.net.borrow_mut().connect(who, link, who as u64);
         self.clients.push(Guest {
@@ -158,11 +158,11 @@ impl Stage {
             heard: VecDeque::new(),
         });
         self.node.accept(link, 1);
-        Who(who)
+        AuditUser(who)
     }
 
     /// A WebSocket, which has had its welcome.
-    pub fn websocket(&mut self, link: &LinkPlan) -> Who {
+    pub fn websocket(&mut self, link: &LinkPlan) -> AuditUser {
         let who = self.connect(link);
         self.send(who, UPGRADE.as_bytes());
         let (_, head) = self.head(who);
@@ -172,12 +172,12 @@ impl Stage {
     }
 
     /// A WebSocket of a venue's client, at one of the venue's paths.
-    pub fn venue(&mut self, link: &LinkPlan, path: &str) -> Who {
+    pub fn venue(&mut self, link: &LinkPlan, path: &str) -> AuditUser {
         self.venue_with(link, path, &[])
     }
 
     /// The same, with these headers.
-    pub fn venue_with(&mut self, link: &LinkPlan, path: &str, headers: &[(&str, &str)]) -> Who {
+    pub fn venue_with(&mut self, link: &LinkPlan, path: &str, headers: &[(&str, &str)]) -> AuditUser {
         let who = self.connect(link);
         self.clients[who.0].is_foreign = true;
         let mut head = UPGRADE.replace("/v1/stream", path);
@@ -192,21 +192,21 @@ impl Stage {
         who
     }
 
-    pub fn send(&mut self, Who(who): Who, bytes: &[u8]) {
+    pub fn send(&mut self, AuditUser(who): AuditUser, bytes: &[u8]) {
         self.net.borrow_mut().client_sends(self.clients[who].link, bytes);
     }
 
-    pub fn command(&mut self, who: Who, command: &Value) {
+    pub fn command(&mut self, who: AuditUser, command: &Value) {
         self.say(who, &command.to_string());
     }
 
     /// A message of text.
-    pub fn say(&mut self, who: Who, text: &str) {
+    pub fn say(&mut self, who: AuditUser, text: &str) {
         self.send(who, &websocket::frame(websocket::TEXT, true, text.as_bytes()));
     }
 
     /// Subscribes with these further keys, and waits for the answer.
-    pub fn subscribe(&mut self, who: Who, symbols: &[&str], more: &Value) {
+    pub fn subscribe(&mut self, who: AuditUser, symbols: &[&str], more: &Value) {
         let mut command = json!({"op": "subscribe", "symbols": symbols});
         for (key, value) in more.as_object().into_iter().flatten() {
             command[key] = value.clone();
@@ -216,17 +216,17 @@ impl Stage {
     }
 
     /// From now on it reads, or does not.
-    pub fn reads(&mut self, Who(who): Who, reads: bool) {
+    pub fn reads(&mut self, AuditUser(who): AuditUser, reads: bool) {
         self.clients[who].reads = reads;
         self.wake(who);
     }
 
     /// Its connection is gone at once.
-    pub fn hang_up(&mut self, Who(who): Who) {
+    pub fn hang_up(&mut self, AuditUser(who): AuditUser) {
         self.net.borrow_mut().client_resets(self.clients[who].link);
     }
 
-    pub fn answers_no_ping(&mut self, Who(who): Who) {
+    pub fn answers_no_ping(&mut self, AuditUser(who): AuditUser) {
         self.clients[who].answers_pings = false;
     }
 
@@ -263,7 +263,7 @@ impl Stage {
     }
 
     /// Waits until it has read something of this kind; passes over what came before. Says when.
-    pub fn until<T>(&mut self, Who(who): Who, what: impl Fn(&Heard) -> Option<T>) -> (Ms, T) {
+    pub fn until<T>(&mut self, AuditUser(who): AuditUser, what: impl Fn(&Heard) -> Option<T>) -> (Ms, T) {
         let until = BEGIN.plus(Duration::from_millis(self.now() + PATIENCE_MS));
         loop {
             self.settle();
@@ -276,36 +276,36 @@ impl Stage {
         }
     }
 
-    pub fn message(&mut self, who: Who, what: impl Fn(&Message) -> bool) -> (Ms, Message) {
+    pub fn message(&mut self, who: AuditUser, what: impl Fn(&Message) -> bool) -> (Ms, Message) {
         self.until(who, |heard| match heard {
             Heard::Message(message) if what(message) => Some(message.clone()),
             _ => None,
         })
     }
 
-    pub fn head(&mut self, who: Who) -> (Ms, String) {
+    pub fn head(&mut self, who: AuditUser) -> (Ms, String) {
         self.until(who, |heard| if let Heard::Head(head) = heard { Some(head.clone()) } else { None })
     }
 
-    pub fn pinged(&mut self, who: Who) -> Ms {
+    pub fn pinged(&mut self, who: AuditUser) -> Ms {
         self.until(who, |heard| matches!(heard, Heard::Ping).then_some(())).0
     }
 
-    pub fn closed(&mut self, who: Who) -> (Ms, u16) {
+    pub fn closed(&mut self, who: AuditUser) -> (Ms, u16) {
         self.until(who, |heard| if let Heard::Close(code) = heard { Some(*code) } else { None })
     }
 
-    pub fn ended(&mut self, who: Who) -> Ms {
+    pub fn ended(&mut self, who: AuditUser) -> Ms {
         self.until(who, |heard| matches!(heard, Heard::End).then_some(())).0
     }
 
     /// Whether the server still has its connection.
-    pub fn is_held(&self, Who(who): Who) -> bool {
+    pub fn is_held(&self, AuditUser(who): AuditUser) -> bool {
         !self.net.borrow().links[self.clients[who].link].server_closed
     }
 
     /// All that it has read until now, and that no test has waited for.
-    pub fn heard(&mut self, Who(who): Who) -> Vec<(Ms, Heard)> {
+    pub fn heard(&mut self, AuditUser(who): AuditUser) -> Vec<(Ms, Heard)> {
         self.clients[who].heard.drain(..).collect()
     }
 
@@ -368,7 +368,7 @@ impl Stage {
             guest.heard.push_back((now, Heard::End));
         }
         for payload in pings {
-            self.send(Who(who), &websocket::frame(websocket::PONG, true, &payload));
+            self.send(AuditUser(who), &websocket::frame(websocket::PONG, true, &payload));
         }
     }
 }

@@ -16,8 +16,8 @@ fn symbols_are_told_by_their_product_in_real_time_and_delayed() {
     let log = AuditLog::start(&setup, now).expect("a new file").with_products(Box::new(of));
     let symbols = ["XA", "B", "XC"].map(|name| Symbol::new(name).expect("a symbol"));
     for _ in 0..2 {
-        log.tell_received(now, &who("alice"), Via::Stream, false, symbols.iter());
-        log.tell_received(now, &who("alice"), Via::Stream, true, symbols[2..].iter());
+        log.tell_received(now, &who("alice"), AuditChannel::Stream, false, symbols.iter());
+        log.tell_received(now, &who("alice"), AuditChannel::Stream, true, symbols[2..].iter());
     }
     log.close(now);
     let told: Vec<_> = folder
@@ -48,7 +48,7 @@ fn access_to_a_product_is_held_by_whoever_could_read_any_of_it() {
         who: who(user),
         address: "192.0.2.1".parse().expect("an address"),
         agent: String::new(),
-        via: Via::Stream,
+        via: AuditChannel::Stream,
         expires: None,
         products: products.iter().map(|&name| name.into()).collect(),
     };

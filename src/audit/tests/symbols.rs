@@ -13,7 +13,7 @@ fn each_symbol_has_a_line_of_its_own() {
         product: DEFAULT_PRODUCT.into(),
         symbols,
         delayed: true,
-        via: Via::Rest,
+        via: AuditChannel::Rest,
     };
     append_all(&mut file, &[(now, received), (now, ended(1))]);
     let text = fs::read_to_string(folder.path()).expect("text");

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use compact_str::CompactString;
 
-use crate::audit::event::Who;
+use crate::audit::event::AuditUser;
 
 /// A product, and a class of its readers.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -32,7 +32,7 @@ pub struct OpenSessions {
 
 #[derive(Debug)]
 pub struct AccountedSession {
-    pub who: Who,
+    pub who: AuditUser,
     pub products: Vec<CompactString>,
 }
 
@@ -40,13 +40,13 @@ pub struct AccountedSession {
 struct OpenCounts {
     devices: u64,
     /// How many of them each user has.
-    users: HashMap<Who, u64>,
+    users: HashMap<AuditUser, u64>,
 }
 
 // === impl Licence ===
 
 impl Licence {
-    pub fn of(product: &CompactString, who: &Who) -> Self {
+    pub fn of(product: &CompactString, who: &AuditUser) -> Self {
         Licence { product: product.clone(), class: who.class.clone() }
     }
 }
@@ -64,7 +64,7 @@ impl OpenAtOnce {
 // === impl OpenSessions ===
 
 impl OpenSessions {
-    pub fn begin(&mut self, number: u64, who: Who, products: Vec<CompactString>) {
+    pub fn begin(&mut self, number: u64, who: AuditUser, products: Vec<CompactString>) {
         self.all.begin(&who);
         for product in &products {
             self.licences.entry(Licence::of(product, &who)).or_default().begin(&who);
@@ -110,12 +110,12 @@ impl OpenSessions {
 // === impl OpenCounts ===
 
 impl OpenCounts {
-    fn begin(&mut self, who: &Who) {
+    fn begin(&mut self, who: &AuditUser) {
         self.devices += 1;
         *self.users.entry(who.clone()).or_default() += 1;
     }
 
-    fn end(&mut self, who: &Who) {
+    fn end(&mut self, who: &AuditUser) {
         self.devices -= 1;
         if let Some(sessions) = self.users.get_mut(who) {
             *sessions -= 1;

@@ -9,7 +9,7 @@ use super::{
     tally::{LicenceTotals, Usage, UsageKey, UsageRow},
 };
 use crate::{
-    audit::{event::Who, month::Month},
+    audit::{event::AuditUser, month::Month},
     escape::escaped,
 };
 
@@ -166,7 +166,10 @@ fn shown(name: Option<&str>) -> &str {
     name.unwrap_or("-")
 }
 
-fn cells(UsageKey { month, product, who: Who { user, class } }: &UsageKey, row: &UsageRow) -> [String; 9] {
+fn cells(
+    UsageKey { month, product, who: AuditUser { user, class } }: &UsageKey,
+    row: &UsageRow,
+) -> [String; 9] {
     [
         month.to_string(),
         product.to_string(),

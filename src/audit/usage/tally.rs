@@ -8,7 +8,7 @@ use compact_str::CompactString;
 
 use super::open::{Licence, OpenAtOnce, OpenSessions};
 use crate::audit::{
-    event::{Event, Via, Who},
+    event::{AuditChannel, AuditUser, Event},
     month::Month,
     read::AuditRecord,
 };
@@ -30,7 +30,7 @@ pub struct Usage {
 pub struct UsageKey {
     pub month: Month,
     pub product: CompactString,
-    pub who: Who,
+    pub who: AuditUser,
 }
 
 /// One user's use of a product, in a class, within a month.
@@ -47,7 +47,7 @@ pub struct UsageRow {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct MonthTotals {
     /// Who could read at its first moment.
-    pub held: BTreeSet<Who>,
+    pub held: BTreeSet<AuditUser>,
     /// The most that were open at once.
     pub at_once: OpenAtOnce,
     /// The same of each product and class.
@@ -59,7 +59,7 @@ pub struct MonthTotals {
 /// Who could read anything of a product, in a class.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct LicenceTotals {
-    pub held: BTreeSet<Who>,
+    pub held: BTreeSet<AuditUser>,
     pub at_once: OpenAtOnce,
 }
 
@@ -91,9 +91,9 @@ impl Usage {
             Event::Used { who, product, messages, via } => {
                 let row = self.rows.entry(UsageKey { month, product, who }).or_default();
                 match via {
-                    Via::Stream => row.messages += messages,
-                    Via::Sse => row.events += messages,
-                    Via::Rest => row.requests += messages,
+                    AuditChannel::Stream => row.messages += messages,
+                    AuditChannel::Sse => row.events += messages,
+                    AuditChannel::Rest => row.requests += messages,
                 }
             }
             Event::Refused { .. } => self.months.entry(month).or_default().refused += 1,
@@ -127,7 +127,7 @@ impl Usage {
         &mut self,
         month: Month,
         session: u64,
-        who: Who,
+        who: AuditUser,
         expires: Option<i64>,
         products: Vec<CompactString>,
     ) {
@@ -166,7 +166,7 @@ impl Usage {
 
 impl MonthTotals {
     /// This user could read at the month's first moment.
-    fn hold(&mut self, who: &Who, products: &[CompactString]) {
+    fn hold(&mut self, who: &AuditUser, products: &[CompactString]) {
         self.held.insert(who.clone());
         for product in products {
             self.licences.entry(Licence::of(product, who)).or_default().held.insert(who.clone());

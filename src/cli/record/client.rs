@@ -18,7 +18,7 @@ use tokio::time::interval;
 use super::{
     configured::Configured,
     files::{FLUSH_EVERY, Files},
-    ticks::{Missed, NoMessage, gap_note, note, tick},
+    ticks::{InvalidMessage, Missed, gap_note, note, tick},
 };
 use crate::{
     cli::{access::AccessError, shell::complain},
@@ -33,7 +33,7 @@ pub enum RecordError {
     #[error(transparent)]
     Access(#[from] AccessError),
     #[error(transparent)]
-    NoMessage(#[from] NoMessage),
+    InvalidMessage(#[from] InvalidMessage),
     #[error("the feed cannot be used")]
     Source(#[from] SourceError),
     #[error("the feed broke off")]
@@ -154,7 +154,7 @@ impl<'a> Recorder<'a> {
 impl Book<'_> {
     fn write(&mut self, mut events: Events<'_>) -> Result<(), RecordError> {
         let now = self.clock.now();
-        while let Some(event) = events.next_event().map_err(NoMessage::from)? {
+        while let Some(event) = events.next_event().map_err(InvalidMessage::from)? {
             self.take(&event, now)?;
         }
         Ok(())

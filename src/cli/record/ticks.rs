@@ -31,7 +31,7 @@ pub struct Missed {
 
 /// Why a frame is none of the contract.
 #[derive(Debug, thiserror::Error)]
-pub enum NoMessage {
+pub enum InvalidMessage {
     #[error("the server sent an invalid message: {0}")]
     Message(#[from] MessageError),
     #[error("the server sent an invalid message: {field}: {value}")]
@@ -48,9 +48,12 @@ pub enum NoMessage {
 ///
 /// # Errors
 /// When it is none of the contract.
-pub fn tick(change: &Change<'_>, configured: &mut Configured) -> Result<Option<(Tick, Nanos)>, NoMessage> {
+pub fn tick(
+    change: &Change<'_>,
+    configured: &mut Configured,
+) -> Result<Option<(Tick, Nanos)>, InvalidMessage> {
     let message = &change.tick;
-    let out_of_range = |field, value: i64| NoMessage::Value { field, value: value.to_string() };
+    let out_of_range = |field, value: i64| InvalidMessage::Value { field, value: value.to_string() };
     let rx = Nanos::from_micros(message.rx_us).ok_or_else(|| out_of_range("rx", message.rx_us))?;
     let values = message.values()?;
     let ts = values.ts_us.and_then(Nanos::from_micros);
@@ -59,13 +62,13 @@ pub fn tick(change: &Change<'_>, configured: &mut Configured) -> Result<Option<(
     withdrawn.filter_map(|field| Field::parse(field.name())).for_each(|field| fields.withdraw(field));
     for (field, text) in values.iter() {
         set(&mut fields, field, text)
-            .ok_or_else(|| NoMessage::Value { field: field.name(), value: text.to_owned() })?;
+            .ok_or_else(|| InvalidMessage::Value { field: field.name(), value: text.to_owned() })?;
     }
     if !change.is_snapshot && message.n > 1 && fields.mask.contains_all(FieldSet::TRADE) {
         keep_totals(&mut fields, &change.topic.record)?;
     }
     if let Some(report) = &change.report {
-        put_report(&mut fields, report).ok_or_else(|| NoMessage::Report { raw: message.excerpt() })?;
+        put_report(&mut fields, report).ok_or_else(|| InvalidMessage::Report { raw: message.excerpt() })?;
     }
     if change.is_snapshot {
         fields = fields.only(FieldSet::ALL.without(fields.mask.intersect(Field::LastSize.bit())));
@@ -73,7 +76,7 @@ pub fn tick(change: &Change<'_>, configured: &mut Configured) -> Result<Option<(
             return Ok(None);
         }
     }
-    let malformed = || NoMessage::Configured { raw: message.excerpt() };
+    let malformed = || InvalidMessage::Configured { raw: message.excerpt() };
     configured.put(change, &values, &mut fields).ok_or_else(malformed)?;
     let tick = Tick { symbol: Symbol::new(&message.symbol)?, ts, fields };
     let says_something = tick.fields.has_values() || tick.fields.report().is_some();
@@ -81,14 +84,14 @@ pub fn tick(change: &Change<'_>, configured: &mut Configured) -> Result<Option<(
 }
 
 /// Names what a trade would move, as the record has it, where the update does not.
-fn keep_totals(fields: &mut Fields, record: &tickcast_client::Record) -> Result<(), NoMessage> {
+fn keep_totals(fields: &mut Fields, record: &tickcast_client::Record) -> Result<(), InvalidMessage> {
     let named = fields.named();
     for field in tickcast_client::Field::ALL {
         let Some(own) = Field::parse(field.name()).filter(|own| MOVED.contains(own)) else { continue };
         match record.text(field) {
             _ if named.contains(own) => {}
             Some(text) => set(fields, field, text)
-                .ok_or_else(|| NoMessage::Value { field: field.name(), value: text.to_owned() })?,
+                .ok_or_else(|| InvalidMessage::Value { field: field.name(), value: text.to_owned() })?,
             // Where the record has none, a trade takes none away.
             None if matches!(own, Field::Side | Field::TradeId) => {}
             None => fields.withdraw(own),

@@ -8,7 +8,7 @@ use crate::cli::figures::grouped;
 
 /// How urgent a state is, from none upwards.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Trouble {
+pub enum Urgency {
     /// What is shown is the market.
     None,
     /// Nothing has come yet.
@@ -139,19 +139,19 @@ pub fn freshness(rows: &[Topic], now_us: i64) -> (usize, usize, Option<i64>) {
     let prices = rows.iter().filter(|row| row.record.rx_us > 0);
     prices.fold((0, 0, None), |(old, all, youngest), row| {
         let age = now_us.saturating_sub(row.record.rx_us).max(0);
-        let is_old = trouble(row, now_us) != Trouble::None;
+        let is_old = trouble(row, now_us) != Urgency::None;
         (old + usize::from(is_old), all + 1, Some(youngest.map_or(age, |least: i64| least.min(age))))
     })
 }
 
-pub fn trouble(row: &Topic, now_us: i64) -> Trouble {
+pub fn trouble(row: &Topic, now_us: i64) -> Urgency {
     match row.standing_at(now_us) {
-        Standing::Live => Trouble::None,
-        Standing::Asked | Standing::Pending => Trouble::Waiting,
-        Standing::Closed => Trouble::Ended,
-        Standing::Stale | Standing::Old => Trouble::Old,
-        Standing::Halted | Standing::Offline => Trouble::Away,
-        _ => Trouble::Refused,
+        Standing::Live => Urgency::None,
+        Standing::Asked | Standing::Pending => Urgency::Waiting,
+        Standing::Closed => Urgency::Ended,
+        Standing::Stale | Standing::Old => Urgency::Old,
+        Standing::Halted | Standing::Offline => Urgency::Away,
+        _ => Urgency::Refused,
     }
 }
 

@@ -1,6 +1,6 @@
-//! The interface between a watch and its output: events of the connection go to a [`Face`], which draws when it is due.
+//! The interface between a watch and its output: events of the connection go to a [`WatchOutput`], which draws when it is due.
 //!
-//! Not a drawing: [`log`](super::log) and [`fullscreen`](super::fullscreen) are. Invariant: [`Face::due`] may be
+//! Not a drawing: [`log`](super::log) and [`fullscreen`](super::fullscreen) are. Invariant: [`WatchOutput::due`] may be
 //! cancelled at any moment and loses nothing.
 
 use std::{io, ops::ControlFlow};
@@ -9,7 +9,7 @@ use tickcast::tick::Nanos;
 use tickcast_client::{Event, Mirror, Totals};
 
 /// The output of a watch.
-pub trait Face {
+pub trait WatchOutput {
     /// One message has changed the board; `now` is the server's time.
     ///
     /// # Errors

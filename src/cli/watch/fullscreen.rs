@@ -8,7 +8,7 @@ use tickcast::tick::Nanos;
 use tickcast_client::{Event, Mirror};
 
 use super::{
-    face::{Face, Link},
+    face::{Link, WatchOutput},
     screen::Screen,
 };
 use crate::cli::terminal::{Act, FullScreen, TerminalView, Tty};
@@ -33,7 +33,7 @@ impl TerminalView for Screen {
     }
 }
 
-impl<B: Backend<Error = io::Error>, T: Tty> Face for FullScreen<Screen, B, T> {
+impl<B: Backend<Error = io::Error>, T: Tty> WatchOutput for FullScreen<Screen, B, T> {
     fn changed(&mut self, event: &Event<'_>, now: Nanos) -> io::Result<()> {
         self.view.changed(event, now);
         FullScreen::changed(self);

@@ -13,7 +13,7 @@ use tickcast_client::{Event, Field, Late, Mirror, Outcome, SymbolResult, Topic, 
 
 use super::{
     cell,
-    face::{Face, Link},
+    face::{Link, WatchOutput},
     report,
 };
 use crate::cli::{figures::time, shell::complain};
@@ -31,7 +31,7 @@ impl<W: Write> TickLog<W> {
     }
 }
 
-impl<W: Write> Face for TickLog<W> {
+impl<W: Write> WatchOutput for TickLog<W> {
     fn changed(&mut self, event: &Event<'_>, now: Nanos) -> io::Result<()> {
         match line(event, now.micros()) {
             Some(line) => writeln!(self.out, "{line}").and_then(|()| self.out.flush()),

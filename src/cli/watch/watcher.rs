@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::{
     args::WatchArgs,
-    face::{Face, Link, Rates},
+    face::{Link, Rates, WatchOutput},
 };
 
 /// Why a watch ends before it is stopped.
@@ -28,7 +28,7 @@ pub enum WatchError {
 }
 
 /// A watch under way.
-pub struct Watcher<F: Face> {
+pub struct Watcher<F: WatchOutput> {
     client: Client,
     face: F,
     clock: Clock,
@@ -43,7 +43,7 @@ pub struct Watcher<F: Face> {
 
 // === impl Watcher ===
 
-impl<F: Face> Watcher<F> {
+impl<F: WatchOutput> Watcher<F> {
     pub fn new(args: &WatchArgs, endpoint: Endpoint, face: F) -> Self {
         let clock = Clock::system();
         let pace = if args.interval_ms == 0 { String::new() } else { format!(", {} ms", args.interval_ms) };
@@ -152,7 +152,7 @@ impl<F: Face> Watcher<F> {
 }
 
 /// What the server would not do.
-fn complain_of(face: &mut impl Face, event: &Event<'_>, server_now: Nanos) {
+fn complain_of(face: &mut impl WatchOutput, event: &Event<'_>, server_now: Nanos) {
     match event {
         Event::Expiring(expires_us) => {
             let seconds = expires_us.saturating_sub(server_now.micros()).max(0) / 1_000_000;

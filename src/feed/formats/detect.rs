@@ -15,7 +15,7 @@ use crate::tick::CustomFields;
 
 /// The result for the beginning of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Told {
+pub enum Detection {
     Format(Format),
     /// More of the file is needed.
     Undecided,
@@ -29,7 +29,7 @@ pub enum Told {
 }
 
 /// The result for one line.
-enum ToldLine {
+enum LineDetection {
     Format(Format),
     /// It is of an unsupported format.
     Foreign(&'static str),
@@ -63,10 +63,10 @@ pub fn is_cr_alone(head: &[u8]) -> bool {
 /// Detects by the first bytes and the name, both without compression; ticks may have these `fields` beside the fixed
 /// ones. With `is_whole` nothing follows `head`, or
 /// nothing more will be examined.
-pub fn tell(name: &str, head: &[u8], is_whole: bool, fields: &Arc<CustomFields>) -> Told {
+pub fn tell(name: &str, head: &[u8], is_whole: bool, fields: &Arc<CustomFields>) -> Detection {
     let head = without_mark(head);
     if head.is_empty() {
-        return if is_whole { unread("it is empty") } else { Told::Undecided };
+        return if is_whole { unread("it is empty") } else { Detection::Undecided };
     }
     if head.starts_with(b"DBN") {
         return match foreign::schema(head) {
@@ -74,11 +74,11 @@ pub fn tell(name: &str, head: &[u8], is_whole: bool, fields: &Arc<CustomFields>)
                 &format!("Databento's DBN of schema {schema}, which holds no ticks that are read"),
                 false,
             ),
-            None => Told::Format(Format::Databento),
+            None => Detection::Format(Format::Databento),
         };
     }
     if itch::is_head(head) {
-        return Told::Format(Format::Itch);
+        return Detection::Format(Format::Itch);
     }
     if head.starts_with(b"PAR1") {
         return unread(PARQUET);
@@ -97,7 +97,7 @@ pub fn lines_of(head: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// By the first line that decides.
-fn lines(name: &str, head: &[u8], is_whole: bool, fields: &Arc<CustomFields>) -> Told {
+fn lines(name: &str, head: &[u8], is_whole: bool, fields: &Arc<CustomFields>) -> Detection {
     let end = if is_cr_alone(head) { b'\r' } else { b'\n' };
     let whole =
         if is_whole { head.len() } else { head.iter().rposition(|&byte| byte == end).map_or(0, |at| at + 1) };
@@ -106,14 +106,14 @@ fn lines(name: &str, head: &[u8], is_whole: bool, fields: &Arc<CustomFields>) ->
         looked += 1;
         first.get_or_insert(line);
         match of_line(name, line, fields) {
-            ToldLine::Format(format) => return Told::Format(format),
-            ToldLine::Refused(why) => return Told::Unread { why, is_table: false },
-            ToldLine::Foreign(what) => found = found.or(Some(what)),
-            ToldLine::Unknown => {}
+            LineDetection::Format(format) => return Detection::Format(format),
+            LineDetection::Refused(why) => return Detection::Unread { why, is_table: false },
+            LineDetection::Foreign(what) => found = found.or(Some(what)),
+            LineDetection::Unknown => {}
         }
     }
     if !is_whole && looked < LINES_MAX {
-        return Told::Undecided;
+        return Detection::Undecided;
     }
     match (foreign::of_text(head), found, first) {
         (Some(what), ..) => refuse(what, false),
@@ -124,66 +124,66 @@ fn lines(name: &str, head: &[u8], is_whole: bool, fields: &Arc<CustomFields>) ->
     }
 }
 
-fn of_line(name: &str, line: &[u8], fields: &Arc<CustomFields>) -> ToldLine {
+fn of_line(name: &str, line: &[u8], fields: &Arc<CustomFields>) -> LineDetection {
     let line = line.trim_ascii();
     let message = capture::without_time(line);
     if message.starts_with(b"{") {
         return of_object(line, message, fields);
     }
     if streams::is_line(line) {
-        return ToldLine::Format(Format::Streams);
+        return LineDetection::Format(Format::Streams);
     }
     let mut splitter = table::Splitter::default();
-    let Ok(row) = splitter.split_names(line) else { return ToldLine::Unknown };
+    let Ok(row) = splitter.split_names(line) else { return LineDetection::Unknown };
     if let Some(known) = preset::Preset::of_header(&row) {
-        return ToldLine::Format(Format::Known(known));
+        return LineDetection::Format(Format::Known(known));
     }
     match databento_csv::check_header(&row) {
-        Ok(true) => return ToldLine::Format(Format::DatabentoCsv),
+        Ok(true) => return LineDetection::Format(Format::DatabentoCsv),
         Ok(false) => {}
-        Err(what) => return ToldLine::Foreign(what),
+        Err(what) => return LineDetection::Foreign(what),
     }
     match tardis::check_header(name, &row) {
-        Ok(true) => return ToldLine::Format(Format::Tardis),
+        Ok(true) => return LineDetection::Format(Format::Tardis),
         Ok(false) => {}
-        Err(what) => return ToldLine::Foreign(what),
+        Err(what) => return LineDetection::Foreign(what),
     }
     if plain::check_header(&row, fields) {
-        return ToldLine::Format(Format::Plain);
+        return LineDetection::Format(Format::Plain);
     }
     if let Some(what) = foreign::of_row(&row) {
-        return ToldLine::Foreign(what);
+        return LineDetection::Foreign(what);
     }
     let kind = binance::BinanceTable::of_name(name).map(|(_, kind)| kind);
     if let Some(kind) = kind.filter(|kind| kind.is_names(&row) || kind.is_row(&row)) {
-        return ToldLine::Format(Format::Binance(kind));
+        return LineDetection::Format(Format::Binance(kind));
     }
     if let Some(kind) =
         lean::LeanTable::of_name(name).map(|(_, _, kind)| kind).filter(|kind| kind.is_row(&row))
     {
-        return ToldLine::Format(Format::Lean(kind));
+        return LineDetection::Format(Format::Lean(kind));
     }
     let named = binance::BinanceTable::ALL.into_iter().find(|kind| kind.is_names(&row));
-    named.map_or(ToldLine::Unknown, |kind| ToldLine::Foreign(kind.nameless()))
+    named.map_or(LineDetection::Unknown, |kind| LineDetection::Foreign(kind.nameless()))
 }
 
 /// A line of JSON: `message` is the part after a time, or all of it.
-fn of_object(line: &[u8], message: &[u8], fields: &Arc<CustomFields>) -> ToldLine {
+fn of_object(line: &[u8], message: &[u8], fields: &Arc<CustomFields>) -> LineDetection {
     if message.len() == line.len() {
         match own::check_head(line, fields) {
-            Ok(true) => return ToldLine::Format(Format::Own),
+            Ok(true) => return LineDetection::Format(Format::Own),
             Ok(false) => {}
-            Err(why) => return ToldLine::Refused(why),
+            Err(why) => return LineDetection::Refused(why),
         }
     }
-    let Some(keys) = foreign::keys(message) else { return ToldLine::Unknown };
+    let Some(keys) = foreign::keys(message) else { return LineDetection::Unknown };
     if keys.contains_key("stream") && keys.contains_key("data") {
-        return ToldLine::Format(Format::Capture);
+        return LineDetection::Format(Format::Capture);
     }
     match foreign::of_keys(&keys) {
-        Some(what) => ToldLine::Foreign(what),
-        None if streams::is_line(line) => ToldLine::Format(Format::Streams),
-        None => ToldLine::Unknown,
+        Some(what) => LineDetection::Foreign(what),
+        None if streams::is_line(line) => LineDetection::Format(Format::Streams),
+        None => LineDetection::Unknown,
     }
 }
 
@@ -211,12 +211,12 @@ fn unknown(name: &str, line: &[u8]) -> String {
     what
 }
 
-fn unread(why: &str) -> Told {
-    Told::Unread { why: why.to_owned(), is_table: false }
+fn unread(why: &str) -> Detection {
+    Detection::Unread { why: why.to_owned(), is_table: false }
 }
 
-fn refuse(what: &str, is_table: bool) -> Told {
-    Told::Unread { why: format!("it is {what}; readable formats: {}", Format::KNOWN), is_table }
+fn refuse(what: &str, is_table: bool) -> Detection {
+    Detection::Unread { why: format!("it is {what}; readable formats: {}", Format::KNOWN), is_table }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub(crate) mod trade_events;
 mod write;
 
 pub use decoder::{Decoder, DecoderOutput, Gap, HEAD_BYTES, JUMP_NANOS, Jump, RejectedRecord};
-pub use detect::{Told, is_cr_alone, without_mark};
+pub use detect::{Detection, is_cr_alone, without_mark};
 pub use fault::FormatFault;
 pub use format::Format;
 pub use hints::{Columns, Hints};

@@ -7,7 +7,7 @@ use super::databento;
 use super::{
     binance, capture, databento_csv,
     decoder::Decoder,
-    detect::{self, Told},
+    detect::{self, Detection},
     format::Format,
     hints::{Columns, Hints},
     itch, lean, mapped, own, plain, streams, table, tardis,
@@ -24,9 +24,9 @@ impl Format {
     /// When its format is not supported: what it is, for a person.
     pub fn detect(name: &str, head: &[u8]) -> Result<Self, String> {
         match detect::tell(name, head, true, &CustomFields::none()) {
-            Told::Format(format) => Ok(format),
-            Told::Unread { why, .. } => Err(why),
-            Told::Undecided => Err("its beginning tells nothing".to_owned()),
+            Detection::Format(format) => Ok(format),
+            Detection::Unread { why, .. } => Err(why),
+            Detection::Undecided => Err("its beginning tells nothing".to_owned()),
         }
     }
 
@@ -85,10 +85,10 @@ pub fn open(
     let asks = hints.columns.is_some() || hints.unit.is_some() || hints.symbol.is_some();
     let told = detect::tell(name, head, is_whole, &hints.fields);
     let format = match (&hints.columns, told) {
-        (_, Told::Unread { why, is_table: false }) => return Err(why),
+        (_, Detection::Unread { why, is_table: false }) => return Err(why),
         (Some(Columns::Known(preset)), _) => Format::Known(*preset),
-        (Some(Columns::Databento), Told::Format(Format::DatabentoCsv)) => Format::DatabentoCsv,
-        (Some(Columns::Databento), Told::Undecided) => return Ok(None),
+        (Some(Columns::Databento), Detection::Format(Format::DatabentoCsv)) => Format::DatabentoCsv,
+        (Some(Columns::Databento), Detection::Undecided) => return Ok(None),
         (Some(Columns::Databento), _) => {
             return Err(
                 "it is not a table of Databento that holds ticks: its line of names has no ts_event, rtype, \
@@ -97,10 +97,14 @@ pub fn open(
             );
         }
         (Some(Columns::Pairs(_)), _) => Format::Mapped,
-        (None, Told::Format(Format::Plain) | Told::Unread { .. } | Told::Undecided) if asks => Format::Mapped,
-        (_, Told::Format(format)) => format,
-        (_, Told::Unread { why, .. }) => return Err(why),
-        (_, Told::Undecided) => return Ok(None),
+        (None, Detection::Format(Format::Plain) | Detection::Unread { .. } | Detection::Undecided)
+            if asks =>
+        {
+            Format::Mapped
+        }
+        (_, Detection::Format(format)) => format,
+        (_, Detection::Unread { why, .. }) => return Err(why),
+        (_, Detection::Undecided) => return Ok(None),
     };
     let decoder: Box<dyn Decoder> = match format {
         Format::Mapped | Format::Known(_) => match mapped::open(format, name, head, hints, line_bytes_max) {

@@ -185,7 +185,7 @@ fn write_plain(tick: &Tick, fields: &CustomFields, rx: Nanos, out: &mut Vec<u8>)
     }
     out.push(b',');
     time(rx, out);
-    values(&tick.fields.spelled_out(), &Field::ALL, Nulls::Told, out);
+    values(&tick.fields.spelled_out(), &Field::ALL, Nulls::Detection, out);
     let kept = configured(tick, fields, out);
     for column in ReportColumn::ALL {
         out.push(b',');
@@ -237,7 +237,7 @@ fn write_tardis(exchange: &str, tick: &Tick, rx: Nanos, out: &mut Vec<u8>) {
 /// Whether a cell can say that its field is withdrawn.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Nulls {
-    Told,
+    Detection,
     Empty,
 }
 
@@ -251,7 +251,7 @@ fn values(of: &Fields, fields: &[Field], nulls: Nulls, out: &mut Vec<u8>) {
     for &field in fields {
         out.push(b',');
         if !of.mask.contains(field) {
-            if nulls == Nulls::Told && of.withdrawn().contains(field) {
+            if nulls == Nulls::Detection && of.withdrawn().contains(field) {
                 out.extend_from_slice(NULL.as_bytes());
             }
             continue;

@@ -17,9 +17,9 @@ pub fn open_each(
     inputs: &[RecordingInput],
     selection: &Selection,
     line_bytes_max: usize,
-) -> Result<Each, FeedError> {
+) -> Result<RecordingFiles, FeedError> {
     let ArchiveMembers { members, skipped } = members(inputs, selection.sizes.open_files)?;
-    Ok(Each {
+    Ok(RecordingFiles {
         inputs: inputs.to_vec(),
         members: members.into_iter(),
         skipped: Skips(skipped),
@@ -29,7 +29,7 @@ pub fn open_each(
 }
 
 /// Recordings one by one.
-pub struct Each {
+pub struct RecordingFiles {
     inputs: Vec<RecordingInput>,
     members: std::vec::IntoIter<Member>,
     skipped: Skips,
@@ -37,9 +37,9 @@ pub struct Each {
     line_bytes_max: usize,
 }
 
-// === impl Each ===
+// === impl RecordingFiles ===
 
-impl Each {
+impl RecordingFiles {
     /// Files skipped so far.
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped.0
@@ -51,7 +51,7 @@ impl Each {
     }
 }
 
-impl Iterator for Each {
+impl Iterator for RecordingFiles {
     type Item = Result<Recording, FeedError>;
 
     fn next(&mut self) -> Option<Self::Item> {

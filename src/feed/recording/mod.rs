@@ -29,7 +29,7 @@ pub use super::{
     record::{Block, REJECTS_KEPT, RecordPosition, RecordedTick, Reject},
     time::{TIME_EXPECTED, format_time, parse_time},
 };
-pub use found::{Each, open_each};
+pub use found::{RecordingFiles, open_each};
 pub use input::Skipped;
 pub use open::{Recording, open};
 #[cfg(feature = "parquet")]

@@ -238,7 +238,7 @@ impl Replay {
         self.late.iter_mut().for_each(|late| *late += taken);
         self.control.note_lateness(&mut self.late);
         self.control.show(|state| state.records += records);
-        self.tape.complaints().refused(now, &mut self.refused);
+        self.tape.warnings().refused(now, &mut self.refused);
     }
 
     /// The market's time, if the replay drives it: that of the last record played, plus the time since then.

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     feed::{
         FeedError, Sink,
-        complaints::Complaints,
         recording::{self, Block, RecordReader, RecordedTick, Recording},
+        warnings::FeedWarnings,
     },
     tick::{Field, FieldSet, Nanos, Symbol, Tick, Volume},
 };
@@ -27,7 +27,7 @@ use crate::{
 /// An open recording and the position in it.
 pub struct Tape {
     recording: Recording,
-    complaints: Complaints,
+    warnings: FeedWarnings,
     end: AtEnd,
     /// The buffer for reading; kept for its allocations.
     block: Block,
@@ -59,7 +59,7 @@ impl Tape {
     pub fn open(feed: &str, config: &ReplayConfig, line_bytes_max: usize) -> Result<Self, FeedError> {
         let recording = recording::open(&config.inputs, &config.selection, line_bytes_max)?;
         Ok(Tape {
-            complaints: Complaints::new(feed, recording.name()),
+            warnings: FeedWarnings::new(feed, recording.name()),
             recording,
             end: config.end,
             block: Block::default(),
@@ -79,8 +79,8 @@ impl Tape {
         self.recording.name()
     }
 
-    pub fn complaints(&mut self) -> &mut Complaints {
-        &mut self.complaints
+    pub fn warnings(&mut self) -> &mut FeedWarnings {
+        &mut self.warnings
     }
 
     /// Records of this round before the position: the number of the last one played.
@@ -132,7 +132,7 @@ impl Tape {
         let RecordedTick { rx, mut tick } = self.ready.pop_front()?;
         let place = self.timeline.place(rx);
         if let Some((silence, played)) = self.timeline.silence(rx).filter(|(silence, _)| *silence >= LONG) {
-            self.complaints.silence(silence, played, rx);
+            self.warnings.silence(silence, played, rx);
         }
         self.timeline.put(rx);
         self.pass(rx);
@@ -211,7 +211,7 @@ impl Tape {
     /// Reads the next records, possibly none. Rejected records are counted in `sink`.
     fn read_block(&mut self, sink: &mut dyn Sink) -> Result<(), FeedError> {
         let more = self.recording.next_block(&mut self.block);
-        self.complaints.skipped(&mut self.block, sink);
+        self.warnings.skipped(&mut self.block, sink);
         self.ready.extend(self.block.records.drain(..));
         self.found |= !self.ready.is_empty();
         self.block.clear();

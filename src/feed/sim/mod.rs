@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use super::{
     DeclaredSymbols, Feed, FeedError, Sink,
-    complaints::Complaints,
     pace::{self, Schedule, Timed},
+    warnings::FeedWarnings,
 };
 use crate::{shutdown::Stop, tick::Symbol};
 
@@ -27,7 +27,7 @@ pub use walk::{PRICE_TICK, SimWalk};
 /// A simulation, ready to run.
 pub struct Sim {
     config: SimConfig,
-    complaints: Complaints,
+    warnings: FeedWarnings,
 }
 
 /// The names of this many symbols.
@@ -36,7 +36,7 @@ struct Numbered(u32);
 /// A walk as a schedule.
 struct SimRun {
     walk: SimWalk,
-    complaints: Complaints,
+    warnings: FeedWarnings,
 }
 
 // === impl Sim ===
@@ -44,7 +44,7 @@ struct SimRun {
 impl Sim {
     /// `feed` is the feed's name, for the log.
     pub fn new(feed: &str, config: SimConfig) -> Self {
-        Sim { config, complaints: Complaints::new(feed, "simulation") }
+        Sim { config, warnings: FeedWarnings::new(feed, "simulation") }
     }
 }
 
@@ -55,7 +55,7 @@ impl Feed for Sim {
 
     fn run(self: Box<Self>, sink: &mut dyn Sink, stop: &Stop) -> Result<(), FeedError> {
         let start = self.config.start.unwrap_or_else(|| sink.now());
-        let mut run = SimRun { walk: SimWalk::new(&self.config, start), complaints: self.complaints };
+        let mut run = SimRun { walk: SimWalk::new(&self.config, start), warnings: self.warnings };
         pace::play(&mut run, self.config.speed, sink, stop)
     }
 }
@@ -72,8 +72,8 @@ impl Schedule for SimRun {
         Ok(self.walk.next())
     }
 
-    fn complaints(&mut self) -> &mut Complaints {
-        &mut self.complaints
+    fn warnings(&mut self) -> &mut FeedWarnings {
+        &mut self.warnings
     }
 }
 

@@ -7,7 +7,7 @@ use hyper::Request;
 use super::{addresses::AddressPermit, rejected::RejectedReason};
 use crate::{
     access::{Refused, SharedRights},
-    audit::{AuditLog, Who},
+    audit::{AuditLog, AuditUser},
     fanout::SessionKey,
     planted::{Fault, is_planted},
     proxies::ClientAddress,
@@ -58,7 +58,7 @@ pub fn admit<B>(server: &ServerState, request: &Request<B>, peer: ClientAddress)
         Ok(access) => access,
         Err(NoAccess::Refused(Refused::Missing)) => SessionAccess::Awaited,
         Err(no_access) => {
-            server.node.tell_refused(Who::default(), peer.ip(), no_access.counted().label());
+            server.node.tell_refused(AuditUser::default(), peer.ip(), no_access.counted().label());
             let close = match no_access {
                 NoAccess::TwoTokens => CloseReason::BadToken,
                 NoAccess::Refused(refused) => CloseReason::of_refused(&refused),
@@ -146,7 +146,8 @@ pub fn permit<B>(
         return Err((RejectedReason::Audit, CloseReason::Internal));
     }
     let permit = permit_unaudited(server, request, peer);
-    permit.inspect_err(|(reason, _)| server.node.tell_refused(Who::default(), peer.ip(), reason.label()))
+    permit
+        .inspect_err(|(reason, _)| server.node.tell_refused(AuditUser::default(), peer.ip(), reason.label()))
 }
 
 fn permit_unaudited<B>(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::{
     access::{ProductCounts, ProductId, SharedRights},
-    audit::Via,
+    audit::AuditChannel,
     session::node::NodeState,
     tick::Symbol,
 };
@@ -29,7 +29,7 @@ impl AnsweredSymbols {
     pub fn shows(&mut self, symbols: &[&Symbol], delayed: bool) {
         let Some(audit) = &self.node.audit else { return };
         let (now, who) = (self.node.clock.now(), self.rights.who());
-        audit.tell_received(now, &who, Via::Rest, delayed, symbols.iter().copied());
+        audit.tell_received(now, &who, AuditChannel::Rest, delayed, symbols.iter().copied());
         let mut uses = ProductCounts::default();
         for symbol in symbols {
             let product = self.node.products.id_of(symbol);
@@ -38,6 +38,6 @@ impl AnsweredSymbols {
                 uses.add(product, 1);
             }
         }
-        self.node.tell_used_at(now, &who, Via::Rest, &uses);
+        self.node.tell_used_at(now, &who, AuditChannel::Rest, &uses);
     }
 }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     access::{Rights, SharedRights},
-    audit::Who,
+    audit::AuditUser,
     server::{
         access,
         admission::{balancer::Role, rejected::RejectedReason},
@@ -235,7 +235,7 @@ impl RouteAccess {
             return Ok(RouteAccess { rights: Rights::everything() });
         }
         let rights = access::rights_of(request, node, node.clock.now()).inspect_err(|no_access| {
-            node.tell_refused(Who::default(), caller.client.get().ip(), no_access.counted().label());
+            node.tell_refused(AuditUser::default(), caller.client.get().ip(), no_access.counted().label());
         })?;
         let (is_allowed, what) = match needed {
             Needed::Nothing => (true, ""),

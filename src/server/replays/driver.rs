@@ -15,8 +15,8 @@ use crate::{
     access::ProductCounts,
     feed::{FeedError, ReplaySpeed, with_sources},
     replays::{
-        pace::OwnPace,
-        replay::{Filled, Framing, OwnReplay, ReplayOutput},
+        pace::ClientPace,
+        replay::{ClientReplay, Filled, Framing, ReplayOutput},
         stream::MessageStream,
     },
     tick::Symbol,
@@ -63,8 +63,8 @@ struct Drive {
     workers: Arc<Workers>,
     parts: Vec<mpsc::Sender<ReplayPart>>,
     /// Absent while it is being filled.
-    replay: Option<(Box<OwnReplay>, Vec<ReplayOutput>)>,
-    pace: OwnPace,
+    replay: Option<(Box<ClientReplay>, Vec<ReplayOutput>)>,
+    pace: ClientPace,
 }
 
 /// Plays to the end, or until every connection has left.
@@ -76,8 +76,8 @@ pub async fn drive(workers: Arc<Workers>, members: Vec<ReplayMember>) {
         outputs.push(ReplayOutput::new(member.framing));
         streams.extend(member.streams.into_iter().map(|stream| (place, stream)));
     }
-    let replay = Some((Box::new(OwnReplay::new(streams)), outputs));
-    let pace = OwnPace::new(speed.unwrap_or(ReplaySpeed::Max));
+    let replay = Some((Box::new(ClientReplay::new(streams)), outputs));
+    let pace = ClientPace::new(speed.unwrap_or(ReplaySpeed::Max));
     let mut drive = Drive { workers, parts, replay, pace };
     while drive.step().await.is_some() {}
 }

@@ -6,7 +6,7 @@ use super::setup::{Setup, StartError};
 use crate::{
     clock::{Clock, MarketClock},
     escape::escaped,
-    feed::{DeclaredSymbols, Feed, Opened, Source, crowded::crowds},
+    feed::{DeclaredSymbols, Feed, Opened, Source, venue_limits::overloads},
     scenario::RunningScenario,
     server::{
         intake::{Condition, FeedKind, FeedStatus},
@@ -49,7 +49,7 @@ pub(super) fn ending(feeds: &OpenFeeds, server: &Arc<ServerState>) -> Arc<dyn Fn
 /// Opens all sources. Publishing over HTTP has a feed of its own, requested or not.
 pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
     // Of one feed alone its own log tells.
-    for crowd in crowds(&setup.feeds).iter().filter(|crowd| crowd.feeds.len() > 1) {
+    for crowd in overloads(&setup.feeds).iter().filter(|crowd| crowd.feeds.len() > 1) {
         tracing::warn!("{crowd}");
     }
     let mut statuses: Vec<Arc<FeedStatus>> = Vec::new();

@@ -8,7 +8,7 @@
 use compact_str::CompactString;
 
 use crate::{
-    audit::Via,
+    audit::AuditChannel,
     fanout::{Place, SessionKey},
     session::{core::Core, socket::SessionSocket, state::Session},
     tick::Nanos,
@@ -37,7 +37,7 @@ pub struct ListedSession {
     /// Address and port of the client, as a trusted proxy told it.
     pub peer: String,
     pub user_agent: String,
-    pub via: Via,
+    pub via: AuditChannel,
     /// The protocol of a venue that it speaks; `None` for the service's own.
     pub protocol: Option<&'static str>,
     pub age_ms: u64,

@@ -7,7 +7,7 @@ use std::{collections::HashMap, mem, sync::Arc};
 
 use crate::{
     access::{ProductCounts, Rights},
-    audit::{AuditLog, Event, Month, Via, Who},
+    audit::{AuditChannel, AuditLog, AuditUser, Event, Month},
     fanout::{Place, SessionKey, Units},
     session::{core::Core, refusals::RefusedAccess, socket::SessionSocket, state::Session},
     tick::{Nanos, Symbol},
@@ -112,7 +112,7 @@ impl<S: SessionSocket> Core<S> {
         if self.audit_state.month.replace(month).is_some_and(|before| before != month) {
             // As of the last moment of the month before.
             let end = Nanos(month.begin_micros() * 1_000 - 1);
-            let mut sent: HashMap<(Who, Via), ProductCounts> = HashMap::new();
+            let mut sent: HashMap<(AuditUser, AuditChannel), ProductCounts> = HashMap::new();
             for session in self.sessions.iter_mut().flatten() {
                 let unreported_uses = mem::take(&mut session.unreported_uses);
                 sent.entry((session.rights.who(), session.via())).or_default().add_all(&unreported_uses);
@@ -169,7 +169,7 @@ impl<S: SessionSocket> Core<S> {
 }
 
 impl<S> Session<S> {
-    pub fn via(&self) -> Via {
-        if self.encoding().has_position() { Via::Sse } else { Via::Stream }
+    pub fn via(&self) -> AuditChannel {
+        if self.encoding().has_position() { AuditChannel::Sse } else { AuditChannel::Stream }
     }
 }

@@ -12,4 +12,4 @@ mod trade;
 
 pub use room::TapeRoom;
 pub use table::TopicTape;
-pub use take::{NotTaken, concerns, take};
+pub use take::{TakeError, concerns, take};

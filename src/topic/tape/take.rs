@@ -15,7 +15,7 @@ use crate::{
 
 /// Why a record did not take a tick in.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum NotTaken {
+pub enum TakeError {
     #[error(transparent)]
     Full(TotalFull),
     #[error("{kind}: {}", no_such_trade(.id, *.trades_max))]
@@ -51,7 +51,7 @@ pub fn take(
     tape: &mut Option<Box<TopicTape>>,
     tick: &Fields,
     room: &mut TapeRoom,
-) -> Result<(), Box<NotTaken>> {
+) -> Result<(), Box<TakeError>> {
     if let Some(report) = tick.correction() {
         return correct(record, tape, tick, report, room);
     }
@@ -83,10 +83,10 @@ fn news(record: &Record, trade: &Fields, tape: &TopicTape) -> Option<Fields> {
     Some(news)
 }
 
-impl From<TotalFull> for Box<NotTaken> {
+impl From<TotalFull> for Box<TakeError> {
     #[cold]
     fn from(full: TotalFull) -> Self {
-        Box::new(NotTaken::Full(full))
+        Box::new(TakeError::Full(full))
     }
 }
 
@@ -98,7 +98,7 @@ fn correct(
     tick: &Fields,
     report: &TradeReport,
     room: &mut TapeRoom,
-) -> Result<(), Box<NotTaken>> {
+) -> Result<(), Box<TakeError>> {
     let mut report = report.clone();
     let known = match (tape.as_mut(), report.kind) {
         (None, _) => Err(Uncorrected::NoSuchTrade),
@@ -117,7 +117,7 @@ fn correct(
             let kind = if report.kind == ReportKind::Cancel { "cancel" } else { "correct" };
             let trades_max = room.for_table(tape.as_ref().map_or(0, |tape| tape.held_trades()));
             let id = report.id.to_string();
-            return Err(Box::new(NotTaken::UnknownTrade { kind, id, trades_max }));
+            return Err(Box::new(TakeError::UnknownTrade { kind, id, trades_max }));
         }
     };
     let mut given = tick.clone();
@@ -154,14 +154,14 @@ fn as_given(record: &Record, report: &TradeReport) -> Fields {
     fields
 }
 
-// === impl NotTaken ===
+// === impl TakeError ===
 
-impl NotTaken {
+impl TakeError {
     /// The metric label.
     pub const fn reason(&self) -> RejectReason {
         match self {
-            NotTaken::Full(_) => RejectReason::Value,
-            NotTaken::UnknownTrade { .. } => RejectReason::UnknownTrade,
+            TakeError::Full(_) => RejectReason::Value,
+            TakeError::UnknownTrade { .. } => RejectReason::UnknownTrade,
         }
     }
 }

@@ -17,7 +17,7 @@ use tickcast::{
 };
 
 /// Ticks as lines, gaps as notes.
-fn take(mirror: &mut Mirror, frame: &str) -> Result<Vec<String>, NoMessage> {
+fn take(mirror: &mut Mirror, frame: &str) -> Result<Vec<String>, InvalidMessage> {
     take_with(mirror, frame, &mut Configured::default())
 }
 
@@ -25,7 +25,7 @@ fn take_with(
     mirror: &mut Mirror,
     frame: &str,
     configured: &mut Configured,
-) -> Result<Vec<String>, NoMessage> {
+) -> Result<Vec<String>, InvalidMessage> {
     let mut lines = Vec::new();
     let mut events = mirror.receive(frame, 0);
     while let Some(event) = events.next_event()? {

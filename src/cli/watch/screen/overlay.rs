@@ -7,7 +7,7 @@ use tickcast_client::{Field, Mirror, Topic, printable};
 use super::{Screen, ScreenMode};
 use crate::cli::{
     figures::grouped,
-    watch::cell::{self, Trouble},
+    watch::cell::{self, Urgency},
 };
 
 // === impl Screen ===
@@ -62,15 +62,15 @@ impl Screen {
         .chain([
             format!(
                 "{} live  {} pending  {} stale, old",
-                sign(Trouble::None),
-                sign(Trouble::Waiting),
-                sign(Trouble::Old)
+                sign(Urgency::None),
+                sign(Urgency::Waiting),
+                sign(Urgency::Old)
             ),
             format!(
                 "{} halted, offline  {} closed  {} refused, unknown",
-                sign(Trouble::Away),
-                sign(Trouble::Ended),
-                sign(Trouble::Refused)
+                sign(Urgency::Away),
+                sign(Urgency::Ended),
+                sign(Urgency::Refused)
             ),
             format!("{up} {down} the way of the last change of price"),
             "TREND   a mark each 2 s; a hole: not known".to_owned(),

@@ -20,7 +20,7 @@ use crate::cli::{
     figures::{bytes, grouped},
     terminal::put,
     watch::{
-        cell::{self, Trouble},
+        cell::{self, Urgency},
         face::Link,
     },
 };
@@ -77,9 +77,9 @@ impl Screen {
         if lines >= 1 {
             let (old, all, _) = cell::freshness(board.topics(), link.server_now.micros());
             let trouble = match (link.up, all > 0 && old == all) {
-                (false, _) => Trouble::Away,
-                (true, true) => Trouble::Old,
-                (true, false) => Trouble::None,
+                (false, _) => Urgency::Away,
+                (true, true) => Urgency::Old,
+                (true, false) => Urgency::None,
             };
             let mut text = format!("{} {}", self.theme.trouble_sign(trouble), printable(&self.connection));
             text += &freshness(board, link);
@@ -180,12 +180,12 @@ impl Screen {
         buf: &mut Buffer,
         y: u16,
         columns: &[(Column, usize)],
-        (place, trouble): (usize, Trouble),
+        (place, trouble): (usize, Urgency),
         cells: &[String],
     ) {
         // Whatever is not live is pale, and its price does not look like one.
         let faded =
-            if trouble == Trouble::None { Style::new() } else { Style::new().add_modifier(Modifier::DIM) };
+            if trouble == Urgency::None { Style::new() } else { Style::new().add_modifier(Modifier::DIM) };
         let way = self.trends.way(place);
         let mut x = 0;
         for &(column, wide) in columns {
@@ -199,10 +199,10 @@ impl Screen {
                     let price = self.widths.aligned(column, text, wide.saturating_sub(2));
                     (
                         format!("{price} {sign}"),
-                        if trouble == Trouble::None { self.theme.way(way) } else { faded },
+                        if trouble == Urgency::None { self.theme.way(way) } else { faded },
                     )
                 }
-                Column::Change if trouble == Trouble::None => {
+                Column::Change if trouble == Urgency::None => {
                     (format!("{text:>wide$}"), self.theme.way(way_of_change(text)))
                 }
                 Column::Trend => {
@@ -211,7 +211,7 @@ impl Screen {
                     (format!("{plot:>wide$}"), faded)
                 }
                 Column::Gaps if !text.is_empty() => {
-                    (format!("{text:>wide$}"), self.theme.trouble(Trouble::Old))
+                    (format!("{text:>wide$}"), self.theme.trouble(Urgency::Old))
                 }
                 _ => (self.widths.aligned(column, text, wide), faded),
             };

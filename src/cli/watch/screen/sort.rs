@@ -8,13 +8,13 @@ use compact_str::CompactString;
 use tickcast_client::{Field, Topic, decimal::units};
 
 use super::{columns::Column, others::OtherFields, trend::Trends};
-use crate::cli::watch::cell::{self, Trouble};
+use crate::cli::watch::cell::{self, Urgency};
 
 /// What rows are compared by.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum SortKey {
     Number(i128),
-    Level(Trouble),
+    Level(Urgency),
     Text(CompactString),
 }
 

@@ -5,7 +5,7 @@
 use ratatui_core::style::{Color, Modifier, Style};
 
 use super::trend::{LEVELS, Way};
-use crate::cli::{terminal::Theme, watch::cell::Trouble};
+use crate::cli::{terminal::Theme, watch::cell::Urgency};
 
 // === impl Theme ===
 
@@ -33,24 +33,24 @@ impl Theme {
         self.way_sign(if descending { Way::Down } else { Way::Up })
     }
 
-    pub fn trouble(self, trouble: Trouble) -> Style {
+    pub fn trouble(self, trouble: Urgency) -> Style {
         let strong = Style::new().add_modifier(Modifier::BOLD);
         match trouble {
-            Trouble::None => Style::new(),
-            Trouble::Waiting | Trouble::Ended => Style::new().add_modifier(Modifier::DIM),
-            Trouble::Old => self.coloured(strong, Color::Yellow),
-            Trouble::Away | Trouble::Refused => self.coloured(strong, Color::LightMagenta),
+            Urgency::None => Style::new(),
+            Urgency::Waiting | Urgency::Ended => Style::new().add_modifier(Modifier::DIM),
+            Urgency::Old => self.coloured(strong, Color::Yellow),
+            Urgency::Away | Urgency::Refused => self.coloured(strong, Color::LightMagenta),
         }
     }
 
-    pub fn trouble_sign(self, trouble: Trouble) -> &'static str {
+    pub fn trouble_sign(self, trouble: Urgency) -> &'static str {
         let (unicode, ascii) = match trouble {
-            Trouble::None => ("●", "*"),
-            Trouble::Waiting => ("○", "o"),
-            Trouble::Ended => ("×", "x"),
-            Trouble::Old => ("◐", "~"),
-            Trouble::Away => ("■", "#"),
-            Trouble::Refused => ("!", "!"),
+            Urgency::None => ("●", "*"),
+            Urgency::Waiting => ("○", "o"),
+            Urgency::Ended => ("×", "x"),
+            Urgency::Old => ("◐", "~"),
+            Urgency::Away => ("■", "#"),
+            Urgency::Refused => ("!", "!"),
         };
         if self.unicode { unicode } else { ascii }
     }
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn every_state_has_a_sign_of_its_own_and_none_needs_colour() {
         let all =
-            [Trouble::None, Trouble::Waiting, Trouble::Ended, Trouble::Old, Trouble::Away, Trouble::Refused];
+            [Urgency::None, Urgency::Waiting, Urgency::Ended, Urgency::Old, Urgency::Away, Urgency::Refused];
         for unicode in [true, false] {
             let theme = Theme { colour: false, unicode };
             let mut signs: Vec<&str> = all.iter().map(|trouble| theme.trouble_sign(*trouble)).collect();

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use tickcast::tick::Nanos;
 use tickcast_client::Topic;
 
-use crate::cli::watch::cell::{self, Trouble};
+use crate::cli::watch::cell::{self, Urgency};
 
 /// All rows' histories, by the rows' places on the board.
 #[derive(Default)]
@@ -109,7 +109,7 @@ impl Trend {
         if passed > 0 || self.samples.is_empty() {
             self.samples.push_back(None);
         }
-        if cell::trouble(row, server_us) == Trouble::None
+        if cell::trouble(row, server_us) == Urgency::None
             && let Some(newest) = self.samples.back_mut()
         {
             *newest = self.price;

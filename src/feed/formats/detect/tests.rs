@@ -4,15 +4,15 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn tell(name: &str, head: &[u8], is_whole: bool) -> Told {
+fn tell(name: &str, head: &[u8], is_whole: bool) -> Detection {
     super::tell(name, head, is_whole, &CustomFields::none())
 }
 
 fn told(name: &str, head: &[u8]) -> String {
     match tell(name, head, true) {
-        Told::Format(format) => format.name().to_owned(),
-        Told::Unread { why, .. } => why,
-        Told::Undecided => panic!("{name}: undecided of all there is"),
+        Detection::Format(format) => format.name().to_owned(),
+        Detection::Unread { why, .. } => why,
+        Detection::Undecided => panic!("{name}: undecided of all there is"),
     }
 }
 
@@ -51,7 +51,7 @@ fn binary_files_are_told_by_what_they_are() {
         check_unread(head, expected);
     }
     // Whether it is supported depends on the build.
-    let Told::Unread { why, .. } = tell("x.csv", b"PAR1\x15\x04", true) else { panic!("told") };
+    let Detection::Unread { why, .. } = tell("x.csv", b"PAR1\x15\x04", true) else { panic!("told") };
     assert!(why.starts_with("it is a Parquet file, which "), "{why}");
 }
 
@@ -147,7 +147,7 @@ fn what_stands_before_the_first_record_is_passed_over() {
         }
     }
     assert_eq!(told("x", b"symbol,ts,bid\rA,1,2\r"), "csv", "lines that end in CR alone");
-    assert_eq!(tell("x", b"{\"result\":null,\"id\":1}\n", false), Told::Undecided);
+    assert_eq!(tell("x", b"{\"result\":null,\"id\":1}\n", false), Detection::Undecided);
     for blank in ["\n", " \r\n\t\n\n", "\u{feff}\n"] {
         assert_eq!(told("x", blank.as_bytes()), "it holds nothing but blank lines");
     }
@@ -193,14 +193,14 @@ proptest! {
     fn any_bytes_are_told_and_a_beginning_tells_the_same(head in heads(), cut in any::<prop::sample::Index>()) {
         let name = "BTCUSDT-trades-2024-01-01.csv";
         let whole = tell(name, &head, true);
-        prop_assert!(whole != Told::Undecided);
-        if let Told::Unread { why, .. } = &whole {
+        prop_assert!(whole != Detection::Undecided);
+        if let Detection::Unread { why, .. } = &whole {
             prop_assert!(why.len() < 4_000 && !why.contains(char::is_control), "{}", why);
         }
         // The least that is looked at.
         let cut = cut.index(head.len() + 1);
-        if cut >= 32 && !is_cr_alone(&head) && !is_cr_alone(&head[..cut]) && let Told::Format(format) = tell(name, &head[..cut], false) {
-            prop_assert_eq!(whole, Told::Format(format));
+        if cut >= 32 && !is_cr_alone(&head) && !is_cr_alone(&head[..cut]) && let Detection::Format(format) = tell(name, &head[..cut], false) {
+            prop_assert_eq!(whole, Detection::Format(format));
         }
     }
 }

@@ -15,7 +15,7 @@ use compact_str::CompactString;
 
 use crate::{
     access::{ProductCounts, Rights, SharedRights},
-    audit::{AuditLog, Event, Via, Who},
+    audit::{AuditChannel, AuditLog, AuditUser, Event},
     proxies::ClientAddress,
     server::{
         access::NoAccess,
@@ -39,7 +39,7 @@ pub struct Recipient {
     server: Arc<ServerState>,
     access: SessionAccess,
     pub rights: SharedRights,
-    via: Via,
+    via: AuditChannel,
     /// Among sessions, in the accounts of use.
     number: u64,
     /// Messages that the accounts do not know yet.
@@ -58,7 +58,7 @@ impl Recipient {
         shard: &Rc<Shard>,
         request: &Request<B>,
         peer: ClientAddress,
-        via: Via,
+        via: AuditChannel,
     ) -> Result<Self, Failure> {
         let (server, node) = (&shard.server, &shard.node);
         if server.draining.load(Ordering::Relaxed) {
@@ -73,7 +73,7 @@ impl Recipient {
             Failure::new(status, reason.label(), close.phrase())
         })?;
         let access = sessions::access(server, request).inspect_err(|no_access: &NoAccess| {
-            node.tell_refused(Who::default(), peer.ip(), no_access.counted().label());
+            node.tell_refused(AuditUser::default(), peer.ip(), no_access.counted().label());
         })?;
         let SessionAccess::Granted { rights, .. } = &access else {
             return Err(Failure::not_entitled("the request has no token"));

@@ -10,7 +10,7 @@ use hyper::{
 
 use super::{begin::begin, lines, recipient::Recipient, socket::ReplaySocket};
 use crate::{
-    audit::Via,
+    audit::AuditChannel,
     proxies::ClientAddress,
     replays::replay::Framing,
     server::{
@@ -45,7 +45,7 @@ pub async fn answer(
     if path.ends_with("/health-check") {
         return Ok(response::json(lines::health(app.clock.now(), app.began, resident_bytes())));
     }
-    let recipient = Recipient::admit(shard, request, caller.client.get(), Via::Rest)?;
+    let recipient = Recipient::admit(shard, request, caller.client.get(), AuditChannel::Rest)?;
     caller.answers_under(&recipient.rights);
     let query = request.uri().query().unwrap_or_default();
     Ok(match lines::replay(shard, query, recipient, caller.client.get()).await {
@@ -74,7 +74,7 @@ pub fn upgrade(
     }
     let accepted = handshake::check_plain(&request)
         .inspect_err(|_| server.rejected.count(RejectedReason::BadRequest))?;
-    let recipient = Recipient::admit(shard, &request, caller.client.get(), Via::Stream)?;
+    let recipient = Recipient::admit(shard, &request, caller.client.get(), AuditChannel::Stream)?;
     tokio::task::spawn_local(begin_socket(
         Rc::clone(shard),
         request,

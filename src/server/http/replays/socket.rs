@@ -26,7 +26,7 @@ use super::{
 use crate::{
     proxies::ClientAddress,
     replays::{
-        frames::{HeardFrame, InboundFrames},
+        frames::{ClientFrame, InboundFrames},
         outbound::OutboundFrames,
     },
     server::{
@@ -144,9 +144,9 @@ impl ReplaySocket {
         let heard = self.inbound.take(bytes, |heard| {
             frames += 1;
             match heard {
-                HeardFrame::Ping(payload) => out.pong(payload),
-                HeardFrame::Close(payload) => close = Some(payload),
-                HeardFrame::Pong | HeardFrame::Message => {}
+                ClientFrame::Ping(payload) => out.pong(payload),
+                ClientFrame::Close(payload) => close = Some(payload),
+                ClientFrame::Pong | ClientFrame::Message => {}
             }
         });
         let node = &self.shard.node;

@@ -9,7 +9,7 @@ use super::{RefusedTick, Sink, ndjson::Decoded, record::Block, reject::RejectCou
 use crate::tick::Nanos;
 
 /// A feed's faults, to be logged.
-pub struct Complaints {
+pub struct FeedWarnings {
     /// The feed's name.
     feed: String,
     /// The source of its lines in messages: a file's name or a placeholder.
@@ -29,11 +29,11 @@ const REPORTED_MAX: u32 = 10;
 const SILENCES_MAX: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(10);
 
-// === impl Complaints ===
+// === impl FeedWarnings ===
 
-impl Complaints {
+impl FeedWarnings {
     pub fn new(feed: &str, origin: &str) -> Self {
-        Complaints {
+        FeedWarnings {
             feed: feed.to_owned(),
             origin: origin.to_owned(),
             window_start: Nanos(i64::MIN),
@@ -151,7 +151,7 @@ impl Complaints {
     }
 }
 
-impl Drop for Complaints {
+impl Drop for FeedWarnings {
     fn drop(&mut self) {
         self.report_suppressed();
     }
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn a_fault_names_file_line_and_reason() {
         let log = logged(|| {
-            Complaints::new("pipe", "a.ndjson").rejected(&mut broken_lines(1), &mut TestSink::default());
+            FeedWarnings::new("pipe", "a.ndjson").rejected(&mut broken_lines(1), &mut TestSink::default());
         });
         assert_eq!(log.len(), 1, "{log:?}");
         for part in [
@@ -223,7 +223,7 @@ mod tests {
     fn a_silence_is_said_with_its_length_and_its_end() {
         let log = logged(|| {
             let (day, second) = (Duration::from_secs(86_400), Duration::from_secs(1));
-            Complaints::new("replay", "a.ndjson").silence(day, second, Nanos(0).plus(day));
+            FeedWarnings::new("replay", "a.ndjson").silence(day, second, Nanos(0).plus(day));
         });
         for part in [
             "WARN the recording is silent for 1day",
@@ -238,11 +238,11 @@ mod tests {
     fn a_flood_of_faults_is_said_in_part_and_counted_in_full() {
         let mut sink = TestSink::default();
         let log = logged(|| {
-            let mut complaints = Complaints::new("pipe", "a.ndjson");
-            complaints.rejected(&mut broken_lines(5_000), &mut sink);
+            let mut warnings = FeedWarnings::new("pipe", "a.ndjson");
+            warnings.rejected(&mut broken_lines(5_000), &mut sink);
             // One window later it may report again, and first reports what was suppressed.
             sink.now.set(Nanos(0).plus(WINDOW));
-            complaints.rejected(&mut broken_lines(REPORTED_MAX as usize + 3), &mut sink);
+            warnings.rejected(&mut broken_lines(REPORTED_MAX as usize + 3), &mut sink);
         });
         assert_eq!(sink.rejected, vec![RejectReason::Syntax; 5_000 + REPORTED_MAX as usize + 3]);
         let reported = REPORTED_MAX as usize;

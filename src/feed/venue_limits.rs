@@ -1,7 +1,7 @@
-//! Feeds that need more connections or streams together than their venue allows: told before the first connection is
-//! made.
+//! Feeds that need more connections or streams together than their venue allows: reported before the first
+//! connection is made.
 //!
-//! Pure. It is a warning and no fault: of accounts it knows nothing, and each may have connections of its own.
+//! Pure. It is a warning, not an error: each feed may have an account of its own, which is not known here.
 
 use std::{collections::HashMap, fmt};
 
@@ -10,9 +10,9 @@ use super::{
     upstream::UpstreamConfig,
 };
 
-/// Feeds of one server that need more than it allows.
+/// Feeds that together need more connections or streams of one server than it allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Crowd {
+pub struct VenueOverload {
     pub venue: &'static str,
     /// Their names.
     pub feeds: Vec<String>,
@@ -20,16 +20,16 @@ pub struct Crowd {
     pub streams: Demand,
 }
 
-/// How many are needed, of so many.
+/// How many are needed, and how many are allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Demand {
     pub needed: usize,
     pub allowed: usize,
 }
 
-/// Each server of which more is wanted than it allows.
-pub fn crowds(feeds: &[Source]) -> Vec<Crowd> {
-    let mut found: Vec<Crowd> = Vec::new();
+/// The servers whose limits the feeds would exceed.
+pub fn overloads(feeds: &[Source]) -> Vec<VenueOverload> {
+    let mut found: Vec<VenueOverload> = Vec::new();
     // By venue and server; a feed that counts alone has a key of its own.
     let mut known: HashMap<(&'static str, String), usize> = HashMap::new();
     for (number, feed) in feeds.iter().enumerate() {
@@ -43,15 +43,15 @@ pub fn crowds(feeds: &[Source]) -> Vec<Crowd> {
             let facts = config.dialer.facts();
             let of = |allowed| Demand { needed: 0, allowed };
             let (connections, streams) = (of(facts.connections_max), of(facts.streams_together));
-            found.push(Crowd { venue: config.venue, feeds: Vec::new(), connections, streams });
+            found.push(VenueOverload { venue: config.venue, feeds: Vec::new(), connections, streams });
             found.len() - 1
         });
-        let crowd = &mut found[at];
-        crowd.feeds.push(feed.name().to_owned());
-        crowd.connections.needed += connections(config);
-        crowd.streams.needed += config.dialer.kinds().len() * config.symbols.len();
+        let overload = &mut found[at];
+        overload.feeds.push(feed.name().to_owned());
+        overload.connections.needed += connections(config);
+        overload.streams.needed += config.dialer.kinds().len() * config.symbols.len();
     }
-    found.retain(|crowd| crowd.connections.is_short() || crowd.streams.is_short());
+    found.retain(|overload| overload.connections.is_short() || overload.streams.is_short());
     found
 }
 
@@ -73,9 +73,9 @@ impl Demand {
     }
 }
 
-impl fmt::Display for Crowd {
+impl fmt::Display for VenueOverload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Crowd { venue, feeds, connections, streams } = self;
+        let VenueOverload { venue, feeds, connections, streams } = self;
         let names = feeds.join(", ");
         let what = if feeds.len() > 1 { "feeds" } else { "feed" };
         if streams.is_short() {
@@ -101,7 +101,7 @@ mod tests {
 
     fn told(feeds: &[&str]) -> Vec<String> {
         let feeds: Vec<Source> = feeds.iter().map(|text| Source::parse(text).expect(text)).collect();
-        crowds(&feeds).iter().map(ToString::to_string).collect()
+        overloads(&feeds).iter().map(ToString::to_string).collect()
     }
 
     fn coins(letter: char, count: usize) -> String {
@@ -115,16 +115,16 @@ mod tests {
             [""; 0]
         );
         let many = coins('C', 501);
-        let crowd = told(&[&format!("hyperliquid?symbols={many}")]);
+        let warnings = told(&[&format!("hyperliquid?symbols={many}")]);
         let expected = "hyperliquid allows 1000 streams of an address, and 1002 are needed (feed hyperliquid): name \
                         fewer symbols, or use another address";
-        assert_eq!(crowd, [expected]);
+        assert_eq!(warnings, [expected]);
         let half = format!("hyperliquid?symbols={}", coins('C', 251));
         let other = format!("hyperliquid?symbols={}&name=second", coins('D', 250));
-        let crowd = told(&[&half, &other]);
+        let warnings = told(&[&half, &other]);
         assert!(
-            crowd.len() == 1 && crowd[0].contains("1002 are needed (feeds hyperliquid, second)"),
-            "{crowd:?}"
+            warnings.len() == 1 && warnings[0].contains("1002 are needed (feeds hyperliquid, second)"),
+            "{warnings:?}"
         );
         assert_eq!(told(&[&half, &format!("{other}&url=ws://127.0.0.1:1")]), [""; 0], "another server");
         assert_eq!(
