@@ -153,7 +153,7 @@ pub enum Problem {
     /// Known only when it is looked at: by `tickcast check`, and by the service when it starts.
     #[error("the directory of recordings `{}` cannot be read", ShownText(.path))]
     Recordings { path: String, source: io::Error },
-    #[error("accounts of use cannot be kept in `audit.file`")]
+    #[error("the usage audit cannot be written to `audit.file`")]
     Audit(#[source] AuditCheckFault),
     #[error("`{key}` has an empty name of a file")]
     FileUnnamed { key: &'static str },

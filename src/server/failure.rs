@@ -98,9 +98,9 @@ impl Failure {
         failure
     }
 
-    /// Accounts of use cannot be kept.
+    /// The usage audit cannot be written.
     pub fn unaudited() -> Self {
-        let message = "accounts of use cannot be written, so nothing is served anew (audit.on_failure): come back in a moment";
+        let message = "the usage audit cannot be written, so new sessions and snapshots are refused (audit.on_failure): try again later";
         let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "audit", message);
         failure.headers.push((header::RETRY_AFTER, HeaderValue::from_static("1")));
         failure

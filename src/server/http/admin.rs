@@ -132,7 +132,7 @@ impl Drop for Raise<'_> {
 pub async fn usage(app: &App, shard: &Rc<Shard>, query: &str) -> Result<HttpResponse, Failure> {
     let (month, format) = usage_query(query)?;
     let Some(audit) = &shard.node.audit else {
-        let message = "this server keeps no accounts of use: start it with audit.file";
+        let message = "this server keeps no usage audit: start it with audit.file";
         return Err(Failure::new(StatusCode::NOT_FOUND, "no_audit", message));
     };
     let Ok(permit) = Arc::clone(&app.reports).try_acquire_owned() else {
@@ -151,7 +151,7 @@ pub async fn usage(app: &App, shard: &Rc<Shard>, query: &str) -> Result<HttpResp
     let internal = |message: String| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message);
     let report = report.await.map_err(|error| internal(error.to_string()))?;
     let report = report.map_err(|fault: crate::audit::AuditFault| {
-        tracing::error!(%fault, "the accounts of use are not as they were written");
+        tracing::error!(%fault, "the files of the usage audit were altered");
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "audit_fault", fault.to_string())
     })?;
     let kind = match format {

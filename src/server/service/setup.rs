@@ -75,7 +75,7 @@ pub enum StartError {
     Tls(#[source] TlsFaults),
     #[error("this build has no TLS: build it with the feature tls")]
     NoTls,
-    #[error("cannot keep accounts of use (audit.file)")]
+    #[error("cannot write the usage audit (audit.file)")]
     Audit(#[from] AuditFileError),
     #[error("cannot read the directory of recordings {}", .path.display())]
     Recordings { path: PathBuf, source: io::Error },
