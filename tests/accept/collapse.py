@@ -23,6 +23,8 @@ SYMBOLS, TICKS_PER_S = 500, 45_000
 # What a shared machine carries with a debug build at the least: far more than a bounded window needs to be full.
 CARRIED_BYTES_PER_S = 1_000_000
 STEP_S, READ_BYTES_MAX = 0.005, 65_536
+# More than a segment of loopback: into less, a system sends in steps of 40 ms, however fast the link is.
+RECEIVE_BUFFER_BYTES = 262_144
 
 
 def rate(passed_s):
@@ -76,7 +78,7 @@ async def collapse(report, name, *args):
         second = market.ticks(TICKS_PER_S, whole=True)
         feeder = Feeder(server, market.opening(whole=True) + second * (ENDS_S + 1), TICKS_PER_S)
         feeder.start()
-        client = await asyncio.to_thread(Bare, proxy, "", 16_384)
+        client = await asyncio.to_thread(Bare, proxy, "", RECEIVE_BUFFER_BYTES)
         client.send('{"op":"subscribe","symbols":["*"]}')
         link = Link(client)
         await asyncio.to_thread(link.drink)
