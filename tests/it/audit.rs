@@ -30,7 +30,33 @@ fn usage(folder: &Path, args: &[&str]) -> Output {
 pub(super) fn report(folder: &Path) -> Value {
     let output = usage(folder, &["--format", "json"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("JSON")
+    let mut report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    report["users"] = over_months(report["users"].as_array().expect("rows")).into();
+    report
+}
+
+/// The rows of users, whatever the month: one may begin while a test runs.
+fn over_months(rows: &[Value]) -> Vec<Value> {
+    let mut merged: Vec<Value> = Vec::new();
+    for row in rows {
+        let is_same = |of: &&mut Value| ["product", "class", "user"].iter().all(|key| of[key] == row[key]);
+        let Some(before) = merged.iter_mut().find(is_same) else {
+            merged.push(row.clone());
+            continue;
+        };
+        for key in ["messages", "events", "requests"] {
+            before[key] = json!(before[key].as_u64().expect("a count") + row[key].as_u64().expect("a count"));
+        }
+        for key in ["real_time", "delayed"] {
+            let symbols =
+                [&before[key], &row[key]].map(|symbols| symbols.as_array().expect("symbols").clone());
+            let mut symbols = symbols.concat();
+            symbols.sort_unstable_by_key(Value::to_string);
+            symbols.dedup();
+            before[key] = symbols.into();
+        }
+    }
+    merged
 }
 
 /// Whether it counts: it has a record, or a change of it.
@@ -88,7 +114,7 @@ async fn a_report_adds_up_to_what_clients_received() {
     end(server).await;
     let report = report(&folder);
     let users = report["users"].as_array().expect("rows");
-    assert_eq!(users.len(), 1, "nobody has a token, and it is one month: {report}");
+    assert_eq!(users.len(), 1, "nobody has a token: {report}");
     assert_eq!(users[0]["real_time"], json!(["A", "B", "C"]), "NEVER never came");
     let counted = ["messages", "events", "requests"].map(|name| users[0][name].clone());
     assert_eq!(counted, [json!(messages), json!(events), json!(3)], "the residual is 0");
