@@ -50,6 +50,9 @@ async fn clients_of_coinbase_are_told_the_products_before_the_first_tick() {
         assert_eq!(of_kind("SPOT").await.1["products"], products);
         let none = (200, json!({"products": []}));
         assert_eq!(of_kind("FUTURE&contract_expiry_type=PERPETUAL").await, none, "the market has no futures");
+        let page = async |offset: u64| asked(&server, &format!("{path}?limit=1&offset={offset}")).await;
+        assert_eq!(page(0).await.1["products"], products, "the first page has all");
+        assert_eq!(page(1).await, none, "a client that asks page by page ends");
     }
     let mut client = VenueClient::open(&server, "/").await;
     client.send(r#"{"type":"subscribe","product_ids":["BTC-USDT"],"channels":["matches"]}"#).await;

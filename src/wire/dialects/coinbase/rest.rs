@@ -30,7 +30,8 @@ const SYMBOLS: RestSymbols = RestSymbols {
     is_spelled: true,
     by_form: false,
     // Clients that list all markets ask for those of futures by themselves.
-    kinds: &[("product_type", &["SPOT", "UNKNOWN_PRODUCT_TYPE"])],
+    // The first page has all products: every other one is empty, where clients that ask page by page stop.
+    kinds: &[("product_type", &["SPOT", "UNKNOWN_PRODUCT_TYPE"]), ("offset", &["0"])],
 };
 
 const fn row(path: &'static str, answer: RestAnswer) -> RestRow {
