@@ -56,9 +56,9 @@ pub(super) const KEYS: ConfigKey = list!(
     |_, text| KeySource::parse(text)
         .map(drop)
         .map_err(|source| Problem::KeySource { text: text.to_owned(), source }),
-    "Keys that verify tokens, each for exactly one algorithm: `hs256:FILE` (a secret of at least 32 bytes: the \
-              file's content without a final newline), `rs256:FILE`, `es256:FILE`, `ed25519:FILE` (a public key or \
-              a certificate in PEM), `jwks:FILE` or `jwks:https://…` (a key set; a key server is polled). Files are \
+    "Keys that verify tokens, each for exactly one algorithm: `hs256:FILE` (a secret: the file's \
+              content without one final newline; a warning is logged below 32 bytes), `rs256:FILE`, `es256:FILE`, \
+              `ed25519:FILE` (a public key or a certificate in PEM), `jwks:FILE` or `jwks:https://…` (a key set; a key server is polled). Files are \
               reloaded when they change. Empty, without API keys and without anything under `auth.anonymous`: no \
               authentication. docs/SECURITY.md has the rules."
 );
