@@ -1,42 +1,42 @@
-//! Accounting: what happened to every tick that was offered to a subscription.
+//! Accounting: what became of every tick that was offered to a subscription.
 //!
-//! Law 5: offered = delivered + conflated + filtered + gapped + discarded + pending, always. `offered` is counted when
-//! ticks arrive, the others where they happen, and `pending` is computed from the cursors. So the identity is a check
-//! of the machine, and not a definition.
+//! Invariant (law 5): offered = delivered + conflated + filtered + gapped + discarded + pending, always. `offered` is
+//! counted when ticks arrive, the others where they happen, `pending` is computed from the cursors. So the identity
+//! checks the code, and is no definition.
 
 use crate::topic::Plane;
 
-/// Why ticks were lost to a subscription in mode `every` or to a resume: the `reason` of a `gap` message and the label
-/// of `tickcast_updates_gapped_total`.
+/// Why a subscription in mode `every` or `trades`, or a resume, lost ticks: the `reason` of a `gap` message, and the
+/// label of `tickcast_updates_gapped_total`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum GapReason {
-    /// The client was slower than the topic's ring is long.
+    /// The client fell further behind than the topic's ring reaches back.
     Slow,
-    /// The client came back after the ring had moved on.
+    /// The client resumed after the ring had dropped its next tick.
     Resume,
-    /// The client came back with another epoch, so that its seqs mean nothing here.
+    /// The client resumed with another epoch, so its seqs mean nothing here.
     Epoch,
 }
 
-/// Totals since the shard began. Ticks are counted once for each subscription that they were offered to.
+/// Totals since the shard started. A tick counts once per subscription that it was offered to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Accounts {
     pub offered: u64,
-    /// Messages that the socket accepted, each for its newest tick.
+    /// Messages that the socket accepted, one tick each: the newest.
     pub delivered: u64,
-    /// Ticks that a delivered message stood for, beside its newest.
+    /// The other ticks that a delivered message stood for.
     pub conflated: u64,
-    /// Ticks without any field that the subscription asked for.
+    /// Ticks without any field that the subscription wants.
     pub filtered: u64,
-    /// Ticks that a `gap` message announced as lost, by [`GapReason::ALL`].
+    /// Ticks that a `gap` message reported as lost, by [`GapReason::ALL`].
     pub gapped: [u64; 3],
-    /// Ticks that were pending when their subscription or session ended.
+    /// Ticks still pending when the subscription or session ended.
     pub discarded: u64,
-    /// Ticks still to be delivered: after a cursor, or in a frame that the socket has not accepted whole.
+    /// Ticks not yet delivered: after a cursor, or in a frame that the socket has not accepted whole.
     pub pending: u64,
 }
 
-/// Those that a topic's ticks are in.
+/// The accounts of the market that a topic's ticks belong to, real time or delayed.
 pub(super) fn of_plane<'a>(
     plane: Plane,
     in_real_time: &'a mut Accounts,
@@ -48,22 +48,22 @@ pub(super) fn of_plane<'a>(
     }
 }
 
-/// What a frame holds. It is recorded when the socket has accepted the frame.
+/// The ticks that a frame accounts for, recorded when the socket has accepted the frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FrameTally {
     pub delivered: u64,
     pub conflated: u64,
     pub gapped: [u64; 3],
-    /// What it holds of the delayed market, which is counted by itself.
+    /// Ticks of the delayed market, which has its own accounts.
     pub late: LateTally,
 }
 
-/// What a frame holds of the delayed market.
+/// The ticks of the delayed market in a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LateTally {
     pub delivered: u64,
     pub conflated: u64,
-    /// For the reason [`GapReason::Epoch`]: the delayed market has no other gap.
+    /// Always for [`GapReason::Epoch`], the only gap of the delayed market.
     pub gapped: u64,
 }
 
@@ -80,7 +80,7 @@ impl GapReason {
 }
 
 impl Accounts {
-    /// 0, by law 5.
+    /// The difference between both sides of law 5; always 0.
     pub fn residual(&self) -> i128 {
         let gone = self.delivered + self.conflated + self.filtered + self.discarded + self.pending;
         i128::from(self.offered) - i128::from(gone) - i128::from(self.gapped.iter().sum::<u64>())
@@ -94,7 +94,7 @@ impl Accounts {
         }
     }
 
-    /// As [`Self::record`], of the delayed market.
+    /// As [`Self::record`], for the delayed market.
     pub fn record_late(&mut self, late: &LateTally) {
         self.delivered += late.delivered;
         self.conflated += late.conflated;
@@ -119,7 +119,7 @@ impl FrameTally {
         self.in_real_time() + self.late.ticks()
     }
 
-    /// Those that are not of the delayed market.
+    /// The ticks in real time, without those of the delayed market.
     #[inline]
     pub fn in_real_time(&self) -> u64 {
         self.delivered + self.conflated + self.gapped.iter().sum::<u64>()
@@ -129,7 +129,7 @@ impl FrameTally {
         self.ticks() == 0
     }
 
-    /// A message with the record, which stands for `pending` ticks; for none when the client has seen them all.
+    /// Counts a message with the record, which stands for `pending` ticks; 0 when the client has seen them all.
     #[inline]
     pub(super) fn record(&mut self, plane: Plane, pending: u64) {
         if pending > 0 {

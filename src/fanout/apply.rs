@@ -1,7 +1,7 @@
-//! A batch of ticks arrives: records are updated, and subscriptions fall behind.
+//! Applies a batch: updates records, and marks subscriptions as behind. What they are then sent is decided in `fill/`.
 //!
-//! The whole batch is taken in before any subscription is marked, so that a topic's subscriptions are walked once for
-//! each batch, however many of its ticks are in it.
+//! Invariant: the whole batch is applied before any subscription is marked, so a topic's subscriptions are walked once
+//! per batch, however many ticks it has.
 
 use super::{
     Fanout, Mode,
@@ -13,14 +13,14 @@ use crate::{
     topic::{Batch, Plane, Stamped, Store, TopicId, Touched},
 };
 
-/// How a topic's part of a batch is taken in.
+/// How a topic's part of a batch is applied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum TakenBy {
-    /// The record as the batch leaves it, and the tape events that the batch has.
+    /// Take the record after the batch, and the tape events that the batch carries.
     Record,
-    /// Tick by tick.
+    /// Apply every tick.
     Ticks,
-    /// The batch has too little: what was missed is read from the market.
+    /// The batch carries too little detail: read what is missing from the market.
     Reading,
 }
 
@@ -36,7 +36,7 @@ impl TakenBy {
 }
 
 impl Fanout {
-    /// Takes in a batch from ingest.
+    /// Applies a batch from ingest.
     pub fn apply(&mut self, batch: &Batch, now: Nanos, store: &impl Store) {
         if batch.plane == Plane::Delayed {
             return self.apply_delayed(batch, now);
@@ -76,7 +76,7 @@ impl Fanout {
         self.by_market.get(market.0 as usize).copied().filter(|&local| local != UNWATCHED)
     }
 
-    /// Updates records to what they are after the batch. Says whether any topic needs its ticks one by one.
+    /// Updates records to their state after the batch. Returns whether any topic needs its ticks one by one.
     fn apply_records(&mut self, batch: &Batch, touched: &mut Vec<u32>) -> bool {
         let mut one_by_one = false;
         for at in &batch.touched {
@@ -101,7 +101,7 @@ impl Fanout {
         one_by_one
     }
 
-    /// Keeps the records at a batch's tape events, of the topics whose record is then taken as the batch leaves it.
+    /// Keeps a batch's tape events, for topics that take their record from the batch.
     fn keep_tape_events(&mut self, batch: &Batch) {
         for Touched { topic, record } in &batch.tape_events {
             let Some(local) = self.watched(*topic) else { continue };
@@ -120,7 +120,7 @@ impl Fanout {
             return;
         }
         let topic = &mut self.topics[local as usize];
-        // The whole record was taken from the batch, or was read from the market ahead of the batches.
+        // The record was already taken from the batch, or was read from the market ahead of it.
         if tick.seq <= topic.record.seq {
             return;
         }
@@ -141,14 +141,14 @@ impl Fanout {
         }
     }
 
-    /// A subscription to some fields falls behind by a tick that has one of them; any other tick is recorded as
-    /// filtered. In mode `trades` a trade does not wait for the end of an interval.
+    /// Marks a subscription with chosen fields as behind if the tick has one of them, and counts the tick as filtered
+    /// otherwise. In mode `trades` a trade does not wait for the interval.
     fn match_fields(&mut self, local: u32, tick: &Stamped, now: Nanos) {
         let topic = &mut self.topics[local as usize];
         let is_tape_event = topic.tape_readers > 0 && tick.is_tape_event();
         for &key in &topic.masked {
             let sub = &mut self.subs[key as usize];
-            // An idle subscription without a base waits for the symbol's first tick, whatever its fields.
+            // An idle subscription without a base is waiting for the symbol's first tick, whatever its fields.
             let begins = sub.state == SubscriptionState::Idle && sub.base != Base::None;
             if !self.views.get(sub.view).wants(tick) && !begins {
                 sub.skipped += 1;
@@ -167,7 +167,7 @@ impl Fanout {
         }
     }
 
-    /// Records the batch's ticks of a topic as offered, and marks the subscriptions that they concern.
+    /// Counts the batch's ticks of a topic as offered, and marks its subscriptions as behind.
     pub(super) fn mark_topic(&mut self, local: u32, now: Nanos) {
         let topic = &mut self.topics[local as usize];
         let fresh = std::mem::take(&mut topic.fresh);
@@ -178,7 +178,7 @@ impl Fanout {
             self.mark_topic_with_tape_events(local, rx, now);
         }
         let topic = &mut self.topics[local as usize];
-        // Subscriptions that are behind already stay where they are.
+        // Subscriptions that are already behind keep their place in the queue.
         for key in topic.idle.drain(..) {
             let Some(sub) = self.subs.get_mut(key as usize).filter(|sub| sub.is_idle_on(local)) else {
                 continue;
@@ -195,8 +195,7 @@ impl Fanout {
         }
     }
 
-    /// As the rest of [`Self::mark_topic`], where some subscriptions are in mode `trades`: a trade ends their
-    /// intervals.
+    /// The rest of [`Self::mark_topic`] for a topic with subscriptions in mode `trades`: a trade ends their interval.
     #[cold]
     fn mark_topic_with_tape_events(&mut self, local: u32, rx: Nanos, now: Nanos) {
         let topic = &mut self.topics[local as usize];

@@ -1,7 +1,7 @@
-//! Records of the delayed market become due, and subscriptions fall behind.
+//! Applies a batch of the delayed market: updates records, and marks subscriptions as behind.
 //!
-//! A record stands for all ticks of its slot, so a subscription to some fields falls behind when any of them has
-//! changed one.
+//! A delayed record stands for all ticks of its time slot, so a subscription with chosen fields falls behind when any
+//! of those ticks changed one.
 
 use super::{
     Fanout,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Fanout {
-    /// As [`Self::apply`], of what has become due.
+    /// As [`Self::apply`], for records of the delayed market that became due.
     pub(super) fn apply_delayed(&mut self, batch: &Batch, now: Nanos) {
         let ready = self.schedule.ready.len();
         for Touched { topic: market, record } in &batch.touched {
@@ -32,7 +32,7 @@ impl Fanout {
             topic.record.clone_from(record);
             for &key in &topic.masked {
                 let sub = &mut self.subs[key as usize];
-                // An idle subscription without a base waits for the symbol's first record, whatever its fields.
+                // An idle subscription without a base is waiting for the symbol's first record, whatever its fields.
                 let begins = sub.state == SubscriptionState::Idle && sub.base != Base::None;
                 if self.views.get(sub.view).wanted.intersect(changed).is_empty() && !begins {
                     sub.skipped += fresh;
@@ -59,7 +59,7 @@ impl Fanout {
         self.schedule.ready.reorder_from(ready);
     }
 
-    /// Whether a batch became due by the delay that is in force for a topic.
+    /// Whether the batch became due under the delay that is in force for the topic.
     fn takes(&self, local: u32, batch: &Batch) -> bool {
         batch.rule >= self.topics[local as usize].rule
     }

@@ -1,11 +1,10 @@
-//! Other delays, fields or notices of products while the service runs: what is shown delayed begins anew.
+//! Applies changed delays, fields or notices of products at run time: restarts the delayed subscriptions.
 //!
-//! Subscriptions to such symbols end for all sessions, and begin again on new topics: what was encoded or cached of the
-//! old ones is not used for them, and batches that became due before are not taken in. All at once, for no message may
-//! be made in between.
+//! Subscriptions to the changed symbols end in all sessions and restart on new local topics, so that no cached frame of
+//! the old topics and no batch that became due under the old rules is used for them. Invariant: all in one call, so no
+//! message can be sent in between.
 //!
-//! Cost: a record's size for each symbol that was watched, kept until the process ends, since frames that are cached go
-//! by topics.
+//! Cost: one record for each watched symbol stays until the process ends, because cached frames are keyed by topic.
 
 use super::{
     Fanout, Moved, Name, Place, Restricted, SessionKey, Spec, SubscribeRequest, Subscribed, Subscriber,
@@ -16,7 +15,7 @@ use crate::{
     topic::{DelayRules, Plane, Store},
 };
 
-/// A subscription that is to begin again.
+/// A subscription that is to be restarted.
 struct BeginsAgain {
     session: SessionKey,
     symbol: Symbol,
@@ -25,12 +24,12 @@ struct BeginsAgain {
 }
 
 impl Fanout {
-    /// The number of the products by which symbols are shown delayed.
+    /// The version of the delay rules in force.
     pub fn delay_rule(&self) -> u32 {
         self.delayed.rule
     }
 
-    /// Shows symbols delayed by these products; says what has become of each session's subscriptions.
+    /// Switches to the delays of these products; returns what became of each session's subscriptions.
     pub fn change_delays(
         &mut self,
         rules: &DelayRules,
@@ -66,7 +65,7 @@ impl Fanout {
                 told.ended.push(Withdrawn { symbol, name });
                 continue;
             };
-            // It has room for it: one was removed.
+            // There is room: a subscription was just removed.
             let request = SubscribeRequest::new(&symbol, &spec);
             if let Ok(Subscribed { outcome, state }) = self.subscribe(session, &request, now, store) {
                 told.moved.push(Moved { symbol, name, plane, outcome, state });
@@ -75,7 +74,7 @@ impl Fanout {
         all
     }
 
-    /// Ends those of a session's subscriptions that are shown delayed, and are changed.
+    /// Ends a session's delayed subscriptions whose product has changed.
     fn end_delayed(
         &mut self,
         session: SessionKey,

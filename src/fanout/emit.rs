@@ -1,4 +1,4 @@
-//! The messages of a frame, as the fan-out writes them. Their encoding is not its concern.
+//! [`Emit`]: the messages of a frame, as the fan-out writes them. How they are encoded is up to `wire`.
 
 use std::time::Duration;
 
@@ -9,26 +9,25 @@ use crate::{
     topic::{Record, Stamped, TopicId},
 };
 
-/// What a message knows of its topic.
+/// What a message needs to know of its topic.
 #[derive(Clone, Copy, Debug)]
 pub struct TopicRef<'a> {
     pub local: LocalId,
-    /// Its number in the market: the same on every shard.
+    /// The topic's number in the market, the same on every shard.
     pub number: TopicId,
     pub symbol: &'a Symbol,
-    /// By which its messages are counted.
+    /// The product whose messages are counted.
     pub product: ProductId,
-    /// The topic's record as it stands.
+    /// The topic's current record.
     pub record: &'a Record,
-    /// Whether its subscription was sent nothing yet: the message introduces the symbol, for encodings with numbers in
-    /// place of symbols.
+    /// The subscription's first message: encodings with numbers for symbols introduce the symbol with it.
     pub is_first: bool,
-    /// How much later than in real time it is shown; `None` in real time.
+    /// The delay in milliseconds; `None` in real time.
     pub delay_ms: Option<u32>,
 }
 
 impl TopicRef<'_> {
-    /// When what was received then could first be shown: ages count from it.
+    /// The earliest time at which a tick with this receive time could be shown: message age counts from it.
     #[inline]
     pub fn due(&self, rx: Nanos) -> Nanos {
         match self.delay_ms {
@@ -38,50 +37,50 @@ impl TopicRef<'_> {
     }
 }
 
-/// Writes the messages of one frame, in order. `wire` encodes them; tests keep values.
+/// Writes the messages of one frame, in order. Implemented by `wire`, and by tests that keep values.
 pub trait Emit {
-    /// A number for the encoding of the frame. A frame is repeated only in the encoding that it was written in.
+    /// The id of the frame's encoding. A frame is repeated only in its own encoding.
     fn encoding(&self) -> u8;
 
     /// Whether another message may follow in this frame.
     fn has_room(&self) -> bool;
 
-    /// Keeps this frame under a number, so that it can be repeated. It replaces an earlier frame of that number.
-    /// Numbers are below [`FRAMES_KEPT`](super::FRAMES_KEPT).
+    /// Keeps this frame under a number below [`FRAMES_KEPT`](super::FRAMES_KEPT), for repetition. Replaces the frame
+    /// that had the number.
     fn keep(&mut self, number: usize);
 
-    /// Writes the frame that was kept under this number again, as the whole of this one. `false`, and nothing is
-    /// written, when it is not there or when this frame has room for more than it held.
+    /// Writes the frame kept under this number as the whole of this one. `false`, with nothing written, when there is
+    /// none or when this frame has room for more messages.
     fn repeat(&mut self, number: usize) -> bool;
 
-    /// Whether [`Self::gather`] means something in this encoding.
+    /// Whether this encoding supports [`Self::gather`].
     fn gathers(&self) -> bool {
         false
     }
 
-    /// The next message is gathered with those of its form that go out at this time, whatever frame they are in.
+    /// The next message joins the array of its form that is sent for time `at`, which may span frames.
     fn gather(&mut self, _at: Nanos) {}
 
-    /// The whole record, as a new base.
+    /// The whole record, as the client's new base.
     fn snapshot(&mut self, topic: &TopicRef<'_>, view: &View);
 
-    /// The newest trades before the subscription, oldest first: what it begins with in place of the record.
+    /// The newest trades before the subscription, oldest first: sent in place of a snapshot.
     fn past_trades(&mut self, topic: &TopicRef<'_>, trades: &[Stamped], view: &View);
 
-    /// The record in place of the `n` ticks since the last message: what they have changed, and the fields of `always`
-    /// whether they have or not.
+    /// The record in place of the `n` ticks since the last message: the fields that they changed, and those in
+    /// `always`.
     fn merged(&mut self, topic: &TopicRef<'_>, n: u64, always: WantedFields, view: &View);
 
-    /// The record's last tick: the fields that it changed.
+    /// The fields that the record's last tick changed.
     fn last_tick(&mut self, topic: &TopicRef<'_>, view: &View);
 
-    /// One tick: the wanted fields that it changed. `n` is above 1 when ticks without a wanted field came before it.
+    /// One tick: the wanted fields that it changed. `n` is above 1 when filtered ticks came before it.
     fn tick(&mut self, topic: &TopicRef<'_>, tick: &Stamped, n: u64, view: &View);
 
-    /// Consecutive ticks with every field, which the view has, as many as there is room for. Says how many.
+    /// Consecutive ticks for a view with every field, as many as fit. Returns how many were written.
     fn run(&mut self, topic: &TopicRef<'_>, ticks: &[Stamped], view: &View) -> usize;
 
-    /// As [`Self::merged`], of `record`, as it stood at a tick that is not merged away.
+    /// As [`Self::merged`], with `record` as it stood at a tape event.
     fn tape_event(
         &mut self,
         topic: &TopicRef<'_>,
@@ -91,6 +90,6 @@ pub trait Emit {
         view: &View,
     );
 
-    /// Ticks `from..=to` are lost to this subscription.
+    /// A gap: ticks `from..=to` are lost to this subscription.
     fn gap(&mut self, topic: &TopicRef<'_>, from: u64, to: u64, reason: GapReason, view: &View);
 }

@@ -1,8 +1,8 @@
-//! What each session may read: asked when a subscription begins and when a glob matches a new symbol, and applied to
-//! what a session has when its rights become less. A message that is delivered asks nothing.
+//! What each session may read. Checked when a subscription starts, when a glob matches a new symbol, and when a
+//! session's rights shrink; never when a message is delivered.
 //!
-//! Invariant: once [`Fanout::restrict_some`] has finished, every subscription of a session is one that its rights
-//! allow, and shows no more than they allow.
+//! Invariant: after [`Fanout::restrict_some`] has finished, every subscription of the session is within its rights, in
+//! symbol, fields and pace.
 
 use super::{
     CHANGE_UNITS, Change, Fanout, Name, Place, SUBSCRIBE_UNITS, SessionKey, Spec, SubscribeOutcome,
@@ -15,14 +15,14 @@ use crate::{
     topic::{Plane, Store},
 };
 
-/// A subscription that ended because it is no longer allowed.
+/// A subscription that ended because the session may no longer read it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Withdrawn {
     pub symbol: Symbol,
     pub name: Option<Name>,
 }
 
-/// A subscription that goes on in the other market, which begins with a snapshot.
+/// A subscription that moved between the real-time and the delayed market; it restarts with a snapshot.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Moved {
     pub symbol: Symbol,
@@ -32,7 +32,7 @@ pub struct Moved {
     pub state: State,
 }
 
-/// What other rights have changed of a session's subscriptions.
+/// How changed rights have affected a session's subscriptions.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Restricted {
     pub ended: Vec<Withdrawn>,
@@ -40,7 +40,7 @@ pub struct Restricted {
 }
 
 impl Fanout {
-    /// Says what a session may read from now on. What it has beyond that is for [`Self::restrict_some`].
+    /// Sets a session's rights. Existing subscriptions beyond them are cut by [`Self::restrict_some`].
     pub fn entitle(&mut self, session: SessionKey, rights: &SharedRights, table: &CustomFields) {
         let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize) else { return };
         entry.entitled = (!rights.is_everything()).then(|| {
@@ -49,7 +49,7 @@ impl Fanout {
         });
     }
 
-    /// In which market the session may read a symbol; `None` for none.
+    /// The market (real time or delayed) in which the session may read a symbol; `None` when it may not read it.
     pub fn plane_of(&self, session: SessionKey, symbol: &Symbol) -> Option<Plane> {
         match self.reading(session, symbol) {
             Entitlement::RealTime => Some(Plane::RealTime),
@@ -58,17 +58,17 @@ impl Fanout {
         }
     }
 
-    /// Whether the session may read a symbol, now or later.
+    /// Whether the session may read a symbol at all, in real time or delayed.
     pub fn may_read(&self, session: SessionKey, symbol: &Symbol) -> bool {
         self.plane_of(session, symbol).is_some()
     }
 
-    /// Whether there may be a symbol that the session may read, now or later.
+    /// Whether the session may read any symbol at all, in real time or delayed.
     pub fn may_read_any(&self, session: SessionKey) -> bool {
         self.entitled(session).is_none_or(|entitled| entitled.rights.may_read_any())
     }
 
-    /// The product by which a symbol is shown delayed; `None` where nothing is.
+    /// The product whose delay a symbol has; `None` when no product is delayed.
     pub fn product_of(&self, symbol: &Symbol) -> Option<&Product> {
         self.delayed.products.as_ref().map(|products| products.of(symbol))
     }
@@ -77,34 +77,34 @@ impl Fanout {
         self.entitled(session).map_or(Entitlement::RealTime, |entitled| entitled.rights.reading(symbol))
     }
 
-    /// A spec as the session may have it: with the fields and the pace that its rights allow. `None` when it may read
-    /// none of the fields.
+    /// The spec cut to the session's rights: its fields and its pace. `None` when the session may read none of the
+    /// fields.
     pub fn allowed(&self, session: SessionKey, spec: &Spec) -> Option<Spec> {
         let Some(entitled) = self.entitled(session) else { return Some(spec.clone()) };
         let wanted = entitled.fields_of(spec.view.wanted)?;
         if !spec.view.form.is_native() && wanted != spec.view.wanted {
-            // A venue's message has all of its fields.
+            // A venue's message always has all its fields.
             return None;
         }
         let view = View { wanted, reports: spec.view.reports && entitled.reports, ..spec.view.clone() };
         Some(Spec { interval: spec.interval.max(entitled.rights.min_interval), view, ..spec.clone() })
     }
 
-    /// The same for one symbol, which may be shown with fewer fields when it is shown delayed.
+    /// As [`Self::allowed`], for one symbol, which may have fewer fields when it is delayed.
     pub fn allowed_of(&self, session: SessionKey, symbol: &Symbol, spec: &Spec) -> Option<Spec> {
         let allowed = self.allowed(session, spec)?;
         let Some(wanted) = self.fields_of(session, symbol, allowed.view.wanted) else { return Some(allowed) };
         (!wanted.is_empty()).then(|| Spec { view: View { wanted, ..allowed.view.clone() }, ..allowed })
     }
 
-    /// Those of the fields that are shown delayed; `None` where that is not a question.
+    /// Those of the fields that the session may read delayed; `None` when the symbol is not delayed for it.
     fn fields_of(&self, session: SessionKey, symbol: &Symbol, wanted: WantedFields) -> Option<WantedFields> {
         let is_delayed = self.plane_of(session, symbol) == Some(Plane::Delayed);
         let product = self.product_of(symbol).filter(|product| is_delayed && product.fields.is_some())?;
         Some(product.delayed_fields(&self.delayed.table).intersect(wanted))
     }
 
-    /// The same for a change of a subscription to a symbol.
+    /// As [`Self::allowed_change`], for a subscription to one symbol.
     pub fn allowed_change_of(&self, session: SessionKey, symbol: &Symbol, change: &Change) -> Option<Change> {
         let allowed = self.allowed_change(session, change)?;
         let Some(wanted) = allowed.wanted else { return Some(allowed) };
@@ -112,7 +112,7 @@ impl Fanout {
         (!wanted.is_empty()).then_some(Change { wanted: Some(wanted), ..allowed })
     }
 
-    /// The same for a change. `None` when it asks for fields of which none may be read.
+    /// A change cut to the session's rights. `None` when it asks only for fields that the session may not read.
     pub fn allowed_change(&self, session: SessionKey, change: &Change) -> Option<Change> {
         let Some(entitled) = self.entitled(session) else { return Some(*change) };
         let wanted = match change.wanted {
@@ -123,9 +123,8 @@ impl Fanout {
         Some(Change { interval, wanted, ..*change })
     }
 
-    /// Ends those of a session's subscriptions that it may not read, moves those that it may read in the other market,
-    /// and cuts the others to what it may, from a place on, as far as the units last. Returns whether it has finished.
-    /// The session must be sent nothing before it has.
+    /// Brings a session's subscriptions within its rights, from `from` on, as far as the units last: ends, moves to the
+    /// other market, or cuts. Returns whether it has finished; until then nothing may be sent to the session.
     pub fn restrict_some(
         &mut self,
         session: SessionKey,
@@ -154,7 +153,7 @@ impl Fanout {
                 units.spend(SUBSCRIBE_UNITS);
                 self.unsubscribe(session, &symbol, name.as_ref());
                 let request = SubscribeRequest::new(&symbol, &spec);
-                // It has room for it: one was removed.
+                // There is room: a subscription was just removed.
                 if let Ok(Subscribed { outcome, state }) = self.subscribe(session, &request, now, store) {
                     changed.moved.push(Moved { symbol, name, plane: readable, outcome, state });
                 }
@@ -165,7 +164,7 @@ impl Fanout {
         true
     }
 
-    /// Cuts a session's patterns to what it may read; a pattern of which nothing is left is removed.
+    /// Cuts a session's globs to its rights; one with nothing left is removed.
     pub fn restrict_globs(&mut self, session: SessionKey) {
         if is_planted(Fault::RenewalForgetsGlobs) {
             return;
@@ -182,8 +181,8 @@ impl Fanout {
         }
     }
 
-    /// A subscription as the session may have it, and what has to change for that; `None` when it may read none of its
-    /// fields.
+    /// The spec of a subscription within the session's rights, and the change that leads to it; `None` when it may read
+    /// none of the fields.
     fn cut_of(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<(Spec, Change)> {
         let spec = self.spec_of(session, symbol, name)?;
         let allowed = self.allowed_of(session, symbol, &spec)?;
@@ -191,7 +190,7 @@ impl Fanout {
         Some((allowed, change))
     }
 
-    /// A subscription as it was asked for, as far as it was allowed then.
+    /// The spec of a subscription as requested, cut to the rights at that time.
     pub(super) fn spec_of(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<Spec> {
         let key = self.find(session, symbol, name)?;
         let sub = &self.subs[key as usize];
@@ -205,7 +204,7 @@ impl Fanout {
     }
 }
 
-/// The change that makes one spec of another that differs in fields, reports and pace.
+/// The change from one spec to another with other fields, reports and pace.
 fn change_to(spec: &Spec, allowed: &Spec) -> Change {
     Change {
         interval: (allowed.interval != spec.interval).then_some(allowed.interval),

@@ -1,17 +1,16 @@
-//! Which subscriptions are behind, and what each session is sent next: cursors, not queues of messages.
+//! The fan-out: which subscriptions are behind, and what each session is sent next. Cursors, not message queues.
 //!
-//! Loss first. A session keeps no messages. Each subscription has a cursor, the last seq that it was sent, and each
-//! session has a first-in-first-out queue of the subscriptions that are behind. [`Fanout::fill`] takes from that queue
-//! when the socket can take bytes, and only then. Mode `latest` gets the topic's current record, with the number of
-//! ticks that it stands for. Mode `every` gets the ticks after its cursor, mode `trades` the records as
-//! they stood at the trades after it; or, when the ring no longer has them, a gap with exact seqs and a snapshot. Every
-//! loss carries a number.
+//! Loss: a session queues no messages. Each subscription has a cursor, the last seq that it was sent; each session has
+//! a FIFO queue of the subscriptions that are behind. [`Fanout::fill`] serves that queue only when the socket can take
+//! bytes. Mode `latest` sends the topic's current record with the number of ticks that it stands for. Mode `every`
+//! sends the ticks after the cursor, mode `trades` the record at each trade after it; if the ring has dropped these, a
+//! gap with exact seqs and a snapshot. Every loss carries a number.
 //!
-//! Pure: no tokio, no clock, no I/O. Times are arguments, and history is read through [`Store`](crate::topic::Store).
-//! One shard owns one [`Fanout`]; nothing in it is shared.
+//! Pure: no tokio, no clock, no I/O. Times are arguments, history is read through [`Store`](crate::topic::Store). Each
+//! shard owns one [`Fanout`]; nothing in it is shared.
 //!
 //! Invariants (checked by `model/` against a naive model):
-//! - for each subscription seqs only rise and `seq == previous seq + n`, or a gap says what is missing;
+//! - for each subscription seqs only rise, and `seq == previous seq + n`, or a gap says which ticks are missing;
 //! - [`Accounts::residual`] is 0 between any two calls;
 //! - the memory of a session depends on its subscriptions alone;
 //! - a subscription that is behind is in its session's send queue, in its every-mode queue, or waits for the end of its
@@ -70,22 +69,22 @@ pub struct LocalId(pub u32);
 /// How a subscription is served.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Mode {
-    /// The newest record. Ticks in between are conflated, and counted.
+    /// The newest record. Ticks in between are conflated and counted.
     #[default]
     Latest,
     /// Every tick, in order, from the ring.
     Every,
-    /// Every trade, in order, with the quote as it stood. Quotes in between are conflated, and counted.
+    /// Every trade, in order, with the quote at that time. Quotes in between are conflated and counted.
     Trades,
-    /// One snapshot, and then the subscription ends.
+    /// One snapshot; then the subscription ends.
     Once,
 }
 
-/// What a client requested for a subscription.
+/// The options that a client requested for a subscription.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Spec {
     pub mode: Mode,
-    /// The least time between two messages; zero for none.
+    /// Minimum time between two messages; zero for none.
     pub interval: Duration,
     pub view: View,
     /// Whether the first message is a snapshot.
@@ -93,7 +92,7 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// What its subscriptions need of a batch.
+    /// The batch detail that its subscriptions need.
     fn needs(&self) -> Detail {
         self.mode.needs(!self.view.has_every_field())
     }
@@ -115,13 +114,13 @@ impl Mode {
         Mode::ALL.into_iter().find(|mode| mode.as_str() == text)
     }
 
-    /// Whether a client misses something when ticks are merged that it was not sent: what it is behind by is then read
-    /// from history, or announced as lost.
+    /// Whether conflating unsent ticks would lose something to this mode: pending ticks are then read from history, or
+    /// reported as a gap.
     pub const fn reads_history(self) -> bool {
         matches!(self, Mode::Every | Mode::Trades)
     }
 
-    /// What its subscriptions need of a batch; `some_fields`: when they are to some fields only.
+    /// The batch detail that subscriptions in this mode need; `some_fields`: with chosen fields only.
     const fn needs(self, some_fields: bool) -> Detail {
         Detail::of(some_fields || matches!(self, Mode::Every), matches!(self, Mode::Trades))
     }

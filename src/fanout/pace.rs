@@ -1,7 +1,7 @@
-//! [`SendPace`]: how often a subscription is sent something, in four bytes.
+//! [`SendPace`]: the minimum interval of a subscription's messages, in four bytes.
 //!
-//! Most have an interval of their own, or none. Those of a [gathered form](super::Form::gathered) go out together: the
-//! number of the form is then a part of the pace, so that each form of a session is gathered by itself.
+//! Most subscriptions have an interval of their own, or none. Those of a [gathered form](super::Form::gathered) are
+//! sent together; the pace then includes the form's number, so that each form of a session is gathered separately.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::tick::Nanos;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub(in crate::fanout) struct SendPace(u32);
 
-/// Above them is the number of the form, where it is gathered.
+/// The bits of the interval; above them is the number of a gathered form.
 const MILLIS_BITS: u32 = 28;
-/// Three days: longer than any interval that may be asked for.
+/// Three days: longer than any interval that a client may request.
 const MILLIS_MAX: u32 = (1 << MILLIS_BITS) - 1;
 
 impl SendPace {
@@ -37,18 +37,18 @@ impl SendPace {
         self.0 > MILLIS_MAX
     }
 
-    /// The number of the form that is gathered; 0 where each subscription has an interval of its own.
+    /// The number of the gathered form; 0 when the subscription has its own interval.
     pub fn gathered(self) -> u32 {
         self.0 >> MILLIS_BITS
     }
 
-    /// When a subscription that was sent nothing may be sent something: at once, which is 0, unless it is gathered.
+    /// When a subscription's first message may be sent: at once (0), unless it is gathered.
     pub fn first_due(self) -> Nanos {
         if self.is_gathered() { Nanos(1) } else { Nanos::default() }
     }
 
-    /// The end of an interval that begins now, rounded up to an eighth of it (1 ms at least): what ends together is
-    /// sent in one frame. What is gathered ends at the next whole multiple of the interval.
+    /// The end of an interval that starts now, rounded up to a multiple of an eighth of it (at least 1 ms), so that
+    /// intervals end together in one frame. A gathered interval ends at the next whole multiple.
     pub fn end_from(self, now: Nanos) -> Nanos {
         let interval = i64::from(self.0 & MILLIS_MAX) * 1_000_000;
         if self.is_gathered() {

@@ -1,5 +1,5 @@
-//! Clients that come back: what a client has is believed when its epoch is the present one, and continued where the
-//! ring still has the next tick.
+//! Resuming after a disconnect: the client's seq is trusted if its epoch is the current one, and the subscription
+//! continues if the ring still has the next tick.
 
 use super::{
     Fanout, Mode,
@@ -11,29 +11,29 @@ use crate::{
     topic::{Stamped, Store},
 };
 
-/// A client's claim to have a topic's ticks up to `last`.
+/// A client's claim to have all ticks of a topic up to `last`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ResumePoint {
-    /// Whether its epoch is the present one, so that `last` means something.
+    /// Whether the claim has the current epoch; otherwise `last` means nothing.
     pub same_epoch: bool,
     pub last: u64,
 }
 
-/// How a subscription begins.
+/// How a subscription started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SubscribeOutcome {
     Ok,
-    /// The symbol has no tick yet.
+    /// The symbol has no tick yet: waiting for the first.
     Pending,
-    /// It continues right after the last tick that the client has.
+    /// It continues right after the client's last tick.
     Resumed,
-    /// It cannot continue: a gap and a snapshot follow.
+    /// It cannot continue: a gap and a snapshot will follow.
     Gap,
 }
 
 impl Fanout {
-    /// Sets a new subscription's cursor to where the client says it is. Says how it begins, whether it is behind, and
-    /// when the oldest tick that it is behind by was received, as far as the ring knows.
+    /// Sets a new subscription's cursor to the client's claim. Returns how it starts, whether it is behind, and the
+    /// receive time of the oldest pending tick, if the ring has it.
     pub(super) fn resume(
         &mut self,
         key: u32,
@@ -44,15 +44,15 @@ impl Fanout {
         let topic = &self.topics[sub.topic as usize];
         let (head, plane) = (topic.record.seq, topic.plane);
         if topic.is_delayed() && resume.same_epoch && resume.last > head {
-            // It was read in real time. It begins anew where the delayed market is, which says nothing of what is
-            // ahead.
+            // The claim is from real time. Restart at the delayed market's position, which must not reveal that the
+            // real one is ahead.
             sub.base = Base::Record;
             let outcome = if head > 0 { SubscribeOutcome::Ok } else { SubscribeOutcome::Pending };
             return (outcome, head > 0, topic.record.rx);
         }
         let ahead = !resume.same_epoch || resume.last > head;
         if ahead {
-            // What the client has is of another epoch. It must be replaced, and not added to.
+            // The client's state is of another epoch: it must be replaced, not updated.
             sub.base = Base::Record;
             sub.claim = Claim::Resumed;
         }

@@ -1,4 +1,4 @@
-//! Catching up with the market: after batches were lost, or when a client has seen more than this shard.
+//! Catching up with the market: after missed batches, or when a client has seen more than this shard.
 
 use super::{
     Fanout, Mode, Units,
@@ -9,13 +9,13 @@ use crate::{
     topic::{Image, NewTopic, Plane, Record, Stamped, Store, TopicId},
 };
 
-/// New symbols that are read while the market is locked once.
+/// New symbols read under one hold of the market's lock.
 const NEW_TOPICS_AT_ONCE: usize = 1024;
-/// To read a topic's record from the market, and copy it.
+/// Cost of reading and copying a topic's record from the market.
 const CATCH_UP_UNITS: usize = 8;
 
 impl Fanout {
-    /// Batches were lost on their way to this shard. No batch may be applied until [`Self::resync_some`] has caught up.
+    /// Notes that batches to this shard were dropped. No batch may be applied until [`Self::resync_some`] has finished.
     pub fn begin_resync(&mut self) {
         self.resynced = Some(0);
     }
@@ -24,7 +24,7 @@ impl Fanout {
         self.resynced.is_some()
     }
 
-    /// Goes on catching up, as far as the units last. Says whether it has finished.
+    /// Continues to catch up, as far as the units last. Returns whether it has finished.
     pub fn resync_some(&mut self, now: Nanos, store: &impl Store, units: &mut Units) -> bool {
         let Some(mut at) = self.resynced else { return true };
         if !self.list_ahead_some(store, units) {
@@ -46,7 +46,7 @@ impl Fanout {
             }
             at += 1;
         }
-        // Behind them, those of the delayed market.
+        // The delayed topics come last.
         let end = self.by_market.len() + self.delayed.len();
         while at >= self.by_market.len() && at < end && !units.is_spent() {
             units.spend(1);
@@ -61,13 +61,13 @@ impl Fanout {
         self.resynced.is_none()
     }
 
-    /// Adds new symbols to the list; subscriptions and globs may have waited for them.
+    /// Adds new symbols to the list; subscriptions and globs may be waiting for them.
     pub(super) fn list_topics(&mut self, new_topics: &[NewTopic]) {
         self.list_some(new_topics, &mut Units::unlimited());
     }
 
-    /// As [`Self::list_topics`], as far as the units last, so that very many symbols are listed in pieces, ahead of the
-    /// batch that they came with. Says whether all of them are listed.
+    /// As [`Self::list_topics`], as far as the units last, so that a very long list is added in pieces before its batch
+    /// is applied. Returns whether all are listed.
     pub fn list_some(&mut self, new_topics: &[NewTopic], units: &mut Units) -> bool {
         let Some(first) = new_topics.first() else { return true };
         let known = self.listed_symbols.len().saturating_sub(first.topic.0 as usize);
@@ -99,7 +99,7 @@ impl Fanout {
         true
     }
 
-    /// Updates one topic to the market's record, ahead of the batches.
+    /// Brings one topic up to the market's record, ahead of the batches.
     pub(super) fn catch_up(&mut self, local: u32, now: Nanos, store: &impl Store) {
         let topic = &self.topics[local as usize];
         let Some(market) = topic.market else { return };
@@ -140,10 +140,9 @@ impl Fanout {
         }
     }
 
-    /// Who reads history with some fields must know of each missed tick whether it is filtered, and whether it is a
-    /// trade. When the ring no longer has all of them, it no longer has the one after the cursor either, and the gap
-    /// counts them. Says when the oldest missed tick was received, as far as that is known, and rather too early than
-    /// too late.
+    /// Checks each missed tick for subscriptions with chosen fields: whether it is filtered, and whether it is a trade.
+    /// If the ring has not all missed ticks, it has not the one after the cursor either, and the gap counts them.
+    /// Returns when the oldest missed tick was received; if in doubt, too early.
     fn filter_missed(&mut self, local: u32, market: TopicId, head: &Record, store: &impl Store) -> Nanos {
         let topic = &self.topics[local as usize];
         let seen = &topic.record;
@@ -184,7 +183,7 @@ impl Fanout {
         rx
     }
 
-    /// Keeps the tape events among missed ticks of a topic, up to its new head. None when the ring no longer has all of
+    /// Keeps the tape events among a topic's missed ticks, up to its new head; none if the ring has dropped some of
     /// them.
     fn keep_missed_tape_events(&mut self, local: u32, head: u64, ticks: &[Stamped]) {
         let topic = &mut self.topics[local as usize];
@@ -206,7 +205,7 @@ impl Fanout {
         self.list_ahead_some(store, &mut Units::unlimited());
     }
 
-    /// As [`Self::list_ahead`], as far as the units last. Says whether all of them are listed here.
+    /// As [`Self::list_ahead`], as far as the units last. Returns whether all are listed.
     pub fn list_ahead_some(&mut self, store: &impl Store, units: &mut Units) -> bool {
         loop {
             let new_topics =

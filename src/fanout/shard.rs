@@ -1,4 +1,4 @@
-//! The state of one shard's fan-out: its tables, its schedule, its accounting. The files beside it change it.
+//! [`Fanout`]: one shard's tables, schedule and accounts. The other files of this folder hold its operations.
 
 use std::{
     cmp::Reverse,
@@ -26,67 +26,65 @@ use crate::{
 pub struct Fanout {
     pub(super) topics: Slab<LocalTopic>,
     pub(super) by_symbol: SymbolMap<u32>,
-    /// Local topic of each market topic; [`UNWATCHED`](super::state::UNWATCHED) while nobody here subscribes to it: its
-    /// ticks are skipped.
+    /// Local topic of each market topic; [`UNWATCHED`](super::state::UNWATCHED) when no session here subscribes to it:
+    /// its ticks are skipped.
     pub(super) by_market: Vec<u32>,
     /// Every listed symbol, by market id: what globs match against.
     pub(super) listed_symbols: Vec<Symbol>,
     pub(super) listed_ids: SymbolMap<TopicId>,
     pub(super) subs: Slab<Subscription>,
-    /// What the subscriptions show.
+    /// The distinct views of all subscriptions.
     pub(super) views: ViewTable,
-    /// The sessions, and which of their subscriptions are behind.
+    /// The sessions' queues of subscriptions that are behind.
     pub(super) schedule: SendSchedule,
-    /// Sessions that have ended, and still have subscriptions.
+    /// Closed sessions whose subscriptions are still being removed.
     pub(super) leaving: VecDeque<u32>,
     pub(super) patterns: PatternTable,
     pub(super) accounts: Accounts,
-    /// Topics of the delayed market, and their own accounts.
+    /// Topics of the delayed market, with accounts of their own.
     pub(super) delayed: DelayedTable,
-    /// Ticks in frames that were filled and are not yet recorded.
+    /// Ticks in frames that are filled but not yet recorded as accepted or abandoned.
     pub(super) in_flight: u64,
     pub(super) notices: Vec<Notice>,
-    /// Symbols of which a subscription was sent its first message, in the last frame that was filled; `None` where
-    /// nobody asks.
+    /// Symbols that a subscription got its first message of, in the last filled frame; `None` when nobody asks.
     pub(super) firsts: Option<Vec<First>>,
-    /// By which messages are counted.
+    /// The products by which messages are counted.
     pub(super) products: Arc<Products>,
-    /// How many of the market's topics [`Fanout::resync_some`] has caught up with, while a resync is under way.
+    /// During a resync, how many market topics [`Fanout::resync_some`] has processed.
     pub(super) resynced: Option<usize>,
-    /// Subscriptions in every-mode queues, and ticks of rings, that were walked over.
+    /// Entries of every-mode queues, and ticks of rings, visited so far.
     pub(super) walked: usize,
     pub(super) stale_nanos: u64,
     pub(super) subscriptions_max: usize,
-    /// Of all sessions of a user.
+    /// Limit for all sessions of a user together.
     pub(super) user_subscriptions_max: usize,
-    /// What the subscriptions need of batches.
+    /// The batch detail that existing subscriptions need.
     pub(super) needs: Needs,
-    /// What the subscriptions of patterns will need: counted before the symbol is listed.
+    /// The batch detail that subscriptions by globs will need, counted before the symbol is listed.
     pub(super) pattern_needs: Needs,
     pub(super) bounds: Bounds,
     pub(super) frame_cache: FrameCache,
     pub(super) scratch: Scratch,
 }
 
-/// How much is kept, and read at once. The model makes them small, so that they are reached often.
+/// How much is cached, and read at once. The model tests use small bounds to reach them often.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Bounds {
-    /// Ticks that a topic keeps for mode `every`, and tape events that it keeps for mode `trades`, while a subscription
-    /// is behind; the ring has older ones.
+    /// Ticks kept per topic for mode `every`, and tape events for mode `trades`, while a subscription is behind; older
+    /// ones are read from the ring.
     pub recent_ticks: usize,
-    /// Ticks that are read from the ring at once, for a subscription that is behind the recent ones.
+    /// Ticks read from the ring at once, for a subscription that is behind the recent ticks.
     pub history_ticks: usize,
-    /// Messages that a subscription is sent at once, one for each tape event, before the session's others have their
-    /// turn.
+    /// Tape event messages that a subscription is sent before the session's other subscriptions get their turn.
     pub tape_events_at_once: usize,
 }
 
-/// How many subscriptions need more of a batch than the records after it.
+/// How many subscriptions need more detail in batches than the final records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Needs {
-    /// Those that must see each tick by itself: in mode `every`, or to some fields.
+    /// Subscriptions that must see each tick: mode `every`, or with chosen fields.
     pub ticks: usize,
-    /// Those in mode `trades`.
+    /// Subscriptions in mode `trades`.
     pub trades: usize,
 }
 
@@ -106,21 +104,21 @@ impl Needs {
     }
 }
 
-/// Buffers that are used again, so that no delivery allocates.
+/// Reusable buffers, so that no delivery allocates.
 #[derive(Default)]
 pub(super) struct Scratch {
     pub touched: Vec<u32>,
     pub history: Vec<Stamped>,
-    /// Tape events that are older than those that a topic keeps.
+    /// Rebuilt tape events, older than those that the topic keeps.
     pub tape_events: Vec<Record>,
-    /// Subscriptions of a topic that do not wait for their interval.
+    /// Subscriptions of a topic whose interval is ended early.
     pub flushed: Vec<u32>,
     pub every_queue: BinaryHeap<Reverse<(u64, u32)>>,
-    /// Subscriptions that stay in their session's send queue (`false`) or every-mode queue (`true`).
+    /// Subscriptions that stay behind: in the send queue (`false`) or the every-mode queue (`true`).
     pub left: Vec<(u32, bool)>,
 }
 
-/// A symbol of which a subscription is sent its first message.
+/// A symbol that a subscription got its first message of.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct First {
     pub symbol: Symbol,
@@ -134,28 +132,28 @@ pub enum Notice {
         session: SessionKey,
         symbol: Symbol,
         plane: Plane,
-        /// Of the subscription.
+        /// The subscription's name.
         name: Option<Name>,
         state: State,
     },
-    /// A new symbol matches one of the session's globs, and is shown delayed.
+    /// A new symbol matches one of the session's globs and is shown delayed.
     Delayed {
         session: SessionKey,
         symbol: Symbol,
-        /// Of the subscription.
+        /// The subscription's name.
         name: Option<Name>,
     },
-    /// A new symbol matches one of the session's globs, and the session may have no more subscriptions.
+    /// A new symbol matches one of the session's globs, but the session has no subscription left for it.
     Full {
         session: SessionKey,
         symbol: Symbol,
-        /// Of the glob.
+        /// The glob's name.
         name: Option<Name>,
     },
 }
 
 impl Fanout {
-    /// `stale`: without a tick for this long, a symbol is stale. `subscriptions_max`: of one session.
+    /// `stale`: a symbol without a tick for this long is stale. `subscriptions_max`: per session.
     pub fn new(now: Nanos, stale: Duration, subscriptions_max: usize) -> Self {
         Fanout {
             topics: Slab::new(),
@@ -187,12 +185,12 @@ impl Fanout {
         }
     }
 
-    /// Counts messages by these products.
+    /// Sets the products by which messages are counted.
     pub fn count_by(&mut self, products: Arc<Products>) {
         self.products = products;
     }
 
-    /// Shows symbols delayed to whoever may read them so.
+    /// Shows symbols delayed to sessions whose rights are to delayed data only.
     pub fn show_delayed(&mut self, rules: &DelayRules, table: Arc<CustomFields>) {
         self.delayed.rule = rules.number;
         self.delayed.products = Some(Arc::clone(&rules.products));
@@ -203,12 +201,12 @@ impl Fanout {
         SessionKey(index32(self.schedule.sessions.insert(LocalSession::default())))
     }
 
-    /// A session that has something to send; each is named once until it is [filled](Self::fill).
+    /// The next session with something to send; each is returned once until it is [filled](Self::fill).
     pub fn next_ready(&mut self) -> Option<SessionKey> {
         self.schedule.next_ready().map(SessionKey)
     }
 
-    /// Puts a session that is not drained among the ready again: its turn ended before it was served.
+    /// Makes a session ready again whose turn ended before it was drained.
     pub fn make_ready(&mut self, session: SessionKey) {
         self.schedule.make_ready(session.0);
     }
@@ -217,38 +215,37 @@ impl Fanout {
         !self.schedule.ready.is_empty()
     }
 
-    /// How many sessions have something to send; some may have been closed since.
+    /// The number of ready sessions; may include some that were closed since.
     pub fn ready(&self) -> usize {
         self.schedule.ready.len()
     }
 
-    /// Moves time on: subscriptions whose interval has ended become ready.
+    /// Advances the time: subscriptions whose interval has ended become ready.
     pub fn advance(&mut self, now: Nanos) {
         self.advance_some(now, &mut Units::unlimited());
     }
 
-    /// As [`Self::advance`], as far as the units last. Says whether all whose interval has ended are ready.
+    /// As [`Self::advance`], as far as the units last. Returns whether all whose interval has ended are ready.
     pub fn advance_some(&mut self, now: Nanos, units: &mut Units) -> bool {
         self.schedule.advance(&mut self.subs, now, units)
     }
 
-    /// Whether some whose interval has ended are not ready yet.
+    /// Whether some subscriptions whose interval has ended are not ready yet.
     pub fn is_advancing(&self) -> bool {
         self.schedule.is_advancing()
     }
 
-    /// When [`Self::advance`] is next wanted.
+    /// When [`Self::advance`] is needed next.
     pub fn next_due(&self) -> Option<Nanos> {
         self.schedule.wheel.next_due()
     }
 
-    /// What batches should have. One that has less costs a look at the market for each topic.
+    /// The detail that batches should have. With less, each topic is read from the market.
     pub fn wanted_detail(&self) -> Detail {
         self.needs.detail().union(self.pattern_needs.detail())
     }
 
-    /// How many subscriptions in every-mode queues and ticks of rings were walked over since the start. Work is charged
-    /// by it.
+    /// Entries of every-mode queues and ticks of rings visited since the start: the measure by which work is charged.
     pub fn walked(&self) -> usize {
         self.walked
     }
@@ -258,13 +255,12 @@ impl Fanout {
         std::mem::take(&mut self.notices)
     }
 
-    /// Keeps [`Self::firsts`].
+    /// Starts to keep [`Self::firsts`].
     pub fn keep_firsts(&mut self) {
         self.firsts = Some(Vec::new());
     }
 
-    /// The symbols of which subscriptions were sent their first message, in the last frame that was filled. Nearly
-    /// always there are none.
+    /// The symbols that subscriptions got their first message of in the last filled frame; nearly always none.
     #[inline]
     pub fn firsts(&self) -> &[First] {
         self.firsts.as_deref().unwrap_or_default()
@@ -280,14 +276,14 @@ impl Fanout {
         }
     }
 
-    /// A frame was filled.
+    /// Counts the ticks of a filled frame as in flight.
     #[inline]
     pub(super) fn count_in_flight(&mut self, tally: &FrameTally) {
         self.in_flight += tally.in_real_time();
         self.delayed.in_flight += tally.late.ticks();
     }
 
-    /// Records a frame that is not sent because it leaves out ticks that its session must not miss.
+    /// Records a frame that is not sent because ticks are missing that the session must not miss.
     pub fn interrupted(&mut self, tally: &FrameTally) {
         self.in_flight -= tally.ticks();
         let gaps = FrameTally { gapped: tally.gapped, ..FrameTally::default() };
@@ -295,7 +291,7 @@ impl Fanout {
         self.accounts.discarded += tally.ticks() - gaps.ticks();
     }
 
-    /// Records a frame that will never be accepted: its session has ended.
+    /// Records a frame that will never be accepted, because its session has ended.
     pub fn abandoned(&mut self, tally: &FrameTally) {
         self.in_flight -= tally.in_real_time();
         self.accounts.discarded += tally.in_real_time();

@@ -1,14 +1,14 @@
-//! Memory that a busy time has left behind is freed here, in pieces.
+//! Frees memory that is left over from busier times, in slices.
 
 use super::{Fanout, SessionKey, Units, schedule::SendQueue, state::index32};
 use crate::tick::Nanos;
 
-/// To look at a topic's lists, and to copy some of them.
+/// Cost of looking at a topic's lists and reallocating some.
 const SHRINK_UNITS: usize = 8;
 
 impl Fanout {
-    /// Frees unused capacity of the tables, and of the topics from an index on, as far as the units last. Says where to
-    /// go on, when it has not reached the end.
+    /// Frees unused capacity of the tables, and of topics from an index on, as far as the units last. Returns where to
+    /// continue, `None` at the end.
     pub fn shrink_from(&mut self, from: u32, units: &mut Units) -> Option<u32> {
         if from == 0 {
             self.schedule.sessions.shrink_to_fit();
@@ -29,7 +29,7 @@ impl Fanout {
         None
     }
 
-    /// Frees what a session does not need while it is idle.
+    /// Frees what an idle session does not need.
     pub fn shrink(&mut self, session: SessionKey, now: Nanos) {
         if let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize)
             && entry.queue.is_empty()

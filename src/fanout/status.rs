@@ -1,5 +1,5 @@
-//! Questions about a shard's fan-out: the accounts, how far sessions are behind, and their subscriptions. Nothing
-//! changes, except that [`Fanout::low_water`] may cut intervals short.
+//! Read access to a shard's fan-out: accounts, how far sessions are behind, their subscriptions. Changes nothing,
+//! except that [`Fanout::low_water`] may end intervals early.
 
 use std::time::Duration;
 
@@ -9,31 +9,31 @@ use super::{
 };
 use crate::tick::{Nanos, Numbers, State, Symbol, WantedFields};
 
-/// How far a session, or all of them, are behind.
+/// How far one session, or all of them, are behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Behind {
     /// Subscriptions that are behind.
     pub dirty: usize,
-    /// Ticks that they are behind by.
+    /// The number of ticks that they are behind by.
     pub ticks: u64,
-    /// When the oldest of those was received, or became due.
+    /// When the oldest of these ticks was received, or became due.
     pub oldest: Option<Nanos>,
-    /// How many of the ticks are of the delayed market.
+    /// How many of these ticks are delayed data.
     pub late_ticks: u64,
 }
 
-/// One subscription, as `list` shows it.
+/// One subscription, as the command `list` shows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Listed {
     pub symbol: Symbol,
     pub name: Option<Name>,
     pub mode: Mode,
-    /// How much later than in real time it is shown; `None` in real time.
+    /// The delay in milliseconds; `None` in real time.
     pub delay_ms: Option<u32>,
     pub interval: Duration,
     pub wanted: WantedFields,
     pub numbers: Numbers,
-    /// The last seq that was sent.
+    /// The last seq sent.
     pub cursor: u64,
     pub state: State,
 }
@@ -54,7 +54,7 @@ impl Fanout {
         Accounts { pending: behind.late_ticks + self.delayed.in_flight, ..self.delayed.accounts }
     }
 
-    /// How far all subscriptions together are behind. Walks every one.
+    /// How far all subscriptions are behind. Walks every one.
     pub fn all_behind(&self) -> Behind {
         self.behind_of(self.subs.iter().map(|(_, sub)| sub))
     }
@@ -72,13 +72,12 @@ impl Fanout {
         self.accounts.delivered + self.delayed.accounts.delivered
     }
 
-    /// Whether the session has nothing to send now; subscriptions that wait for their intervals do not count.
+    /// Whether the session has nothing to send now; subscriptions that wait for an interval do not count.
     pub fn is_drained(&self, session: SessionKey) -> bool {
         self.schedule.sessions.get(session.0 as usize).is_none_or(|session| session.queue.is_empty())
     }
 
-    /// Whether the session is still to be sent something that was due at `as_of` or before. What waits for an interval
-    /// is not due.
+    /// Whether something that was due at or before `as_of` is still unsent. What waits for an interval is not due.
     pub fn owes(&self, session: SessionKey, as_of: Nanos) -> bool {
         let Some(session) = self.schedule.sessions.get(session.0 as usize) else { return false };
         session.queue.subs().chain(session.every_queue.iter().copied()).any(|key| {
@@ -87,11 +86,11 @@ impl Fanout {
         })
     }
 
-    /// The order, among the ticks of all topics, of the first tick that the session is still to be sent in modes
-    /// `every` and `trades`, or one before it; 0 when that is not known, and `None` when there is none.
+    /// A lower bound for the `order` of the first unsent tick in modes `every` and `trades`; 0 when it is unknown,
+    /// `None` when nothing is unsent.
     pub fn first_unsent(&self, session: SessionKey) -> Option<u64> {
         let entry = self.schedule.sessions.get(session.0 as usize)?;
-        // An event stream subscribes once, so its subscriptions have one interval.
+        // An event stream subscribes once, so all its subscriptions have one interval.
         let holds = |(_, key): (u32, u32)| self.subs[key as usize].pace.has_interval();
         if entry.queue.is_empty() && !entry.subs.iter().next().is_some_and(holds) {
             return None;
@@ -106,7 +105,7 @@ impl Fanout {
                 return Some(0);
             }
             (head - sub.cursor > sub.skipped).then(|| match sub.mode {
-                // Quotes may be behind the last trade, and the order of the first of them is not known.
+                // Quotes after the last trade may be pending, and the order of the first is unknown.
                 Mode::Trades => sub.order_after_cursor(&self.topics[sub.topic as usize]),
                 _ => self.next_order(sub),
             })
@@ -114,13 +113,13 @@ impl Fanout {
         unsent.min()
     }
 
-    /// The order, among the ticks of all topics, up to which every subscription in mode `every` was sent all that it is
-    /// due, and every one in mode `trades` all trades. A replay at speed `max` waits for it. `taken`: the order of the
-    /// last tick that arrived. Sessions for which `is_waited_for` is false do not count.
+    /// Low watermark: the `order` up to which every subscription in mode `every` was sent all due ticks, and every one
+    /// in mode `trades` all trades. A replay at speed `max` waits for it. `taken`: order of the last tick received.
+    /// Sessions for which `is_waited_for` is false do not count.
     ///
-    /// A subscription that waits for its interval with `held_max` ticks or more is made ready now: the market clock
-    /// stops for it, and so would never end its interval. In mode `trades` it waits with quotes alone, for which nobody
-    /// stops. Walks every subscription.
+    /// A subscription that waits for its interval with `held_max` ticks or more is made ready now: the market clock has
+    /// stopped for it, so its interval would never end. In mode `trades` only quotes wait, and no clock stops for them.
+    /// Walks every subscription.
     pub fn low_water(
         &mut self,
         taken: u64,
@@ -154,7 +153,7 @@ impl Fanout {
 
     fn behind_of<'a>(&'a self, subs: impl Iterator<Item = &'a Subscription>) -> Behind {
         let mut behind = Behind::default();
-        // An idle subscription is behind by nothing, and its topic is not looked up.
+        // Idle subscriptions are behind by nothing; skip the look-up of their topics.
         for sub in subs.filter(|sub| sub.state != SubscriptionState::Idle) {
             let ticks = self.pending(sub);
             if ticks > 0 {
@@ -188,18 +187,18 @@ impl Fanout {
         })
     }
 
-    /// The state of a symbol that the session is subscribed to by this name.
+    /// The state of a symbol that the session subscribes to under this name.
     pub fn reported_state(&self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<State> {
         let sub = &self.subs[self.find(session, symbol, name)? as usize];
         Some(self.topics[sub.topic as usize].state)
     }
 
-    /// Whether a symbol is listed: it has had a tick.
+    /// Whether a symbol is listed, that is, has had a tick.
     pub fn is_listed(&self, symbol: &Symbol) -> bool {
         self.listed_ids.contains(symbol)
     }
 
-    /// A session's standing patterns.
+    /// A session's standing globs.
     pub fn globs(&self, session: SessionKey) -> &[HeldGlob] {
         self.schedule.sessions.get(session.0 as usize).map_or(&[], |session| &session.globs)
     }
@@ -209,7 +208,7 @@ impl Fanout {
         sub.next_order(&self.topics[sub.topic as usize], self.views.get(sub.view))
     }
 
-    /// Ticks after the cursor that are neither sent nor filtered.
+    /// The number of ticks after the cursor that are neither sent nor filtered.
     pub(super) fn pending(&self, sub: &Subscription) -> u64 {
         self.topics[sub.topic as usize].record.seq - sub.cursor - sub.skipped
     }

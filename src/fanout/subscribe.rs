@@ -1,4 +1,4 @@
-//! What clients ask for: subscribe, change, unsubscribe, leave.
+//! Client requests on subscriptions: subscribe, change, unsubscribe, close.
 
 use std::time::Duration;
 
@@ -13,50 +13,50 @@ use crate::{
     topic::{Plane, Store},
 };
 
-/// What a client asks for when it subscribes.
+/// A request to subscribe to one symbol.
 #[derive(Clone, Copy, Debug)]
 pub struct SubscribeRequest<'a> {
     pub symbol: &'a Symbol,
     pub spec: &'a Spec,
-    /// What a client that comes back has already.
+    /// The client's claim of what it has, when it resumes.
     pub resume: Option<ResumePoint>,
 }
 
 impl<'a> SubscribeRequest<'a> {
-    /// Without a resume.
+    /// A request without a resume.
     pub fn new(symbol: &'a Symbol, spec: &'a Spec) -> Self {
         SubscribeRequest { symbol, spec, resume: None }
     }
 }
 
-/// How a subscription began.
+/// The outcome of subscribing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Subscribed {
     pub outcome: SubscribeOutcome,
-    /// The topic's state, which is reported to the client when it is not live.
+    /// The topic's state, which the client is told unless it is live.
     pub state: State,
 }
 
-/// The session, or its user, has as many subscriptions, or patterns, as it may have.
+/// The limit of subscriptions, or globs, of the session or its user is reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TooMany;
 
-/// Subscriptions of a session that are removed at once when it ends; the others are left to [`Fanout::end_leaving`].
+/// Subscriptions removed at once when a session ends; the rest is left to [`Fanout::end_leaving`].
 const ENDED_AT_ONCE: usize = 256;
 
-/// What `set` changes; `None` leaves it as it is.
+/// The changes that `set` asks for; `None` leaves an option as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Change {
     pub mode: Option<Mode>,
     pub interval: Option<Duration>,
     pub wanted: Option<WantedFields>,
     pub numbers: Option<Numbers>,
-    /// No client asks for this: it is what its rights say.
+    /// Never requested by a client: follows from its rights.
     pub reports: Option<bool>,
 }
 
 impl Change {
-    /// What a subscription with this view shows after the change.
+    /// The view of a subscription after the change.
     pub fn of(&self, view: &View) -> View {
         View {
             wanted: self.wanted.unwrap_or(view.wanted),
@@ -70,11 +70,10 @@ impl Change {
 }
 
 impl Fanout {
-    /// Subscribes, or begins an existing subscription of the same name anew. The caller has checked that the session
-    /// exists.
+    /// Subscribes, or restarts the existing subscription of the same name. The session must exist.
     ///
     /// # Errors
-    /// When the session has as many subscriptions as it may have.
+    /// When the session's or its user's limit of subscriptions is reached.
     pub fn subscribe(
         &mut self,
         session: SessionKey,
@@ -86,16 +85,16 @@ impl Fanout {
         let plane = self.plane_of(session, symbol);
         debug_assert!(plane.is_some() || is_planted(Fault::ForgetsRights), "the caller has asked");
         let plane = plane.unwrap_or_default();
-        // The last seq of this epoch that the client has seen.
+        // The last seq of the current epoch that the client has seen.
         let seen = resume.filter(|resume| resume.same_epoch).map_or(0, |resume| resume.last);
         if seen > 0 && !self.listed_ids.contains(symbol) {
-            // The symbol is listed, and the news of it is on its way here.
+            // The symbol is listed, but this shard has not heard of it yet.
             self.list_ahead(store);
         }
         let local = self.make_room(session, symbol, spec.view.name.as_ref(), plane)?;
         self.watch(local, now, store);
         if seen > self.topics[local as usize].record.seq {
-            // Another shard may be ahead of this one by a batch.
+            // The client was on another shard, which may be a batch ahead of this one.
             self.catch_up(local, now, store);
         }
         let key = self.insert(session, local, spec);
@@ -103,7 +102,7 @@ impl Fanout {
         let mut outcome = if head > 0 { SubscribeOutcome::Ok } else { SubscribeOutcome::Pending };
         let mut behind = (spec.snapshot || mode == Mode::Once) && head > 0;
         let mut since = now;
-        // Before its first tick a topic has nothing to begin with: who misses nothing begins with that tick.
+        // Before the first tick there is no base: a mode that misses no tick starts with that tick.
         let has_base = spec.snapshot && (head > 0 || !mode.reads_history());
         if has_base || mode == Mode::Once {
             self.subs[key as usize].base = Base::Record;
@@ -117,8 +116,8 @@ impl Fanout {
         Ok(Subscribed { outcome, state: self.topics[local as usize].state })
     }
 
-    /// Ends the session's subscription of this name to the symbol, or checks that it may have one more. Says the
-    /// symbol's topic here.
+    /// Ends the session's subscription of this name to the symbol, or checks the limit for one more. Returns the
+    /// symbol's local topic.
     fn make_room(
         &mut self,
         session: SessionKey,
@@ -129,7 +128,7 @@ impl Fanout {
         let known = self.known_local(symbol, plane);
         let held = known.and_then(|local| self.find_on(session, local, name));
         if let Some(key) = held {
-            // The topic may go with its last subscription.
+            // The topic may be dropped with its last subscription.
             self.remove(key);
             self.keep_share(session);
             return Ok(self.local_of(symbol, plane));
@@ -144,7 +143,7 @@ impl Fanout {
         self.find(session, symbol, name).is_some()
     }
 
-    /// Says whether there was a subscription. What it was behind by is recorded as discarded.
+    /// Ends a subscription; returns whether there was one. Its pending ticks are counted as discarded.
     pub fn unsubscribe(&mut self, session: SessionKey, symbol: &Symbol, name: Option<&Name>) -> bool {
         let found = self.find(session, symbol, name);
         if let Some(key) = found {
@@ -153,9 +152,8 @@ impl Fanout {
         found.is_some()
     }
 
-    /// Changes a subscription; says whether there was one. After a change of what is shown, or a change to mode `every`
-    /// or `trades` while it was behind, the next message is the whole record, which stands for all that it was behind
-    /// by.
+    /// Changes a subscription; returns whether there was one. If its view changes, or it was behind and changes to mode
+    /// `every` or `trades`, the next message is the whole record, in place of all pending ticks.
     pub fn set(
         &mut self,
         session: SessionKey,
@@ -178,7 +176,7 @@ impl Fanout {
             view != *shown || mode == Mode::Once || (mode.reads_history() && mode != sub.mode && behind);
         sub.base = match (sub.base, mode) {
             (Base::None, _) if head > 0 && begins_anew => Base::Again,
-            // It has waited since before the first tick: it is due every tick, and not what a snapshot leaves out.
+            // It has waited since before the first tick: every tick is due, and no snapshot may replace some.
             (Base::Record, Mode::Every | Mode::Trades)
                 if head > 0 && sub.cursor == 0 && sub.claim.is_none() =>
             {
@@ -204,8 +202,7 @@ impl Fanout {
         if behind || wants_base {
             self.make_behind(key, since, now);
         }
-        // What was due stays so. It may have been due within its interval: a trade, or in a session that is about to
-        // end.
+        // What was due stays due, though its interval may still run: a trade, or in a session that is about to end.
         let sub = &mut self.subs[key as usize];
         if before == SubscriptionState::Queued && sub.state == SubscriptionState::Waiting {
             self.schedule.enqueue(key, sub);
@@ -213,7 +210,7 @@ impl Fanout {
         true
     }
 
-    /// Has a subscription sent the record as it stands, whether it has changed or not. Says whether there is one.
+    /// Schedules the current record for a subscription even if it has not changed. Returns whether there is one.
     pub fn send_again(
         &mut self,
         session: SessionKey,
@@ -223,7 +220,7 @@ impl Fanout {
     ) -> bool {
         let Some(key) = self.find(session, symbol, name) else { return false };
         let sub = &self.subs[key as usize];
-        // What waits is sent anyway, and before its first tick there is nothing.
+        // Pending data is sent anyway, and before the first tick there is none.
         if sub.state == SubscriptionState::Idle && self.topics[sub.topic as usize].record.seq > 0 {
             self.detach(key);
             self.subs[key as usize].base = Base::Again;
@@ -233,11 +230,11 @@ impl Fanout {
         true
     }
 
-    /// Ends the intervals of a session's subscriptions now, because it is about to end.
+    /// Ends the intervals of a session's subscriptions now, because the session is about to end.
     pub fn flush_intervals(&mut self, session: SessionKey) {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return };
         let mut keys: Vec<u32> = entry.subs.iter().map(|(_, key)| key).collect();
-        // What is gathered stays together.
+        // Keep gathered messages together.
         keys.sort_by_key(|key| self.subs[*key as usize].pace.gathered());
         for key in keys {
             let sub = &mut self.subs[key as usize];
@@ -247,8 +244,8 @@ impl Fanout {
         }
     }
 
-    /// Ends all of a session's subscriptions; what they were behind by is recorded as discarded. The session stays, and
-    /// must not subscribe any more. When there are many, most of them are removed by [`Self::end_leaving`].
+    /// Ends all of a session's subscriptions; pending ticks are counted as discarded. The session stays, but must not
+    /// subscribe any more. Of very many subscriptions, most are removed by [`Self::end_leaving`].
     pub fn clear(&mut self, session: SessionKey) {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return };
         for glob in entry.globs.clone() {
@@ -259,7 +256,7 @@ impl Fanout {
         }
     }
 
-    /// Ends a session. Its key may be used again once all of its subscriptions are removed.
+    /// Ends a session. Its key is reused only after all of its subscriptions are removed.
     pub fn close(&mut self, session: SessionKey) {
         self.clear(session);
         if let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize) {
@@ -270,7 +267,7 @@ impl Fanout {
         }
     }
 
-    /// Removes subscriptions of sessions that have ended, as far as the units last.
+    /// Removes subscriptions of ended sessions, as far as the units last.
     pub fn end_leaving(&mut self, units: &mut Units) {
         while let Some(&session) = self.leaving.front() {
             let most = units.left() / CHANGE_UNITS;
@@ -291,7 +288,7 @@ impl Fanout {
         !self.leaving.is_empty()
     }
 
-    /// Removes at most `most` of a session's subscriptions; says whether none is left.
+    /// Removes up to `most` subscriptions of a session; returns whether none is left.
     fn end_some(&mut self, session: u32, most: usize) -> bool {
         for _ in 0..most {
             let Some(entry) = self.schedule.sessions.get_mut(session as usize) else { return true };

@@ -1,8 +1,7 @@
-//! Adds and removes subscriptions: the lists of their topics, the table of their session, the topics that the shard
-//! watches.
+//! Adds and removes subscriptions in all tables: their topic's lists, their session's map, the set of watched topics.
 //!
-//! Invariant: a subscription that was [detached](Fanout::detach) is in no list of a topic and in no queue; what one
-//! that was [removed](Fanout::remove) was behind by is recorded.
+//! Invariant: a [detached](Fanout::detach) subscription is in no topic list and no queue; the pending ticks of a
+//! [removed](Fanout::remove) one are recorded.
 
 use super::{
     Fanout, LocalId, Mode, Name, SessionKey, Spec, View,
@@ -15,7 +14,7 @@ use crate::{
     topic::{Image, Plane, Store},
 };
 
-/// A topic's list of idle subscriptions may have this many entries, beside two for each subscription.
+/// How many entries a topic's idle list may have beyond two per subscription.
 pub(super) const IDLE_SLACK: usize = 16;
 
 impl Fanout {
@@ -24,7 +23,7 @@ impl Fanout {
         in_real_time.or_else(|| self.find_on(session, *self.delayed.by_symbol.get(symbol)?, name))
     }
 
-    /// The session's subscription of this name to a topic. All of its subscriptions to the topic may be looked at.
+    /// The session's subscription of this name to a topic. May look at all of its subscriptions to the topic.
     pub(super) fn find_on(&self, session: SessionKey, local: u32, name: Option<&Name>) -> Option<u32> {
         let mut keys = self.schedule.sessions.get(session.0 as usize)?.subs.of(local);
         keys.find(|&key| self.view_of(key).name.as_ref() == name)
@@ -34,7 +33,7 @@ impl Fanout {
         self.views.get(self.subs[key as usize].view)
     }
 
-    /// The local topic of a symbol; it is made when there is none.
+    /// The local topic of a symbol; created when missing.
     pub(super) fn local_of(&mut self, symbol: &Symbol, plane: Plane) -> u32 {
         if let Some(local) = self.known_local(symbol, plane) {
             return local;
@@ -65,7 +64,7 @@ impl Fanout {
         }
     }
 
-    /// Whether ticks of the topic are taken in here.
+    /// Whether the topic's ticks are applied on this shard.
     pub(super) fn is_watched(&self, topic: &LocalTopic) -> bool {
         match (topic.market, topic.plane) {
             (None, _) => false,
@@ -74,7 +73,7 @@ impl Fanout {
         }
     }
 
-    /// Watches a topic: from now on its ticks are taken in.
+    /// Starts to watch a topic: its ticks are applied from now on.
     pub(super) fn watch(&mut self, local: u32, now: Nanos, store: &impl Store) {
         let is_watched = self.is_watched(&self.topics[local as usize]);
         let topic = &mut self.topics[local as usize];
@@ -99,7 +98,7 @@ impl Fanout {
         }
     }
 
-    /// What its feed has told of a symbol that has no tick, before anybody subscribed to it here.
+    /// Reads a state that the feed reported before the first tick and before the first subscription here.
     fn ask_told(&mut self, local: u32, store: &impl Store) {
         let topic = &mut self.topics[local as usize];
         let is_known = topic.told.is_some() || topic.has_subscribers() || topic.plane == Plane::Delayed;
@@ -139,14 +138,14 @@ impl Fanout {
         key
     }
 
-    /// How a subscription is served that asks for a mode. The delayed market has no history: what would be read there
-    /// one by one is sent as it becomes due.
+    /// The mode in which a subscription is served. The delayed market has no history, so modes that read it are served
+    /// as `latest`.
     pub(super) fn served_mode(&self, local: u32, asked: Mode) -> Mode {
         let is_delayed = self.topics[local as usize].is_delayed();
         if is_delayed && asked.reads_history() { Mode::Latest } else { asked }
     }
 
-    /// Remembers the mode that a subscription was asked with, if it is served otherwise.
+    /// Remembers the mode that the client requested, if it is served in another.
     pub(super) fn note_asked(&mut self, key: u32, asked: Mode) {
         if self.subs[key as usize].mode != asked {
             self.delayed.asked.insert(key, asked);
@@ -155,7 +154,7 @@ impl Fanout {
         }
     }
 
-    /// The mode that its client has asked for.
+    /// The mode that the client requested.
     pub(super) fn asked_mode(&self, key: u32) -> Mode {
         self.delayed.asked.get(&key).copied().unwrap_or(self.subs[key as usize].mode)
     }
@@ -172,7 +171,7 @@ impl Fanout {
         }
     }
 
-    /// Puts an idle subscription into its topic's lists.
+    /// Adds an idle subscription to its topic's lists.
     pub(super) fn attach(&mut self, key: u32) {
         let sub = &mut self.subs[key as usize];
         let local = sub.topic;
@@ -195,7 +194,7 @@ impl Fanout {
         }
     }
 
-    /// Keeps the list of idle subscriptions small, however often subscriptions come and go without a tick.
+    /// Bounds the idle list, however often subscriptions come and go without a tick.
     fn tidy_idle(&mut self, local: u32) {
         let topic = &mut self.topics[local as usize];
         if topic.idle.len() > 2 * topic.plain.len() + IDLE_SLACK {
@@ -206,7 +205,7 @@ impl Fanout {
         }
     }
 
-    /// Keeps the list of those that hold quotes small, however often they wait without a trade.
+    /// Bounds the list of subscriptions that hold quotes, however often they wait without a trade.
     pub(super) fn tidy_held(&mut self, local: u32) {
         let topic = &mut self.topics[local as usize];
         if topic.held.len() > 2 * topic.tape_readers as usize + IDLE_SLACK {
@@ -217,7 +216,7 @@ impl Fanout {
         }
     }
 
-    /// Takes a subscription out of its topic's lists and its session's queue; it is idle then.
+    /// Removes a subscription from its topic's lists and its session's queue, and makes it idle.
     pub(super) fn detach(&mut self, key: u32) {
         let sub = &mut self.subs[key as usize];
         let state = std::mem::replace(&mut sub.state, SubscriptionState::Idle);
@@ -246,7 +245,7 @@ impl Fanout {
         }
     }
 
-    /// Ends a subscription; what it was behind by is recorded as discarded.
+    /// Ends a subscription; its pending ticks are counted as discarded.
     pub(super) fn remove(&mut self, key: u32) {
         let sub = &self.subs[key as usize];
         let (pending, plane) = (self.pending(sub), self.topics[sub.topic as usize].plane);
@@ -280,7 +279,7 @@ impl Fanout {
                 }
                 (topic.plain, topic.masked, topic.idle) = (Vec::new(), Vec::new(), Vec::new());
             }
-            // The symbol was never listed: a name that a client made up must cost nothing.
+            // The symbol was never listed: drop it, since made-up names must cost nothing.
             None => {
                 let topic = self.topics.remove(local.0 as usize);
                 let by_symbol = match topic.plane {

@@ -1,4 +1,4 @@
-//! The state of a topic (live, stale, closed), and the notices by which sessions learn that it has changed.
+//! The state of a topic (live, stale, closed), and the notices to sessions when it changes.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::{
     topic::{Plane, ToldState},
 };
 
-/// To look at a topic.
+/// Cost of looking at one topic.
 const LOOK_UNITS: usize = 2;
 
 impl Fanout {
-    /// As in [`new`](Self::new), from now on. A topic that only the shorter limit made stale is live again.
+    /// Changes the limits given to [`new`](Self::new). A topic that only a shorter limit made stale becomes live again.
     pub fn set_limits(&mut self, now: Nanos, stale: Duration, subscriptions_max: usize) {
         self.subscriptions_max = subscriptions_max;
         self.stale_nanos = u64::try_from(stale.as_nanos()).unwrap_or(u64::MAX);
@@ -32,8 +32,8 @@ impl Fanout {
         }
     }
 
-    /// Finds topics that have become stale, from an index on, as far as the units last. Says where to go on, when it
-    /// has not reached the end.
+    /// Finds topics that have become stale, from an index on, as far as the units last. Returns where to continue,
+    /// `None` at the end.
     pub fn find_stale_from(&mut self, from: u32, now: Nanos, units: &mut Units) -> Option<u32> {
         for local in from..index32(self.topics.capacity()) {
             if units.is_spent() {
@@ -63,13 +63,13 @@ impl Fanout {
         }
     }
 
-    /// The feed tells the state of a topic.
+    /// Applies a state that the feed reported.
     pub(super) fn take_told(&mut self, local: u32, told: &ToldState) {
         self.topics[local as usize].told = Some(told.clone());
         self.change_state(local, told.state);
     }
 
-    /// Why a symbol is in its state, if its feed told.
+    /// The feed's report that led to a symbol's state, if any.
     pub fn told(&self, symbol: &Symbol, plane: Plane, state: State) -> Option<ToldState> {
         let topic = self.topics.get(self.known_local(symbol, plane)? as usize)?;
         topic.told.clone().filter(|told| told.state == state && !told.reason.is_empty())

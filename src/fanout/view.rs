@@ -1,5 +1,5 @@
-//! What a subscription shows of its topic, and under which name. It says nothing about when: mode and interval are the
-//! subscription's own.
+//! [`View`]: what a subscription shows of its topic, and under which name. Not when: mode and interval belong to the
+//! subscription.
 
 use std::fmt;
 
@@ -10,33 +10,33 @@ use crate::{
     topic::{Record, Stamped},
 };
 
-/// What the messages of a subscription show. Subscriptions with the same view of a topic are sent the same bytes.
+/// The content of a subscription's messages. Subscriptions with equal views of a topic are sent the same bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct View {
     pub wanted: WantedFields,
-    /// Stands in every message of the subscription.
+    /// The name in every message of the subscription.
     pub name: Option<Name>,
     pub numbers: Numbers,
-    /// Whether it is told what is said of single trades: those that affect little, cancels, corrections. They show all
-    /// that there is to a trade, whatever fields are wanted.
+    /// Whether trade reports are sent: conditions, cancels, corrections. A report shows all values of its trade,
+    /// whatever fields are wanted.
     pub reports: bool,
-    /// As which of a dialect's messages it is written.
+    /// The message type of a dialect.
     pub form: Form,
-    /// Of how many of the newest trades a subscription is told first, in place of the record, where the ring has some.
+    /// How many of the newest trades are sent first in place of the record, if the ring has some.
     pub past_trades: u16,
 }
 
-/// As which message of its session's dialect a subscription is written; [`Form::NATIVE`] in every other session. What a
-/// number means is the dialect's own affair (`wire/dialects/`), whose views have some fields, and never all.
+/// The message type of a subscription in its session's dialect; [`Form::NATIVE`] in other sessions. The dialect defines
+/// the numbers (`wire/dialects/`); its views have chosen fields, never all.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Form(u8);
 
-/// By which a client tells its subscriptions to one symbol apart (`as`): 1 to 32 bytes of UTF-8 with the characters
-/// that a symbol may have, so that none of them needs an escape in JSON.
+/// A client's name for a subscription (`as`), to tell several on one symbol apart: 1 to 32 bytes of UTF-8 in the
+/// characters of symbols, so that it needs no escape in JSON.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Name(CompactString);
 
-/// The longest name of a subscription, in bytes.
+/// The maximum length of a name, in bytes.
 pub const NAME_BYTES_MAX: usize = 32;
 
 // === impl View ===
@@ -52,8 +52,8 @@ impl View {
         past_trades: 0,
     };
 
-    /// Whether a tick sets or withdraws one of its fields, or reports of a trade what it shows. With every field each
-    /// tick does, also a cancel that leaves all as it is.
+    /// Whether a tick sets or withdraws one of the view's fields, or has a report that the view shows. With every
+    /// field, all ticks do, even a cancel that changes nothing.
     #[inline]
     pub fn wants(&self, tick: &Stamped) -> bool {
         !tick.fields.all_named().intersect(self.wanted).is_empty()
@@ -61,7 +61,7 @@ impl View {
             || self.has_every_field()
     }
 
-    /// As [`Self::wants`], of the last tick of a record.
+    /// As [`Self::wants`], for a record's last tick.
     #[inline]
     pub fn wants_last(&self, record: &Record) -> bool {
         !record.all_changed().intersect(self.wanted).is_empty()
@@ -69,7 +69,7 @@ impl View {
             || self.has_every_field()
     }
 
-    /// What a tick, or a record's last tick, says of a trade, when it shows that.
+    /// The trade report of a tick, or of a record's last tick, if the view shows reports.
     #[inline]
     pub fn report_of<'a>(&self, fields: &'a Fields) -> Option<&'a TradeReport> {
         fields
@@ -78,7 +78,7 @@ impl View {
             .filter(|report| self.reports && report.concerns(self.wanted.fixed))
     }
 
-    /// Whether it wants every tick.
+    /// Whether every tick matters to the view.
     #[inline]
     pub fn has_every_field(&self) -> bool {
         self.wanted == WantedFields::ALL
@@ -95,22 +95,22 @@ impl Default for View {
 
 impl Form {
     pub const NATIVE: Form = Form(0);
-    /// Set in forms whose dialect has no word for a gap.
+    /// Flag of forms whose dialect cannot express a gap.
     const LOSSLESS: u8 = 0x80;
-    /// Set in forms of which a session is sent all symbols in one message.
+    /// Flag of forms that put all symbols of a session into one message.
     const GATHERED: u8 = 0x40;
 
-    /// A form that is conflated when its client is slow. Its number is 1 to 63.
+    /// A form that is conflated for slow clients. `number`: 1 to 63.
     ///
     /// # Panics
-    /// With any other number: forms are constants.
+    /// With any other number; forms are constants, so this fails at compile time.
     pub const fn conflated(number: u8) -> Form {
         assert!(number > 0 && number < Form::GATHERED, "0 is native, and two bits are taken");
         Form(number)
     }
 
-    /// One that is conflated, and whose messages of all symbols go out together at whole multiples of the interval, as
-    /// one. Its number is 1 to 15.
+    /// A conflated form whose messages of all symbols go out as one, at whole multiples of the interval. `number`: 1 to
+    /// 15.
     ///
     /// # Panics
     /// As [`Self::conflated`].
@@ -119,7 +119,7 @@ impl Form {
         Form(Form::conflated(number).0 | Form::GATHERED)
     }
 
-    /// A form of which a client must miss nothing: a gap ends the session.
+    /// A form of which a client must miss nothing: instead of a gap, the session ends.
     ///
     /// # Panics
     /// As [`Self::conflated`].
@@ -147,17 +147,17 @@ impl Form {
 // === impl Name ===
 
 impl Name {
-    /// What a name may be, for people.
+    /// The rule for names, for error messages.
     pub const EXPECTED: &str = "a word of 1 to 32 bytes, with the characters that a symbol may have";
 
-    /// `None` when the text is not a name.
+    /// `None` when the text is not a valid name.
     pub fn new(text: &str) -> Option<Self> {
         let fits = !text.is_empty() && text.len() <= NAME_BYTES_MAX && check_characters(text).is_ok();
         fits.then(|| Name(text.into()))
     }
 
-    /// Of two parts, of which a client sees neither: it may be as long as a symbol, and a word before it. `None` when
-    /// it has other characters than a symbol.
+    /// A name of two parts that clients never see: up to a symbol's length, after a word. `None` when it has other
+    /// characters than symbols have.
     pub fn of_parts(word: &'static str, between: char, symbol: &str) -> Option<Self> {
         let text = format_compact!("{word}{between}{symbol}");
         (check_symbol(symbol).is_ok() && check_characters(&text).is_ok()).then_some(Name(text))

@@ -1,20 +1,20 @@
-//! The cost of work, in units that are the same on every machine: a unit is a look at one name, about 30 ns.
+//! Work units: a machine-independent cost. One unit is one look-up of a name, about 30 ns.
 //!
-//! Long work is done in slices of so many units, so that the thread returns to its other sessions in time. Work is
-//! counted and not timed, so that the same input is always cut at the same points; reading the clock would also cost
-//! more than a look.
+//! Long work is done in slices of a number of units, so that the event loop returns to other sessions in time. Units
+//! are counted, not timed: the same input is always cut at the same points, and reading the clock would cost more than
+//! a look-up.
 
-/// The work that may still be done in a slice.
+/// The budget of one slice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Units {
     left: u32,
-    /// All units that were spent, including those beyond the limit.
+    /// Units spent so far, including those beyond the limit.
     spent: usize,
 }
 
-/// To subscribe to a symbol: look it up, read its record, add it to the lists.
+/// Cost of subscribing to a symbol: look it up, read its record, add it to the lists.
 pub const SUBSCRIBE_UNITS: usize = 32;
-/// To change or to end a subscription.
+/// Cost of changing or ending a subscription.
 pub const CHANGE_UNITS: usize = 16;
 
 impl Units {
@@ -22,7 +22,7 @@ impl Units {
         Units { left: units, spent: 0 }
     }
 
-    /// Without a limit, for callers that cannot wait.
+    /// No limit, for callers that cannot yield.
     pub const fn unlimited() -> Self {
         Units { left: u32::MAX, spent: 0 }
     }
@@ -31,7 +31,7 @@ impl Units {
         self.left as usize
     }
 
-    /// The units that were spent. The last piece of work may have gone beyond the limit.
+    /// Units spent so far. The last piece of work may have exceeded the limit.
     pub fn spent(self) -> usize {
         self.spent
     }
@@ -40,7 +40,7 @@ impl Units {
         self.left == 0
     }
 
-    /// Spends units. A piece of work that has begun is finished, even when it costs more than is left.
+    /// Spends units. Work that has started is finished, even beyond the limit.
     pub fn spend(&mut self, units: usize) {
         self.spent += units;
         if self.left < u32::MAX {

@@ -1,4 +1,7 @@
-//! What ingest hands to shards: ticks with their numbers, and the records that they left.
+//! [`Batch`]: the stamped ticks of one ingest call, and the records that they left, as every shard receives them. Plain
+//! values: how they travel is in `batch_queue.rs`.
+//!
+//! Invariant: within a batch ticks are in ascending `order`, and each topic is touched once.
 
 use std::sync::Arc;
 
@@ -16,40 +19,40 @@ pub struct TopicId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct FeedId(pub u16);
 
-/// Which market something is of.
+/// Which market data belongs to: real time or delayed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Plane {
-    /// As it happens.
+    /// Real time.
     #[default]
     RealTime,
-    /// As it was some time ago, see [`DelayedMarket`](super::DelayedMarket).
+    /// The market as it was one delay ago, see [`DelayedMarket`](super::DelayedMarket).
     Delayed,
 }
 
-/// A tick after ingest, with its topic, its numbers and its times.
+/// A tick that ingest has accepted: with its topic, sequence numbers and timestamps.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stamped {
     pub topic: TopicId,
     /// The topic's sequence number, from 1.
     pub seq: u64,
-    /// The tick's number among all ticks of all topics, from 1.
+    /// The tick's sequence number over all topics together, from 1.
     pub order: u64,
     /// The feed's event time, by the feed's clock.
     pub ts: Nanos,
-    /// When the tick was taken in, by the service's clock.
+    /// Receive time, by the service's clock.
     pub rx: Nanos,
-    /// What the tick carried, and the totals that it moved.
+    /// The fields that the feed sent, and the totals (volume, trades, high, low) that the tick changed.
     pub fields: Fields,
 }
 
 impl Stamped {
-    /// The record's last tick alone.
+    /// The last tick of a record, as one stamped tick.
     pub(super) fn last_of(topic: TopicId, record: &Record) -> Self {
         let &Record { seq, order, ts, rx, .. } = record;
         Stamped { topic, seq, order, ts, rx, fields: record.last_change() }
     }
 
-    /// Takes the tick into a record that is as of the tick before.
+    /// Applies this tick to a record that stands at the tick before it.
     #[inline]
     pub fn advance(&self, record: &mut Record) {
         record.seq = self.seq;
@@ -68,46 +71,47 @@ impl Stamped {
         record.reference.begin(record.seq, &record.fields);
     }
 
-    /// Whether it is a trade, a cancel or a correction: mode `trades` merges none of them.
+    /// Whether the tick is a trade, a cancel or a correction: mode `trades` conflates none of them.
     #[inline]
     pub fn is_tape_event(&self) -> bool {
         (self.fields.is_trade() && !is_planted(Fault::MergesTrade)) || self.fields.correction().is_some()
     }
 }
 
-/// A topic that was listed with this batch.
+/// A topic that was first listed in this batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewTopic {
     pub topic: TopicId,
     pub symbol: Symbol,
 }
 
-/// A topic's state after a batch.
+/// A topic's record after a batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Touched {
     pub topic: TopicId,
     pub record: Record,
 }
 
-/// The state of a topic as its feed tells it, which then does not follow from the time of its last tick.
+/// A trading state that a feed has reported (halted, for example). It overrides the state computed from the age of the
+/// last tick.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ToldState {
     pub state: State,
-    /// For a person; empty where the state says all.
+    /// The feed's reason, as text for people; empty when the state needs none.
     pub reason: Arc<str>,
 }
 
-/// What shards need of a batch.
+/// How much of a batch the shards ask ingest for, from least to most.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Detail {
-    /// The topics' states after the batch: enough for a reader that needs only the newest values.
+    /// Only each topic's record after the batch: enough for conflating subscriptions.
     #[default]
     Records,
-    /// The record at each trade as well.
+    /// Also the record as it stood at each trade.
     Trades,
-    /// Each of its ticks as well.
+    /// Also every single tick.
     Ticks,
-    /// Each of its ticks, and the record at each trade.
+    /// Every single tick, and the record at each trade.
     TicksAndTrades,
 }
 
@@ -135,35 +139,35 @@ impl Detail {
     }
 }
 
-/// What ingest gives to each shard at once, in the order new topics, ticks, states.
+/// What one ingest call hands to every shard. A shard applies new topics first, then ticks, then states.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Batch {
-    /// Of a delayed market it has records and states, and nothing else.
+    /// Real time or delayed. A delayed batch has only records and states.
     pub plane: Plane,
-    /// Of a delayed market, the number of the delays by which it became due.
+    /// Delayed batches only: the version of the delay rules under which the batch became due.
     pub rule: u32,
     pub new_topics: Vec<NewTopic>,
-    /// How many ticks ingest took in for this batch.
+    /// The number of ticks that ingest accepted for this batch.
     pub taken: usize,
-    /// Order of its last tick.
+    /// `order` of the batch's last tick.
     pub order: u64,
-    /// What it was made with.
+    /// The detail that was asked for when the batch was made.
     pub detail: Detail,
-    /// All ticks, when the detail has them, otherwise none.
+    /// Every tick, when `detail` includes ticks; otherwise empty.
     pub ticks: Vec<Stamped>,
-    /// Records as they stood at the ticks that must not be merged away, in order: at each trade, when the detail has
-    /// them.
+    /// The record at each trade, cancel and correction, in order, when `detail` includes them: mode `trades` must not
+    /// conflate these.
     pub tape_events: Vec<Touched>,
-    /// The topics of the ticks, each once, in the order of their first ticks: for readers that need no single ticks.
+    /// Each topic with ticks in this batch, once, in the order of first ticks: for readers that conflate.
     pub touched: Vec<Touched>,
     /// Topics whose feed has ended.
     pub states: Vec<(TopicId, State)>,
-    /// States that feeds tell by themselves, also of symbols without a tick.
+    /// Trading states that feeds have reported, also for symbols without a tick.
     pub told: Vec<(Symbol, ToldState)>,
 }
 
 impl Batch {
-    /// Whether its ticks are available one by one.
+    /// Whether the batch has its ticks one by one.
     pub fn has_ticks(&self) -> bool {
         self.ticks.len() == self.taken
     }

@@ -1,11 +1,11 @@
-//! How batches get from ingest to a shard, without ingest ever waiting.
+//! The bounded queue of batches from ingest to one shard. Ingest never waits on it.
 //!
-//! Loss first: at most `ticks_max` ticks wait. When a batch would exceed that, the queue is emptied, the batch is not
-//! taken, and the reader learns that it missed batches ([`TakenBatches::missed`]). It then reads the topics themselves,
-//! so that what it lost is conflated and counted, never silent.
+//! Loss: at most `ticks_max` ticks wait. A batch that would exceed that is dropped together with all queued batches,
+//! and the reader learns that it missed batches ([`TakenBatches::missed`]). It then reads the current records from the
+//! market: the lost ticks are conflated and counted, never silent.
 //!
-//! Invariants: a reader that found the queue empty and sleeps is woken by the next push; a reader that has learned of a
-//! miss has every later batch in its queue. Checked under loom (`tests/loom`), which is why `Mutex` comes from
+//! Invariants: a reader that found the queue empty and sleeps is woken by the next push; once a reader has been told of
+//! a miss, every later batch is in its queue. Checked under loom (`tests/loom`), which is why `Mutex` comes from
 //! `src/sync.rs`.
 
 use crate::sync::{Arc, Mutex};
@@ -20,14 +20,14 @@ struct Queued<B> {
     batches: Vec<Arc<B>>,
     ticks: usize,
     missed: bool,
-    /// The reader was woken and has not come yet: it needs no second wake-up.
+    /// The reader was woken and has not taken anything since: it needs no second wake-up.
     woken: bool,
 }
 
-/// What a reader took from the queue.
+/// What [`BatchQueue::take`] returns besides the batches.
 #[derive(Debug)]
 pub struct TakenBatches {
-    /// Batches were lost before the ones that were taken.
+    /// Batches were dropped before the ones that were taken.
     pub missed: bool,
 }
 

@@ -1,9 +1,8 @@
-//! The values of configured fields in a topic's short history, beside the packed words of the
-//! [`Ring`](super::ring::Ring).
+//! The history of a topic's configured fields: the companion of the packed words in [`Ring`](super::ring::Ring).
 //!
-//! Only ticks that named such a field are here. Most topics have none, and their rings hold nothing of this.
+//! Only ticks that set or withdrew such a field have an entry. Most topics have none and pay nothing.
 //!
-//! Invariant: seqs rise, and none is older than the ring's oldest tick.
+//! Invariant: seqs ascend, and none is older than the ring's oldest tick.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -11,9 +10,9 @@ use crate::tick::CustomValues;
 
 #[derive(Clone, Debug, Default)]
 pub struct CustomRing {
-    /// Each with the seq of its tick, oldest first.
+    /// One entry per tick, with its seq, oldest first.
     ticks: VecDeque<(u64, Arc<CustomValues>)>,
-    /// What the values take.
+    /// The heap bytes of all values.
     bytes: usize,
 }
 
@@ -23,14 +22,14 @@ impl CustomRing {
         self.ticks.push_back((seq, values));
     }
 
-    /// Drops those of ticks before this seq.
+    /// Drops the entries of ticks before this seq.
     pub fn forget_before(&mut self, oldest: u64) {
         while self.ticks.front().is_some_and(|(seq, _)| *seq < oldest) {
             self.bytes -= self.ticks.pop_front().map_or(0, |(_, values)| values.bytes());
         }
     }
 
-    /// Those of one tick.
+    /// The values at one tick; `None` when the tick named no configured field.
     pub fn get(&self, seq: u64) -> Option<&Arc<CustomValues>> {
         let at = self.ticks.binary_search_by_key(&seq, |(seq, _)| *seq).ok()?;
         self.ticks.get(at).map(|(_, values)| values)

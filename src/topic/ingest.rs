@@ -1,7 +1,8 @@
-//! Where feeds meet shards: the market behind its lock, and the queues of batches behind the market.
+//! [`Ingest`]: where feeds hand ticks to the market, and the market hands batches to the shards. It owns the one lock
+//! around [`Market`]; what a tick does to a record is not decided here.
 //!
-//! Law 1: nothing here waits for a session. A feed takes the lock once for each batch, shards take it for bounded
-//! copies. A batch is queued under the lock, so that every shard sees batches in the order of their seqs.
+//! Invariants: nothing here waits for a session (law 1). A feed takes the lock once for each batch, shards take it for
+//! bounded copies. A batch is queued under the lock, so every shard sees batches in seq order.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -23,15 +24,15 @@ use crate::{
     tick::{Nanos, Symbol, Tick},
 };
 
-/// Where a shard's batches go, and how it is woken.
+/// A shard's batch queue, and how to wake the shard.
 pub struct Outlet {
     pub queue: Arc<BatchQueue<Batch>>,
     pub wake: Box<dyn Fn() + Send + Sync>,
     pub interest: Arc<Interest>,
 }
 
-/// What a shard needs of batches. The shard may change it at any time: if a batch comes with less, the shard reads the
-/// market.
+/// The detail that a shard asks for in batches. The shard may change it at any time; when a batch comes with less, the
+/// shard reads the market.
 #[derive(Debug, Default)]
 pub struct Interest {
     ticks: AtomicBool,
@@ -53,22 +54,22 @@ impl Interest {
 pub struct Ingest {
     market: Mutex<Market>,
     outlets: Vec<Outlet>,
-    /// The symbols that feeds declare before their first ticks.
+    /// Sources of the symbols that feeds declare before their first ticks.
     listings: Vec<Arc<dyn feed::DeclaredSymbols>>,
-    /// `None` where nothing is shown delayed.
+    /// `None` when no product is delayed.
     delayed: Option<Delayed>,
     pub readers: Arc<Readers>,
 }
 
 struct Delayed {
     market: DelayedMarket,
-    /// What it needs of batches. Where a replay drives the clock, one batch may be of much of the market's time.
+    /// The detail that it asks for. When a replay drives the clock, one batch may span much market time.
     detail: Detail,
 }
 
-/// Topics visited under one hold of the lock: a walk over all topics must not delay ingest.
+/// Topics visited under one hold of the lock: iterating over all topics must not delay ingest.
 const CHUNK: usize = 1024;
-/// Topics of an ended feed in each batch: the readers of each of them are notified.
+/// Topics per batch when a feed has ended: every subscriber of each is notified.
 const CLOSED_AT_ONCE: usize = 256;
 
 impl Ingest {
@@ -77,46 +78,48 @@ impl Ingest {
         Ingest { market: Mutex::new(market), outlets, listings: Vec::new(), delayed: None, readers }
     }
 
-    /// Adds the symbols that feeds declare.
+    /// Adds sources of declared symbols.
     pub fn with_listings(self, listings: Vec<Arc<dyn feed::DeclaredSymbols>>) -> Self {
         Ingest { listings, ..self }
     }
 
-    /// With a market that is shown later. `detail`: what it needs of batches.
+    /// Adds a delayed market, and the batch detail that it asks for.
     pub fn with_delayed(self, market: Option<DelayedMarket>, detail: Detail) -> Self {
         Ingest { delayed: market.map(|market| Delayed { market, detail }), ..self }
     }
 
-    /// What is shown later; `None` where nothing is.
+    /// The delayed market; `None` when no product is delayed.
     pub fn delayed(&self) -> Option<&DelayedMarket> {
         self.delayed.as_ref().map(|delayed| &delayed.market)
     }
 
-    /// Gives to the shards what is due in the delayed market at this time of the market's clock. Says when something is
-    /// due next.
+    /// Sends what is due in the delayed market to the shards; returns when more becomes due. `now` is the market's
+    /// clock.
     pub fn turn_delayed(&self, now: Nanos) -> Option<Nanos> {
         self.delayed()?.turn(now, self, |batch| self.hand_out(&Arc::new(batch)))
     }
 
-    /// Shows symbols delayed by these products from now on. Shards that have been told so, or are given a batch that is
-    /// due by them, let what they show begin anew.
+    /// Switches to the delays of these products. A shard that is told so, or receives a batch under the new rules,
+    /// restarts its delayed subscriptions.
     pub fn change_delays(&self, products: Arc<Products>, now: Nanos) {
         if let Some(delayed) = self.delayed() {
             delayed.change(products, now, self, |batch| self.hand_out(&Arc::new(batch)));
         }
     }
 
-    /// Whether the symbol has ticked, or a feed declares it. For any other symbol it is unknown whether it exists.
+    /// Whether the symbol has had a tick, or a feed declares it. For any other symbol the server cannot tell whether it
+    /// exists.
     pub fn is_known(&self, symbol: &Symbol) -> bool {
         self.listings.iter().any(|listing| listing.lists(symbol)) || self.lock().find(symbol).is_some()
     }
 
-    /// The symbols that feeds declare, for clients that ask before there are ticks.
+    /// The symbols that feeds declare, for clients that ask before the first ticks.
     pub fn declared(&self) -> Vec<Symbol> {
         self.listings.iter().flat_map(|listing| listing.declared()).collect()
     }
 
-    /// Takes ticks in and hands them on; the vector is left empty. Returns how many were taken.
+    /// Ingests ticks and queues the batch to every shard; leaves the vector empty. Returns the number of accepted
+    /// ticks.
     pub fn submit(
         &self,
         feed: FeedId,
@@ -131,7 +134,7 @@ impl Ingest {
         taken
     }
 
-    /// As [`Self::submit`]; appends the seq of each symbol that was taken, after these ticks.
+    /// As [`Self::submit`]; also appends each accepted symbol with its seq after these ticks.
     pub fn submit_published(
         &self,
         feed: FeedId,
@@ -151,7 +154,7 @@ impl Ingest {
         taken
     }
 
-    /// As [`Self::submit`], with a time of receipt for each tick.
+    /// As [`Self::submit`], with a receive time for each tick.
     pub fn submit_dated(
         &self,
         feed: FeedId,
@@ -172,9 +175,9 @@ impl Ingest {
         wanted.fold(of_delayed, Detail::union)
     }
 
-    /// Marks the topics of a feed that has ended.
+    /// Closes the topics of a feed that has ended.
     pub fn close(&self, feed: FeedId) {
-        // No topic is made by a feed that has ended.
+        // An ended feed adds no topics, so their number is stable.
         for from in (0..self.topics()).step_by(CLOSED_AT_ONCE) {
             let mut market = self.lock();
             let batch = market.close_some(feed, from, CLOSED_AT_ONCE);
@@ -182,7 +185,7 @@ impl Ingest {
         }
     }
 
-    /// Takes states that a feed tells of its symbols by itself. The vector is left empty.
+    /// Takes in trading states that a feed reports. Leaves the vector empty.
     pub fn tell(&self, feed: FeedId, states: &mut Vec<SymbolState>) {
         let mut told = std::mem::take(states);
         while !told.is_empty() {
@@ -193,28 +196,28 @@ impl Ingest {
         }
     }
 
-    /// The feed gives ticks again after its end. Readers learn of it with the first tick of each topic.
+    /// Reverses [`Self::close`] when a feed sends ticks again. Subscribers learn of it with each topic's first tick.
     pub fn reopen(&self, feed: FeedId) {
         self.lock().reopen(feed);
     }
 
-    /// How many more ticks may come before a reader in mode `every` misses one.
+    /// How many more ticks a replay may submit before a subscription in mode `every` could miss one.
     pub fn room(&self) -> usize {
         let order = self.lock().order();
         self.readers.room(order)
     }
 
-    /// Whether every reader in mode `every` was sent all ticks that were taken in.
+    /// Whether every subscription in mode `every` has been sent all ingested ticks.
     pub fn is_taken(&self) -> bool {
         let order = self.lock().order();
         self.readers.is_taken(order)
     }
 
-    /// A feed starts or stops asking for [`Self::room`].
+    /// A feed starts or stops to follow [`Self::room`].
     pub fn watch_readers(&self, watches: bool) {
         if watches {
             self.readers.watch();
-            // Idle shards have noted nothing since the last request.
+            // Wake idle shards: they have noted no progress since the last request.
             self.outlets.iter().for_each(|outlet| (outlet.wake)());
         } else {
             self.readers.unwatch();
@@ -233,7 +236,7 @@ impl Ingest {
         self.lock().len()
     }
 
-    /// Topics without a tick for longer than `stale_nanos`.
+    /// Counts topics without a tick for longer than `stale_nanos`.
     pub fn count_stale(&self, now: Nanos, stale_nanos: u64) -> usize {
         let mut from = 0;
         let mut stale = 0;
@@ -261,7 +264,7 @@ impl Ingest {
         self.lock().symbols(from, count)
     }
 
-    /// The records of these symbols; `None` where there is no such topic.
+    /// The records of these symbols; `None` for a symbol without a topic.
     pub fn records(&self, symbols: &[Symbol]) -> Vec<Option<Image>> {
         let chunks = symbols.chunks(CHUNK);
         let images = chunks.flat_map(|chunk| {
@@ -272,7 +275,7 @@ impl Ingest {
         images.collect()
     }
 
-    /// As [`Self::records`], of the delayed market.
+    /// As [`Self::records`], from the delayed market.
     pub fn delayed_records(&self, symbols: &[Symbol]) -> Vec<Option<Image>> {
         let Some(delayed) = self.delayed() else { return vec![None; symbols.len()] };
         let chunks = symbols.chunks(CHUNK);
@@ -283,17 +286,17 @@ impl Ingest {
         ids.map(|id| id.map(|id| delayed.image(id))).collect()
     }
 
-    /// Order of the newest tick of all topics.
+    /// `order` of the newest tick of all topics.
     pub fn order(&self) -> u64 {
         self.lock().order()
     }
 
-    /// The last seq that a symbol had at an order; `None` when the ring no longer holds it.
+    /// The seq that a symbol had at an `order`; `None` when the ring no longer holds that tick.
     pub fn seq_at(&self, symbol: &Symbol, order: u64) -> Option<u64> {
         self.lock().seq_at(symbol, order)
     }
 
-    /// Called with the lock held, so that batches keep their order.
+    /// Must be called with the lock held, so that batches stay in order.
     fn publish(&self, batch: Batch) {
         if batch.is_empty() {
             return;

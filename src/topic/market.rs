@@ -1,7 +1,9 @@
-//! All topics, and the one place where a tick gets its seq.
+//! [`Market`]: all topics, and the one place where a tick gets its seq.
 //!
-//! Pure: no lock, no clock, no I/O. [`Ingest`](super::Ingest) keeps it behind the one lock. A feed takes the lock once
-//! for each batch, others take it for bounded copies.
+//! Pure: no lock, no clock, no I/O. [`Ingest`](super::Ingest) keeps it behind the one lock.
+//!
+//! Invariants: a topic's seq rises by 1 for each accepted tick, `order` by 1 over all topics; one symbol belongs to one
+//! feed.
 
 use std::collections::HashMap;
 
@@ -23,14 +25,14 @@ use crate::{
 pub struct Market {
     by_symbol: HashMap<Symbol, TopicId, RandomState>,
     topics: Vec<MarketTopic>,
-    /// Ticks taken in, over all topics.
+    /// The number of ticks accepted, over all topics.
     order: u64,
     topics_max: usize,
     ring_ticks_max: usize,
     tape_room: TapeRoom,
-    /// Names of the feeds, for the message that names both feeds that claim a symbol.
+    /// Names of the feeds, for the error when two feeds claim one symbol.
     feeds: Vec<String>,
-    /// What feeds told of symbols without a tick; as many as there may be topics.
+    /// States that feeds reported for symbols without a tick; at most as many as topics.
     told: HashMap<Symbol, (FeedId, ToldState), RandomState>,
     /// The topics of the current batch, in the order of their first ticks; empty between batches.
     touched: Vec<TopicId>,
@@ -41,14 +43,14 @@ struct MarketTopic {
     feed: FeedId,
     record: Record,
     ring: Ring,
-    /// `None` before the first trade that has a name.
+    /// `None` before the first trade with a trade id.
     tape: Option<Box<TopicTape>>,
     closed: bool,
-    /// What its feed told of it last: then the time of its last tick does not decide.
+    /// The last state that the feed reported; it overrides the age of the last tick.
     told: Option<ToldState>,
 }
 
-/// Why a tick was not taken in, and the message about it.
+/// Why a tick was refused: the metric label and the message.
 type TickRefusal = (RejectReason, String);
 
 impl Market {
@@ -66,8 +68,8 @@ impl Market {
         }
     }
 
-    /// Takes ticks in, in order; `rx` is the receive time of all of them. Refused ticks are described in `refused`; the
-    /// others are in the batch. The vector is left empty.
+    /// Ingests ticks in order; `rx` is the receive time of all of them. Accepted ticks are in the batch, refused ones
+    /// are described in `refused`. Leaves the vector empty.
     pub fn ingest(
         &mut self,
         feed: FeedId,
@@ -79,7 +81,7 @@ impl Market {
         self.take_all(feed, ticks, |_| rx, refused, detail)
     }
 
-    /// As [`Self::ingest`], with a receive time for each tick; the times rise.
+    /// As [`Self::ingest`], with a receive time for each tick; the times ascend.
     pub fn ingest_dated(
         &mut self,
         feed: FeedId,
@@ -138,7 +140,7 @@ impl Market {
         batch
     }
 
-    /// Marks the topics of a feed that has ended.
+    /// Closes the topics of a feed that has ended.
     pub fn close(&mut self, feed: FeedId) -> Batch {
         self.close_some(feed, 0, usize::MAX)
     }
@@ -155,7 +157,7 @@ impl Market {
         batch
     }
 
-    /// Takes states that a feed tells of its symbols, also before their first ticks. The vector is left empty.
+    /// Takes in states that a feed reports for its symbols, also before their first ticks. Leaves the vector empty.
     pub fn tell(&mut self, feed: FeedId, states: &mut Vec<SymbolState>) -> Batch {
         let mut batch = Batch { order: self.order, ..Batch::default() };
         for SymbolState { symbol, state, reason } in states.drain(..) {
@@ -173,24 +175,24 @@ impl Market {
         batch
     }
 
-    /// What its feed told of a symbol that has no tick yet.
+    /// The state that a feed reported for a symbol without a tick.
     pub fn told(&self, symbol: &Symbol) -> Option<ToldState> {
         self.told.get(symbol).map(|(_, told)| told.clone())
     }
 
-    /// Reverses [`Self::close`]: shards learn of it with the next ticks.
+    /// Reverses [`Self::close`]; shards learn of it with the next ticks.
     pub fn reopen(&mut self, feed: FeedId) {
         for topic in self.topics.iter_mut().filter(|topic| topic.feed == feed) {
             topic.closed = false;
         }
     }
 
-    /// There may be more than this already: then none is added.
+    /// Sets the limit of topics. Topics beyond a lower limit stay; no new ones are added.
     pub fn set_topics_max(&mut self, topics_max: usize) {
         self.topics_max = topics_max;
     }
 
-    /// Sets how many trades with names are kept. There may be more already: then the oldest leave with the next trade.
+    /// Sets how many trades with ids are kept. Those beyond a lower limit leave with the next trade.
     pub fn set_tape_limits(&mut self, limits: &Limits) {
         self.tape_room.set(limits);
     }
@@ -200,7 +202,7 @@ impl Market {
         self.topics[id.0 as usize].tape.is_some()
     }
 
-    /// Ticks taken in, over all topics: the order of the last one.
+    /// The number of ticks accepted over all topics, which is the `order` of the last one.
     pub fn order(&self) -> u64 {
         self.order
     }
@@ -225,7 +227,7 @@ impl Market {
         self.topics.get(id.0 as usize).map(|topic| &topic.symbol)
     }
 
-    /// The topic's current image; an empty one for an id that was never given.
+    /// The topic's current image; an empty one for an unknown id.
     pub fn image(&self, id: TopicId) -> Image {
         self.topics.get(id.0 as usize).map_or_else(Image::default, |topic| Image {
             record: topic.record.clone(),
@@ -251,7 +253,7 @@ impl Market {
         }
     }
 
-    /// The last seq that a symbol had at an order; `None` when the ring no longer holds it.
+    /// The seq that a symbol had at an `order`; `None` when the ring no longer holds that tick.
     pub fn seq_at(&self, symbol: &Symbol, order: u64) -> Option<u64> {
         let Some(topic) = self.find(symbol).and_then(|id| self.topics.get(id.0 as usize)) else {
             return Some(0);
@@ -266,7 +268,7 @@ impl Market {
         topics.map(|(topic, id)| NewTopic { topic: TopicId(id), symbol: topic.symbol.clone() }).collect()
     }
 
-    /// Of `count` topics from index `from` on: how many exist, and how many of them are stale.
+    /// Counts among `count` topics from index `from` on: how many exist, and how many are stale.
     pub fn count_stale(&self, from: usize, count: usize, now: Nanos, stale_nanos: u64) -> (usize, usize) {
         let topics = self.topics.iter().skip(from).take(count);
         topics.fold((0, 0), |(all, stale), topic| {
@@ -345,7 +347,7 @@ impl Market {
         Ok(id)
     }
 
-    /// `before`: the order of the last tick before the batch.
+    /// `before`: the `order` of the last tick before the batch.
     #[inline]
     fn take(&mut self, id: TopicId, tick: &Tick, rx: Nanos, before: u64) -> Result<&Record, Box<TakeError>> {
         let MarketTopic { record, ring, tape, .. } = &mut self.topics[id.0 as usize];

@@ -1,9 +1,9 @@
-//! From ticks to topics: one symbol's record, its sequence number, its history ring.
+//! From ticks to topics: each symbol's record, its sequence number and its ring of recent ticks.
 //!
-//! [`Market`] is the only writer: it owns every topic and gives each tick its `seq`, once. It gives out a [`Batch`] of
-//! stamped ticks, and does not know the readers.
+//! [`Market`] is the only writer: it owns every topic and stamps each tick with its `seq`. It publishes [`Batch`]es of
+//! stamped ticks. It does not know sessions or subscriptions.
 //!
-//! Invariants: a topic's `seq` rises by exactly 1 for each tick taken in; `order` rises by 1 over all topics together;
+//! Invariants: a topic's `seq` rises by exactly 1 for each accepted tick; `order` rises by 1 over all topics together;
 //! one symbol belongs to one feed.
 
 mod batch;

@@ -1,37 +1,38 @@
-//! At which tick each field of a record was named last, so that a merged update has only what has changed.
+//! [`NamedAt`]: which tick set or withdrew each field of a record last, so that a conflated update carries only the
+//! fields that changed. Not whether a field has a value: the record says that.
 //!
-//! Of each seq the low 16 bits are kept. Loss: they tell fields apart up to [`EXACT_TICKS`] ticks back. A field that
-//! was quiet for longer is kept at an age beyond that, so that it never looks as if it had just changed; and a reader
-//! that is further behind is given every field. What was never named is not known here: the record's own fields say
-//! that.
+//! Only the low 16 bits of each seq are kept. Loss: changes are exact up to [`EXACT_TICKS`] ticks back. A field that
+//! was quiet for longer is held at an age beyond that, so that it never looks fresh by wrap-around; a reader that is
+//! further behind is sent every field.
 
 use std::ops::Range;
 
 use crate::tick::{FieldSet, Fields, WantedFields};
 
-/// So many ticks back it is known which fields a tick named.
+/// How many ticks back the changed fields are known exactly.
 pub const EXACT_TICKS: u64 = 1 << 15;
-/// How often quiet fields are kept from looking young. With the ages that may come until then, 16 bits suffice.
+/// How often, in ticks, the ages of quiet fields are corrected. Even with the ages that come until then, 16 bits
+/// suffice.
 const SWEEP_TICKS: u64 = 1 << 14;
 
 const _: () = assert!(EXACT_TICKS + SWEEP_TICKS < 1 << 16, "no age is taken for a smaller one");
 
-/// The bits of a set in one byte.
+/// Field bits per byte of a set.
 const LANES: usize = 8;
 
 /// For each field, by its bit in a [`FieldSet`]: the low 16 bits of the seq of the last tick that named it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct NamedAt([[u16; LANES]; 2]);
 
-/// Which fields ticks have named since a seq.
+/// The fields that ticks have named since a cursor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ChangedFields {
     pub fields: WantedFields,
-    /// From each of these seqs on, the same fields have changed.
+    /// The range of cursors for which this answer is the same.
     pub cursors: Range<u64>,
 }
 
-/// For each byte of a set, the lanes of its bits: a compiler makes vectors of the rest, with no branch for a field.
+/// For each byte of a set, a lane mask per bit: the compiler can vectorize, with no branch per field.
 static MASKS: [[u16; LANES]; 256] = {
     let mut masks = [[0; LANES]; 256];
     let mut at = 0;
@@ -44,7 +45,7 @@ static MASKS: [[u16; LANES]; 256] = {
 };
 
 impl NamedAt {
-    /// The tick of this seq named these fields.
+    /// Notes that the tick of this seq named these fields.
     #[inline]
     pub fn note(&mut self, named: FieldSet, seq: u64) {
         for (lanes, bits) in self.0.iter_mut().zip(named.0.to_le_bytes()) {
@@ -57,7 +58,7 @@ impl NamedAt {
         }
     }
 
-    /// Ticks after `before` up to `seq` named these fields.
+    /// Notes that ticks after `before` up to `seq` named these fields.
     pub fn note_after(&mut self, named: FieldSet, before: u64, seq: u64) {
         self.note(named, seq);
         if before / SWEEP_TICKS != seq / SWEEP_TICKS {
@@ -73,7 +74,7 @@ impl NamedAt {
         }
     }
 
-    /// What ticks have named after `cursor` up to `seq`, the newest, of a record that has these fields.
+    /// The fields named after `cursor` up to `seq`, the newest tick, of a record with these fields.
     pub fn since(&self, cursor: u64, seq: u64, record: &Fields) -> ChangedFields {
         let oldest = seq.saturating_sub(EXACT_TICKS);
         if cursor < oldest {
@@ -87,7 +88,7 @@ impl NamedAt {
                 changed.fields.fixed = changed.fields.fixed.with(field);
             }
         }
-        // Of configured fields, whole seqs are known.
+        // Configured fields keep their whole seqs.
         for entry in record.custom.iter().flat_map(|custom| custom.entries()) {
             if changed.is_new(cursor, entry.seq) {
                 changed.fields.custom = changed.fields.custom.with(entry.id);
@@ -98,7 +99,7 @@ impl NamedAt {
 }
 
 impl ChangedFields {
-    /// Whether a field that was named last at this seq has changed after the cursor.
+    /// Whether a field last named at this seq has changed since the cursor.
     fn is_new(&mut self, cursor: u64, named_at: u64) -> bool {
         let is_new = named_at > cursor;
         if is_new {
@@ -130,9 +131,9 @@ mod tests {
 
     #[derive(Default)]
     struct Naive {
-        /// The whole seq for each field; 0 when it was never named.
+        /// The whole seq of each field; 0 when it was never named.
         seqs: [u64; Field::ALL.len()],
-        /// A record that has every field that was ever named.
+        /// A record with every field that was ever named.
         record: Fields,
     }
 
@@ -152,7 +153,7 @@ mod tests {
         }
     }
 
-    /// Runs of ticks that name the same fields, longer than 16 bits count.
+    /// Runs of ticks that name the same fields, longer than 16 bits can count.
     fn runs() -> impl Strategy<Value = Vec<(FieldSet, u64)>> {
         let set = (0..=FieldSet::ALL.0, any::<u16>()).prop_map(|(few, more)| FieldSet(few & more));
         let length = prop_oneof![1u64..5, 1u64..2_000, EXACT_TICKS - 3..EXACT_TICKS + 3, 1u64..70_000];
@@ -181,19 +182,19 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(6))]
 
-        /// Also of fields that are quiet for longer than 16 bits count, and for readers from long ago.
+        /// Holds also for fields that are quiet beyond 16 bits, and for cursors far behind.
         #[test]
         fn what_has_changed_is_what_whole_seqs_say(runs in runs(), old in prop::collection::vec(any::<u64>(), 8)) {
             let (mut named_at, mut naive, mut head) = (NamedAt::default(), Naive::default(), 0);
             let mut ends = vec![0];
-            // A quiet run last, beyond 2^17 in all.
+            // The last run is quiet, beyond 2^17 in all.
             let last = (FieldSet(1), (1 << 17) + 3);
             for (named, ticks) in runs.into_iter().chain([last]) {
                 for tick in 0..ticks {
                     head += 1;
                     named_at.note(named, head);
                     naive.note(named, head);
-                    // Now and then, about where 16 bits begin again, and where quiet fields are looked at.
+                    // Check at intervals, and around the 16-bit wrap and the sweeps.
                     if tick.is_multiple_of(5_003) || head.wrapping_add(2) % SWEEP_TICKS < 4 {
                         for cursor in [head - 1, head.saturating_sub(EXACT_TICKS), head.saturating_sub(EXACT_TICKS + 1)] {
                             check(&named_at, &naive, cursor, head)?;

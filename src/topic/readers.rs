@@ -1,13 +1,12 @@
-//! What readers report to feeds, so that feeds do not depend on sessions: how many clients have subscribed, and how far
-//! the readers in mode `every` have been sent.
+//! [`Readers`]: what shards report back to feeds, so that feeds need not know sessions: the number of subscribed
+//! clients, and the order up to which subscriptions in mode `every` were sent everything.
 //!
-//! Law 1 has one exception, for feeds that ask for it: a replay that steps, or at speed `max`, stays within
-//! [a window](Readers::room) of the slowest subscription in mode `every`. Nothing waits here: the feed waits by itself
-//! and is notified when there is room. Shards [note](Readers::note) their marks once a turn, only while a feed asks.
+//! Law 1 has one exception, for feeds that ask for it: a replay that steps, or runs at speed `max`, stays within [a
+//! window](Readers::room) of the slowest subscription in mode `every`. Nothing waits here: the feed itself waits for
+//! its wakeup. Shards [note](Readers::note) their watermarks once a turn, and only while a feed asks.
 //!
-//! No wake-up is lost, in whatever order feeds look and shards note: checked under loom (`tests/loom`).
-//!
-//! Invariant: a client that has [joined](Readers::join) is counted until its [`JoinedReader`] is dropped.
+//! Invariants: no wake-up is lost, however feeds and shards interleave (checked under loom, `tests/loom`);
+//! a client that has [joined](Readers::join) is counted until its [`JoinedReader`] is dropped.
 
 use std::sync::PoisonError;
 
@@ -23,13 +22,13 @@ use crate::{
 #[derive(Debug)]
 pub struct Readers {
     clients: AtomicUsize,
-    /// Wakeups of the feeds that want to know of changes here.
+    /// Wakeups of the feeds that follow changes here.
     wakeups: Mutex<Vec<Wakeup>>,
-    /// How many feeds ask for room.
+    /// The number of feeds that ask for room.
     watching: AtomicUsize,
-    /// A feed found no room, and waits for it.
+    /// A feed found no room and waits.
     waiting: AtomicBool,
-    /// For each shard, the order up to which all its readers in mode `every` were sent everything.
+    /// For each shard, its watermark: the order up to which all its subscriptions in mode `every` were sent everything.
     marks: Vec<AtomicU64>,
     window: u64,
 }
@@ -38,12 +37,12 @@ pub struct Readers {
 #[derive(Debug)]
 pub struct JoinedReader(Arc<Readers>);
 
-/// The most that [`Readers::room`] ever gives. Shards keep at least 128 of a topic's newest ticks, from which all
-/// topics are served in the order of their ticks. Within this room no reader falls behind them.
+/// The most that [`Readers::room`] ever returns. Shards keep at least 128 recent ticks of a topic, which are sent in
+/// order over all topics; within this window no subscription falls behind them.
 pub(super) const WINDOW_TICKS_MAX: usize = 96;
 
 impl Readers {
-    /// `ticks_max`: what a topic's ring holds.
+    /// `ticks_max`: the capacity of a topic's ring.
     pub fn new(shards: usize, ticks_max: usize) -> Self {
         let window = (ticks_max * 3 / 4).clamp(1, WINDOW_TICKS_MAX);
         Readers {
@@ -56,14 +55,14 @@ impl Readers {
         }
     }
 
-    /// Counts a client that has subscribed. Its subscriptions must be in force already.
+    /// Counts a client as subscribed. Call it after its subscriptions are in force.
     pub fn join(self: &Arc<Self>) -> JoinedReader {
         self.clients.fetch_add(1, Ordering::Release);
         self.notify();
         JoinedReader(Arc::clone(self))
     }
 
-    /// Clients that have subscribed and are still connected.
+    /// The number of subscribed clients that are still connected.
     pub fn clients(&self) -> usize {
         self.clients.load(Ordering::Acquire)
     }
@@ -73,30 +72,30 @@ impl Readers {
         self.wakeups.lock().unwrap_or_else(PoisonError::into_inner).push(wakeup.clone());
     }
 
-    /// A feed starts to ask for room. The marks are old: shards must be woken to note theirs.
+    /// A feed starts to ask for room. The watermarks are stale: shards must be woken to note theirs.
     pub fn watch(&self) {
         self.watching.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The feed stops asking.
+    /// A feed stops asking for room.
     pub fn unwatch(&self) {
         self.watching.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// How many more ticks may come after `order` before a reader misses one. With 0 the wakeup is notified when there
+    /// How many ticks may follow `order` before a subscription could miss one. At 0 the feed's wakeup fires when there
     /// may be room.
     pub fn room(&self, order: u64) -> usize {
         self.unless_waiting(|low_water| self.window.saturating_sub(order.saturating_sub(low_water)) as usize)
     }
 
-    /// Whether all `order` ticks were sent to all readers; if not, the wakeup is notified when that may be so.
+    /// Whether all ticks up to `order` were sent to every subscription; if not, the wakeup fires when that may be so.
     pub fn is_taken(&self, order: u64) -> bool {
         self.unless_waiting(|low_water| usize::from(low_water >= order)) > 0
     }
 
-    /// What the marks allow; with 0 the wakeup is notified at the next mark.
+    /// Evaluates the watermarks; at 0 the wakeup fires at the next note.
     fn unless_waiting(&self, allowed: impl Fn(u64) -> usize) -> usize {
-        // First the flag, then the marks: a mark noted in between notifies. The fences order the two sides.
+        // Set the flag, then read the watermarks: a note in between wakes. The fences order the two sides.
         self.waiting.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         let allowed = allowed(self.low_water());
@@ -106,17 +105,17 @@ impl Readers {
         allowed
     }
 
-    /// Whether a feed asks for marks.
+    /// Whether a feed asks for watermarks.
     pub fn is_watched(&self) -> bool {
         self.watching.load(Ordering::SeqCst) > 0
     }
 
-    /// How many ticks a subscription's interval may hold back; beyond it the interval ends early.
+    /// How many ticks a subscription's interval may hold back before it is ended early.
     pub fn held_max(&self) -> u64 {
         (self.window / 3).max(1)
     }
 
-    /// Records how far a shard has come.
+    /// Records a shard's watermark.
     pub fn note(&self, shard: usize, mark: u64) {
         let Some(noted) = self.marks.get(shard) else { return };
         if noted.swap(mark, Ordering::AcqRel) == mark {

@@ -1,8 +1,8 @@
-//! A topic's record, and how a tick changes it.
+//! [`Record`]: a topic's current values, and how a tick changes them. Pure; seqs are assigned in `market.rs`.
 //!
-//! Merging keeps totals exact: `volume`, `trades`, `high`, `low` are totals since the topic began. They are computed
-//! here from each trade, so that no later merge can lose a traded share or an extreme. A trade that would take the
-//! volume over its limit changes nothing. A total that was withdrawn begins anew with the next trade.
+//! Invariant: conflation keeps totals exact. `volume`, `trades`, `high` and `low` are totals since the topic began,
+//! computed here from each trade, so that merging ticks loses no traded share and no extreme. A trade that would push
+//! the volume over its limit changes nothing. A withdrawn total restarts with the next trade.
 
 use std::sync::Arc;
 
@@ -15,32 +15,32 @@ use crate::{
     tick::{CustomSet, CustomValues, Field, FieldSet, Fields, Nanos, Side, WantedFields, custom::CustomFull},
 };
 
-/// A symbol's whole record as of `seq`.
+/// A symbol's current values, as of `seq`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Record {
-    /// 0: no tick yet.
+    /// Seq of the last tick; 0 before the first.
     pub seq: u64,
-    /// The last tick's number among all ticks of all topics.
+    /// The last tick's sequence number over all topics.
     pub order: u64,
     /// Event time of the last tick, by the feed's clock.
     pub ts: Nanos,
-    /// When the last tick was taken in, by the service's clock.
+    /// Receive time of the last tick, by the service's clock.
     pub rx: Nanos,
-    /// What the last tick changed: set or withdrew.
+    /// The fields that the last tick set or withdrew.
     pub changed: FieldSet,
-    /// The last tick that cancelled or corrected a trade; 0 before the first.
+    /// Seq of the last tick that cancelled or corrected a trade; 0 before the first.
     pub corrected_at: u64,
-    /// When each field was changed last.
+    /// The seq at which each field changed last.
     pub named_at: NamedAt,
-    /// What its first tick says of its prices, for encodings that write differences.
+    /// The price base from the topic's first tick, for encodings that write differences.
     pub reference: Reference,
     pub fields: Fields,
 }
 
-/// A total would be out of range.
+/// A total would overflow.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TotalFull {
-    /// A volume that no market reaches would be reached.
+    /// The volume would exceed what any market reaches.
     #[error("volume: the total of the symbol's sizes would reach 10^24, which is more than a volume holds")]
     Volume,
     #[error(transparent)]
@@ -57,13 +57,13 @@ impl Record {
     /// Applies the next tick's fields and, for a trade, updates the totals.
     ///
     /// # Errors
-    /// When a total would be out of range; nothing is changed then.
+    /// When a total would overflow; nothing is changed then.
     #[inline]
     pub fn take(&mut self, tick: &Fields) -> Result<(), TotalFull> {
         self.take_holding(tick, FieldSet::NONE)
     }
 
-    /// As [`Self::take`]; a trade leaves the totals of `held` as they are.
+    /// As [`Self::take`], but a trade leaves the totals in `held` unchanged.
     ///
     /// # Errors
     /// As [`Self::take`].
@@ -93,7 +93,7 @@ impl Record {
         Ok(())
     }
 
-    /// Takes in what a cancel or a correction has moved, and what its line gives in place of that.
+    /// Applies what a cancel or correction has changed; values that the feed's line gives override the computed ones.
     pub fn take_correction(&mut self, mut moved: Fields, given: &Fields) {
         let report = moved.report().cloned();
         moved.merge(given);
@@ -105,7 +105,7 @@ impl Record {
         self.reference.begin(self.seq, &self.fields);
     }
 
-    /// The tick `seq` has changed these fields.
+    /// Notes that the tick `seq` changed these fields.
     #[inline]
     pub fn note(&mut self, changed: FieldSet) {
         self.changed = changed;
@@ -113,12 +113,12 @@ impl Record {
         self.named_at.note(changed.without(hidden), self.seq);
     }
 
-    /// The fields that ticks after this seq have changed: every field that it ever had, when these are too many.
+    /// The fields that changed after this seq; every field that the record ever had, when the cursor is too far back.
     pub fn changed_since(&self, cursor: u64) -> ChangedFields {
         self.named_at.since(cursor, self.seq, &self.fields)
     }
 
-    /// The values of configured fields after the next tick.
+    /// The configured fields after the next tick.
     #[cold]
     fn custom_after(&self, tick: &Arc<CustomValues>) -> Result<Arc<CustomValues>, CustomFull> {
         let none;
@@ -132,7 +132,7 @@ impl Record {
         Ok(Arc::new(custom.after(tick, self.seq + 1)?))
     }
 
-    /// What the last tick changed, the configured fields too.
+    /// The fields that the last tick changed, configured ones included.
     #[inline]
     pub fn all_changed(&self) -> WantedFields {
         let custom =
@@ -145,7 +145,7 @@ impl Record {
         self.seq.saturating_sub(1)
     }
 
-    /// The values of configured fields that the last tick set or withdrew.
+    /// The configured fields that the last tick set or withdrew.
     #[inline]
     pub fn last_custom(&self) -> Option<Arc<CustomValues>> {
         let custom = self.fields.custom.as_ref()?;
@@ -153,26 +153,26 @@ impl Record {
         custom.only(changed).map(Arc::new)
     }
 
-    /// Whether the last tick was a trade, a cancel or a correction: mode `trades` merges none of them.
+    /// Whether the last tick was a trade, a cancel or a correction: mode `trades` conflates none of them.
     #[inline]
     pub fn is_tape_event(&self) -> bool {
         self.fields.report().is_some()
             || self.changed.intersect(self.fields.mask).contains_all(FieldSet::TRADE)
     }
 
-    /// What the last tick changed, with values: its own fields and the totals that it changed.
+    /// The last tick with its values: its own fields and the totals that it changed.
     pub fn last_change(&self) -> Fields {
         let mut change = self.fields.only(self.changed);
         change.custom = self.last_custom();
         change
     }
 
-    /// Returns which totals it changed. A total that the feed itself gives or withdraws is left to it, and
-    /// one that the trade does not affect stays. A trade without an
-    /// aggressor side clears the side, and one without a name withdraws the last one's.
+    /// Updates the totals for a trade and returns which ones changed. A total that the feed's tick sets or withdraws
+    /// itself is left to it. A trade without an aggressor side clears the side; one without an id withdraws the last
+    /// id.
     ///
-    /// `UNITS`: whether all values are units, as nearly always, so that no scale is looked at. Not inlined: a quote
-    /// then saves no registers for it.
+    /// `UNITS`: all values are whole units, as nearly always, so that no scale is checked. Not inlined: quotes then
+    /// save no registers for it.
     #[inline(never)]
     fn move_totals<const UNITS: bool>(
         &mut self,
@@ -226,7 +226,7 @@ impl Record {
         if moves(Field::Trades, true) {
             fields.set_trades(fields.trades.saturating_add(1));
         }
-        // Last, since nothing is withdrawn from values that are all units.
+        // Last, because a record of whole units has nothing to withdraw.
         if moves(Field::TradeId, had.contains(Field::TradeId)) {
             fields.withdraw(Field::TradeId);
         }

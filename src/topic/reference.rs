@@ -1,44 +1,44 @@
-//! [`Reference`]: a symbol's price, and the decimal places of its prices and sizes, that a client is told with the
-//! symbol's number in encodings that write prices as differences from it.
+//! [`Reference`]: a symbol's base price, and the decimal places of its prices and sizes, for encodings that write
+//! prices as differences. The client receives it with the symbol's number.
 //!
-//! Not a price to show. Invariant: a topic's first tick alone decides. So it is the same on every shard, for every
-//! session and in every replay, and no message changes what another one means.
+//! Not a price to display. Invariant: it is fixed by the topic's first tick, so it is the same on every shard, in every
+//! session and every replay, and no later message changes how another is decoded.
 
 use crate::tick::{Decimal, Field, Fields};
 
-/// From which a symbol's prices are differences.
+/// The base that a symbol's prices are differences from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Reference {
-    /// Whole number of 10 to the power of minus the places of prices.
+    /// The base price, in units of 10^-(price places).
     pub price: i64,
-    /// From the bid to the ask, in the same units. It is subtracted from each ask.
+    /// Ask minus bid, in the same units. Asks are differences from price plus spread.
     pub spread: i32,
     pub places: Places,
 }
 
-/// The decimal places that all prices, and all sizes, are written with.
+/// The decimal places of all prices, and of all sizes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Places {
     pub price: u8,
     pub size: u8,
 }
 
-/// The prices of a record, in the order in which one of them is looked for.
+/// The price fields of a record, in the order in which the base price is looked for.
 pub const PRICES: [Field; 6] = [Field::Bid, Field::Ask, Field::Last, Field::Open, Field::High, Field::Low];
-/// Its sizes that are plain decimals; the volume is one, too.
+/// The size fields that are plain decimals; the volume is one too.
 pub const SIZES: [Field; 3] = [Field::BidSize, Field::AskSize, Field::LastSize];
 
-/// The first price and the first size may end in zeros. A size without any place is a number of shares or contracts.
+/// Fewer places are never used: the first price may end in zeros. A size without places counts shares or contracts.
 const PRICE_PLACES_MIN: u8 = 2;
 const SIZE_PLACES: u8 = 3;
 
-/// Each record has one.
+/// Every record has one, so it must stay small.
 const _: () = assert!(size_of::<Reference>() <= 16);
 
 impl Reference {
     pub const ZERO: Reference = Reference { price: 0, spread: 0, places: Places { price: 0, size: 0 } };
 
-    /// For a topic whose first tick has these fields: later ones will hardly be far.
+    /// From a topic's first tick: later prices are expected to be close.
     #[cold]
     pub fn of(first: &Fields) -> Reference {
         let places = |field| first.get_decimal(field).map(|value: Decimal| shortest(value.mantissa()).1);
@@ -55,12 +55,12 @@ impl Reference {
         let value = |field| in_places(first.get_decimal(field)?.mantissa(), places.price.into());
         let spread = value(Field::Bid).zip(value(Field::Ask)).and_then(|(bid, ask)| ask.checked_sub(bid));
         let spread = spread.and_then(|spread| i32::try_from(spread).ok()).unwrap_or(0);
-        // Where there is no bid, the ask stands for it.
+        // Without a bid the ask is the base.
         let price = PRICES.iter().find_map(|&field| value(field)).unwrap_or(0);
         Reference { price, spread, places }
     }
 
-    /// Takes it from these fields of a record when they are of the first tick.
+    /// Sets it from a record's fields if they are those of the first tick.
     #[inline]
     pub fn begin(&mut self, seq: u64, fields: &Fields) {
         if seq == 1 {
@@ -68,23 +68,23 @@ impl Reference {
         }
     }
 
-    /// The reference of values that have none: with these places, from 0.
+    /// A base of 0 with these places, for values that have no reference.
     pub const fn from_zero(places: Places) -> Reference {
         Reference { places, ..Reference::ZERO }
     }
 }
 
 impl Places {
-    /// The most that fit into half a byte, of which one value says that there are none.
+    /// The most that fits into 4 bits; one value of them means none.
     pub const MAX: u8 = 14;
 
-    /// Both in one byte.
+    /// Both, packed into one byte.
     pub fn byte(self) -> u8 {
         self.size << 4 | self.price
     }
 }
 
-/// A mantissa without its trailing zeros, and the places that are left.
+/// Strips trailing zeros: the mantissa, and the places that remain.
 pub fn shortest((mut mantissa, mut places): (i64, u32)) -> (i64, u32) {
     while places > 0 && mantissa % 10 == 0 {
         (mantissa, places) = (mantissa / 10, places - 1);
@@ -92,7 +92,7 @@ pub fn shortest((mut mantissa, mut places): (i64, u32)) -> (i64, u32) {
     (mantissa, places)
 }
 
-/// The mantissa of the same value with other places; `None` when there is none.
+/// The mantissa of the same value with other places; `None` when it cannot be represented.
 #[inline]
 pub fn in_places((mantissa, from): (i64, u32), to: u32) -> Option<i64> {
     if from <= to {
@@ -131,10 +131,10 @@ mod tests {
         use Field::{Ask, Bid, BidSize, Last, LastSize};
         check(&[(Bid, "87232.5"), (BidSize, "2.49442"), (Ask, "87232.51")], 8_723_250, 1, (2, 5));
         check(&[(Last, "187.41"), (LastSize, "100")], 18_741, 0, (2, 0));
-        // The places of a size that is not known, or has few.
+        // Sizes that are unknown, or have few places.
         check(&[(Bid, "1.2345")], 12_345, 0, (4, 3));
         check(&[(Ask, "5"), (Field::AskSize, "0.5")], 500, 0, (2, 3));
-        // No price, and values that 64 bits do not hold in these places.
+        // No price; and values that overflow 64 bits with these places.
         check(&[(BidSize, "7")], 0, 0, (2, 0));
         check(&[(Bid, "0.00000000000001"), (Ask, "90000000")], 1, 0, (14, 3));
     }

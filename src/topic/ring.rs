@@ -1,12 +1,11 @@
-//! A topic's short history: the last ticks, packed.
+//! [`Ring`]: a topic's recent ticks, packed. Short history for gaps and resumes, not an archive.
 //!
-//! Loss: the ring holds at most `limits.ring_ticks`. Pushing one more drops the oldest. A reader that requests a
-//! dropped seq gets nothing and can see the oldest seq held; the ring never skips silently.
+//! Loss: the ring holds at most `limits.ring_ticks` ticks; one more drops the oldest. A reader that asks for a dropped
+//! seq gets nothing, and can see the oldest seq held; the ring never skips silently.
 //!
-//! A tick takes three words, one for each value that it carries, and a byte: 57 bytes for a quote, about 65 for a
-//! trade. A [`Stamped`] takes 192 bytes. One more word is needed when a decimal is not a whole number of units, or a field
-//! is withdrawn, and up to five for a trade's name. The ring grows with its ticks, so that a quiet topic costs next to
-//! nothing.
+//! A tick takes 3 words of 8 bytes, one more per value, and a length byte: 57 bytes for a quote, about 65 for a trade
+//! (a [`Stamped`] takes 192). It takes one word more for a decimal that is not whole units or a withdrawn field, and up
+//! to 5 for a trade id. The ring grows with its ticks, so a quiet topic costs next to nothing.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -21,32 +20,32 @@ use crate::tick::{DECIMAL_BITS, Field, FieldSet, Fields, Nanos, Side, TradeId, T
 pub struct Ring {
     /// The packed ticks, oldest first.
     words: VecDeque<u64>,
-    /// How many words each tick takes. A tick begins at the sum of those before it. Readers walk these bytes; the
-    /// writer, for each tick, touches little memory but the end of `words`.
+    /// The length of each tick in words. Readers sum these bytes to find a tick; the writer touches little memory but
+    /// the end of `words`.
     lens: VecDeque<u8>,
-    /// What ticks say of trades beside their fields, by their seqs. Few do.
+    /// Trade reports (conditions, cancels, corrections), by seq. Few ticks have one.
     reports: VecDeque<(u64, Arc<TradeReport>)>,
     /// Seq of the oldest tick held.
     oldest: u64,
-    /// The values of configured fields; `None` before the first tick that has some.
+    /// The configured fields; `None` before the first tick with one.
     custom: Option<Box<CustomRing>>,
 }
 
-/// In the head, above the fields: a word with what few ticks have follows the times.
+/// Head flag, above the field bits: a word with the uncommon fields follows the times.
 const UNCOMMON: u64 = 1 << 15;
 const SIDE_SHIFT: u32 = 16;
 const ORDER_SHIFT: u32 = 18;
-/// Mask, side and order; event time; time of receipt.
+/// Mask, side and order; event time; receive time.
 const HEAD_WORDS: usize = 3;
-/// A tick with every field but the name of a trade; the volume takes two words, the side none.
+/// A tick with every field but the trade id; the volume takes two words, the side none.
 const COMMON_WORDS_MAX: usize = HEAD_WORDS + DECIMAL_BITS.count_ones() as usize + 3;
-/// What few ticks have, the rest of the volume, and the name of a trade.
+/// With the uncommon fields, the rest of the volume, and a trade id.
 const LONG_WORDS_MAX: usize = COMMON_WORDS_MAX + 2 + TradeId::WORDS_MAX;
 
 const _: () = assert!((FieldSet::ALL.0 as u64) < UNCOMMON, "the bit is not a field's");
 
 impl Ring {
-    /// Seq of the oldest tick held; meaningful when not empty.
+    /// Seq of the oldest tick held; `None` when empty.
     pub fn oldest(&self) -> Option<u64> {
         (!self.lens.is_empty()).then_some(self.oldest)
     }
@@ -59,7 +58,7 @@ impl Ring {
         self.lens.is_empty()
     }
 
-    /// Allocated bytes of the ring.
+    /// Allocated bytes.
     pub fn bytes(&self) -> usize {
         let custom = self.custom.as_ref().map_or(0, |custom| custom.bytes());
         let reports = self.reports.capacity() * size_of::<(u64, Arc<TradeReport>)>()
@@ -67,7 +66,7 @@ impl Ring {
         self.words.capacity() * size_of::<u64>() + self.lens.capacity() + custom + reports
     }
 
-    /// Appends the record's last tick, and drops the oldest when more than `max` are held. Its seq follows the newest.
+    /// Appends the record's last tick, whose seq must follow the newest; drops the oldest beyond `max`.
     pub fn push(&mut self, record: &Record, max: usize) {
         if max == 0 {
             return;
@@ -118,7 +117,7 @@ impl Ring {
         self.lens.push_back(len as u8);
     }
 
-    /// Appends ticks `from..=to`, at most `max`, oldest first; nothing when `from` was dropped.
+    /// Appends ticks `from..=to`, at most `max`, oldest first; appends nothing when `from` was dropped.
     pub fn read(&self, topic: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) {
         if from < self.oldest || self.is_empty() {
             return;
@@ -132,8 +131,8 @@ impl Ring {
         }
     }
 
-    /// Seq of the newest tick up to this order; 0 when the order is before the topic's first tick, and `None` when the
-    /// ring no longer holds it.
+    /// Seq of the newest tick at or before this order; 0 when the order precedes the topic's first tick, `None` when
+    /// the ring no longer holds that tick.
     pub fn seq_at(&self, order: u64) -> Option<u64> {
         let mut start = 0;
         let orders = self.lens.iter().map(|&len| {
@@ -202,12 +201,12 @@ impl Ring {
     }
 }
 
-/// Returns how many words the record's last tick takes. `LONG`: whether the record has what few ticks have, or the tick
-/// has the name of a trade.
+/// Packs the record's last tick; returns its length in words. `LONG`: the record has uncommon fields, or the tick has a
+/// trade id.
 #[inline]
 fn pack<const LONG: bool, const WORDS: usize>(record: &Record, words: &mut [u64; WORDS]) -> usize {
     let (fields, changed) = (&record.fields, record.changed);
-    // Nothing is withdrawn from a record that has only what is common.
+    // A record with only common fields withdraws nothing.
     let set = if LONG { changed.intersect(fields.mask) } else { changed };
     let side = if set.contains(Field::Side) { side_bits(fields.side) } else { 0 };
     let uncommon = if LONG { fields.uncommon().only(changed) } else { Uncommon::default() };
@@ -322,7 +321,7 @@ mod tests {
             }).collect();
             for tick in &stamped {
                 let Stamped { seq, order, ts, rx, mut fields, .. } = tick.clone();
-                // As a record has them: with the seqs of their ticks.
+                // As in a record: with the seqs of their ticks.
                 fields.custom = fields.custom.map(|custom| {
                     Arc::new(CustomValues::new(integer_field()).after(&custom, seq).unwrap())
                 });

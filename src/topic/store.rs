@@ -1,4 +1,4 @@
-//! What may be read of the market besides batches.
+//! [`Store`]: what a shard may read from the market besides batches.
 
 use super::{
     batch::{NewTopic, Stamped, ToldState, TopicId},
@@ -10,9 +10,9 @@ use crate::tick::{State, Symbol};
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Image {
     pub record: Record,
-    /// Its feed has ended.
+    /// The feed has ended.
     pub closed: bool,
-    /// What its feed told of it last.
+    /// The last state that the feed reported.
     pub told: Option<ToldState>,
 }
 
@@ -24,30 +24,30 @@ pub struct ListedTopic {
     pub state: State,
 }
 
-/// What a shard reads from the market besides batches: images of topics that it begins to watch, and history.
+/// Reads from the market besides batches: images of topics that a shard begins to watch, and history.
 ///
-/// Each call may take the market's lock, for a bounded time. A delivery that keeps up makes no call.
+/// Each call may take the market's lock, for a bounded time. Delivering to a client that keeps up makes no call.
 pub trait Store {
     /// The current record and state of a topic.
     fn image(&self, topic: TopicId) -> Image;
 
-    /// What its feed told of a symbol that has no tick yet.
+    /// The state that a feed reported for a symbol without a tick.
     fn told(&self, _symbol: &Symbol) -> Option<ToldState> {
         None
     }
 
-    /// As [`Self::image`], of the delayed market.
+    /// As [`Self::image`], from the delayed market.
     fn delayed_image(&self, _topic: TopicId) -> Image {
         Image::default()
     }
 
-    /// Appends ticks `from..=to` of a topic's ring, at most `max`, oldest first. Says which seq is the oldest that the
-    /// ring holds (head + 1 when it holds none); when `from` is older than that, nothing is appended.
+    /// Appends ticks `from..=to` of a topic's ring, at most `max`, oldest first. Returns the oldest seq in the ring
+    /// (head + 1 when it is empty); when `from` is older, nothing is appended.
     fn history(&self, topic: TopicId, from: u64, to: u64, max: usize, out: &mut Vec<Stamped>) -> u64;
 
     /// Appends every tick of a topic's ring up to `to`, oldest first.
     fn ring(&self, topic: TopicId, to: u64, out: &mut Vec<Stamped>);
 
-    /// The symbols of topics with ids from `from` on, `max` at most, for a shard that has missed new topics.
+    /// Up to `max` listed topics with ids from `from` on, for a shard that has missed new topics.
     fn new_topics(&self, from: TopicId, max: usize) -> Vec<NewTopic>;
 }

@@ -1,9 +1,9 @@
-//! Where ticks are merged, and a cancel or a correction of a trade is among those that are due: it is a message of its
-//! own, which stands for the ticks up to it. Mode `latest` merges, and every mode does after `set`, into the whole
-//! record. So whatever its fields, a subscription is told.
+//! Cancels and corrections in conflating modes: each is a message of its own, which stands for the ticks up to it. This
+//! concerns mode `latest`, and every mode after `set`, when the whole record is due. So a subscription hears of a
+//! correction whatever its fields.
 //!
-//! Rare, so nothing is kept for it: the ticks are read from the ring. When the ring no longer has the one after the
-//! cursor, a gap says so.
+//! Corrections are rare, so nothing is cached: the ticks are read from the ring. Loss: when the ring has dropped the
+//! tick after the cursor, a gap is sent.
 
 use super::open_frame::OpenFrame;
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Fanout {
-    /// What a subscription is due, in messages that end at corrections, and what is left in one more.
+    /// Sends messages up to each correction, and one more for the rest.
     #[cold]
     pub(super) fn fill_corrections(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
         let mut is_full = self.send_corrections(key, frame);
@@ -37,7 +37,7 @@ impl Fanout {
         }
     }
 
-    /// Tells a subscription of the corrections after its cursor. Says whether the frame became full.
+    /// Sends the corrections after the cursor. Returns whether the frame is full.
     #[cold]
     pub(super) fn send_corrections(
         &mut self,
@@ -58,7 +58,7 @@ impl Fanout {
             frame.send_gap(sub, topic, view, sub.gap_reason());
         }
         let begun = events.partition_point(|event| event.seq <= sub.cursor);
-        // The whole record after `set` shows the correction that is its last tick.
+        // After `set`, the whole record shows a correction that is its last tick.
         let is_again = sub.base == Base::Again;
         for event in events[begun..].iter().filter(|event| !is_again || event.seq < topic.record.seq) {
             is_full = !frame.emit.has_room();
@@ -66,10 +66,10 @@ impl Fanout {
                 break;
             }
             let before = ticks.iter().filter(|tick| tick.seq > sub.cursor && tick.seq <= event.seq);
-            // Of ticks that were missed on their way here none was recorded as filtered.
+            // Of ticks in missed batches, none was counted as filtered.
             let passed = (before.filter(|tick| !view.wants(tick)).count() as u64).min(sub.skipped);
-            // After `set` they were recorded by other fields: no more than the ticks behind the tape event may be left
-            // of them.
+            // Before `set`, ticks were filtered by other fields: leave no more filtered ticks than there are after the
+            // tape event.
             let passed = passed.max(sub.skipped.saturating_sub(topic.record.seq - event.seq));
             frame.send_correction(sub, topic, event, passed, view);
         }
@@ -78,8 +78,8 @@ impl Fanout {
     }
 }
 
-/// What ticks prove of a record as it stood before them: the fields of a later one, `known`, that none of them up to it
-/// has changed.
+/// Reconstructs a record as of before these ticks: the fields of the later record `known` that none of the ticks has
+/// changed.
 pub(super) fn before(ticks: &[Stamped], known: &Record) -> Record {
     let changes = ticks.iter().take_while(|tick| tick.seq <= known.seq).map(|tick| tick.fields.named());
     let changed = changes.fold(FieldSet::NONE, FieldSet::union);
@@ -87,8 +87,8 @@ pub(super) fn before(ticks: &[Stamped], known: &Record) -> Record {
     Record { fields, named_at: known.named_at.clone(), ..Record::default() }
 }
 
-/// Reads the topic's whole ring, and what it proves of the records at the corrections after a cursor: the fields that a
-/// tick of the ring has changed up to there, and those that none has changed.
+/// Reads the topic's ring, and reconstructs the record at each correction after a cursor: fields that a tick in the
+/// ring has set by then, and fields that no tick has changed.
 fn read_corrections(
     topic: &LocalTopic,
     cursor: u64,

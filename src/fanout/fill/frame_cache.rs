@@ -1,16 +1,16 @@
-//! The last frames, by what they were filled for, so that they can be sent again to sessions that are due the same.
+//! [`FrameCache`]: the last frames, keyed by what they were filled for, to be repeated to sessions with the same key.
 //!
-//! A pure table: `shared_frames.rs` looks sessions up in it, and [`Emit`](crate::fanout::Emit) keeps the bytes. A key
-//! has a part for each subscription that is behind, in the order of the session's queues: the topic, the view, the
-//! mode, the cursor, the seq that it is due to, and whether it was sent nothing yet. The encoding of the frame is
+//! A pure table: `shared_frames.rs` does the look-ups, and [`Emit`](crate::fanout::Emit) keeps the bytes. A key has one
+//! part for each subscription that is behind, in queue order: topic, view, mode, cursor, target seq, and whether it was
+//! sent anything yet. The encoding must match too.
 //! compared, too.
 //!
-//! Several frames are kept, for kinds of dashboards that take turns, and for frames that follow one another: each entry
-//! remembers which one was used after it. Where no two sessions are due the same, keeping frames is wasted work: after
-//! [`PATIENCE`] misses in a row only some sessions are looked up.
+//! Several frames are kept, for different dashboards in turn and for consecutive frames: each entry remembers its usual
+//! successor. If no two sessions match, keeping frames is wasted work: after [`PATIENCE`] misses in a row only some
+//! sessions are looked up.
 //!
-//! Invariant: a topic and two of its seqs mean the same ticks for ever, and a view's id the same view until a view
-//! ends, so an entry is never wrong, only useless.
+//! Invariant: a topic and two of its seqs always mean the same ticks, and a view id the same view until a view ends. So
+//! an entry may become useless, but never wrong.
 
 use crate::{
     fanout::{
@@ -20,55 +20,54 @@ use crate::{
     tick::Nanos,
 };
 
-/// How many frames are kept: enough for four kinds of dashboards, or the four frames of a turn, and as many again.
+/// The number of frames kept: enough for four kinds of dashboards, or four frames of a turn, twice over.
 pub const FRAMES_KEPT: usize = 8;
-/// After this many misses in a row, one session in [`LOOK_EACH`] is looked up and kept.
+/// After this many misses in a row, only one session in [`LOOK_EACH`] is looked up and kept.
 const PATIENCE: u32 = 32;
 const LOOK_EACH: u32 = 16;
 
-/// The last frames, by their keys.
+/// The last frames, with their keys.
 #[derive(Default)]
 pub(in crate::fanout) struct FrameCache {
     pub frames: [CachedFrame; FRAMES_KEPT],
-    /// The entry that was used or written last.
+    /// The entry that was last used or written.
     last: usize,
-    /// The entry that is written next.
+    /// The entry that is overwritten next.
     next: usize,
-    /// How many sessions in a row were not found.
+    /// Consecutive misses.
     misses: u32,
 }
 
-/// What one frame was filled for, and what it left. Its bytes are kept by [`Emit`](crate::fanout::Emit), under its
-/// number.
+/// A frame's key, and its effect on the queues. [`Emit`](crate::fanout::Emit) keeps its bytes under the entry's number.
 #[derive(Default)]
 pub(in crate::fanout) struct CachedFrame {
-    /// How it is encoded. A session with another encoding is due other bytes.
+    /// Id of the encoding. Another encoding has other bytes.
     pub encoding: u8,
-    /// How many views of the shard had ended when it was filled. One that ended since may have left its id to another.
+    /// The shard's count of ended views at fill time. A view that ended since may have passed its id to another.
     pub views_ended: u64,
-    /// A part for each subscription, in the order of the session's queues; empty when there is nothing to repeat.
+    /// One part for each subscription, in queue order; empty when the frame cannot be repeated.
     pub key: Vec<KeyPart>,
-    /// Subscriptions that are still behind after it, in the order of the queues.
+    /// Subscriptions that are still behind after the frame, in queue order.
     pub left: Vec<Left>,
     pub tally: FrameTally,
-    /// The entry that was used after this one, last time.
+    /// The entry that was used after this one last time.
     then: usize,
 }
 
-/// One subscription's part in a frame.
+/// The part of one subscription in a frame's key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::fanout) struct KeyPart {
     pub topic: u32,
     pub view: ViewId,
     pub mode: Mode,
-    /// Nothing, or that it was sent nothing yet: then its next message is its first one.
+    /// Either nothing, or that no message was sent yet: then the next one is its first.
     pub claim: Claim,
     pub cursor: u64,
-    /// The last seq that it is due: the topic's head, or the last trade before quotes that wait.
+    /// The seq up to which it is due: the topic's head, or the last trade when later quotes are held back.
     pub to: u64,
 }
 
-/// A subscription that the frame did not bring to its head.
+/// A subscription that the frame did not bring up to its head.
 #[derive(Clone, Copy)]
 pub(in crate::fanout) struct Left {
     pub part: KeyPart,
@@ -76,36 +75,36 @@ pub(in crate::fanout) struct Left {
 }
 
 impl FrameCache {
-    /// Whether the next session is looked up, and its frame kept.
+    /// Whether to look up the next session and keep its frame.
     pub fn is_tried(&self) -> bool {
         self.misses < PATIENCE || self.misses.is_multiple_of(LOOK_EACH)
     }
 
-    /// The numbers of all entries, the likeliest first.
+    /// All entries, the likeliest first.
     pub fn candidates(&self) -> impl Iterator<Item = usize> + use<> {
         let guess = self.frames[self.last].then;
         (0..FRAMES_KEPT).map(move |step| (guess + step) % FRAMES_KEPT)
     }
 
-    /// The frame of this number is sent again.
+    /// Notes a hit on this entry.
     pub fn found(&mut self, at: usize) {
         self.frames[self.last].then = at;
         (self.last, self.misses) = (at, 0);
     }
 
-    /// Counts a miss. Says whether the frame that is filled instead is kept, under the number [`Self::next`].
+    /// Counts a miss. Returns whether to keep the frame that is filled instead, as entry [`Self::next`].
     pub fn begins(&mut self) -> bool {
         let is_tried = self.is_tried();
         self.misses = if is_tried { self.misses + 1 } else { self.misses.wrapping_add(1).max(PATIENCE) };
         is_tried
     }
 
-    /// The number of the frame that is kept next.
+    /// The entry that is overwritten next.
     pub fn next(&self) -> usize {
         self.next
     }
 
-    /// The frame of this number is written.
+    /// Notes that this entry was written.
     pub fn keep(&mut self, at: usize) {
         self.frames[self.last].then = at;
         self.frames[at].then = at;

@@ -1,9 +1,9 @@
-//! What a session is sent next. Called when its socket can take a frame, and only then: the newest price is chosen at
-//! the last moment.
+//! [`Fanout::fill`]: decides what a session is sent next. Called only when its socket can take a frame, so that the
+//! newest price is chosen at the last moment. Encoding is `wire`'s.
 //!
-//! The send queue gives the order. Each of its subscriptions is sent its topic's record as it is; the entry of the
-//! every-mode queue stands for the ticks of all subscriptions in mode `every`. Mode `trades` is in `trades.rs`. How
-//! messages move a cursor is in `open_frame.rs`.
+//! The send queue gives the order. Each subscription in it is sent its topic's current record; the queue's every-mode
+//! entry stands for the ticks of all subscriptions in mode `every`. Mode `trades` is in `trades.rs`, cursor movement in
+//! `open_frame.rs`.
 
 mod corrections;
 mod frame_cache;
@@ -27,8 +27,8 @@ use super::{
 use crate::{tick::Nanos, topic::Store};
 
 impl Fanout {
-    /// Writes what the session is behind by into one frame, oldest first, until the frame is full or nothing is left.
-    /// What was written is in the tally, which must be handed to [`Self::accepted`] or [`Self::abandoned`].
+    /// Fills one frame with the session's pending ticks, longest-waiting subscription first, until it is full or
+    /// nothing is pending. Its content is in the tally, which must go to [`Self::accepted`] or [`Self::abandoned`].
     pub fn fill(
         &mut self,
         session: SessionKey,
@@ -55,7 +55,7 @@ impl Fanout {
             firsts: self.firsts.take(),
             walked: 0,
         };
-        // The every-mode queue takes turns with the rest: its entry goes to the end of the send queue after its turn.
+        // Round robin: after its turn the every-mode entry goes to the end of the send queue.
         let mut turns = self.schedule.sessions[session.0 as usize].queue.len();
         while turns > 0 && frame.emit.has_room() {
             turns -= 1;
@@ -78,7 +78,7 @@ impl Fanout {
         tally
     }
 
-    /// Mode `latest` or `once`, and `trades` when the whole record is due: the record as it is.
+    /// Modes `latest` and `once`, and `trades` when the whole record is due: sends the current record.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a call would cost each message 15 instructions")]
     fn fill_latest(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
@@ -90,7 +90,7 @@ impl Fanout {
         }
         if topic.hides_correction(sub.cursor) && view.reports && sub.is_told_corrections() {
             if sub.base == Base::Record {
-                // It waited for the first tick: its first message is the update up to the first correction.
+                // It was waiting for the first tick: its first message is the update up to the first correction.
                 sub.base = Base::None;
             }
             return self.fill_corrections(key, frame);
@@ -103,8 +103,8 @@ impl Fanout {
         }
     }
 
-    /// Mode `every`: the ticks of all subscriptions that are behind, merged into the order of their arrival. A
-    /// subscription that is behind the recent ticks is served from the ring, ahead of the others: its ticks are older.
+    /// Mode `every`: sends the pending ticks of all subscriptions, in the order of arrival. A subscription whose next
+    /// tick is older than the recent ticks is served first, from the ring.
     fn fill_every(&mut self, session: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
         let mut order = std::mem::take(&mut self.scratch.every_queue);
         let queue = &mut self.schedule.sessions[session as usize].every_queue;
@@ -132,8 +132,8 @@ impl Fanout {
         }
     }
 
-    /// One subscription's ticks, up to `until` in the order of all ticks. When it is still behind, says the order of
-    /// its next tick; 0 when that is older than the recent ones.
+    /// Sends one subscription's ticks up to order `until`. If it is still behind, returns the order of its next tick; 0
+    /// when that is older than the recent ticks.
     fn fill_run(
         &mut self,
         key: u32,
@@ -157,7 +157,7 @@ impl Fanout {
         if sub.base != Base::None {
             frame.send_base(sub, topic, view);
         } else if is_again {
-            // A gap and its snapshot have taken the place of the corrections and the record.
+            // A gap and a snapshot have replaced the corrections and the record.
         } else if let Some(first) = sub.next_recent(topic, view) {
             let ticks = &topic.recent[first..];
             let due = ticks.iter().take_while(|tick| tick.order < until).count().max(1);
@@ -166,7 +166,7 @@ impl Fanout {
             let mut ticks = std::mem::take(&mut self.scratch.history);
             ticks.clear();
             let from = sub.next_seq();
-            // With some fields only, the next tick that has one may be anywhere in the ring.
+            // With chosen fields, the next matching tick may be anywhere in the ring.
             let run = if view.has_every_field() { self.bounds.history_ticks } else { usize::MAX };
             let oldest = frame.store.history(market, from, head, run, &mut ticks);
             self.walked += ticks.len();

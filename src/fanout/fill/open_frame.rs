@@ -1,7 +1,8 @@
-//! A frame while it is filled: what a subscription is sent, and how its cursor moves with it.
+//! [`OpenFrame`]: a frame being filled. Writes a subscription's messages and moves its cursor with them; which
+//! subscription is next is decided in `mod.rs`.
 //!
-//! Invariant: each message moves the cursor by exactly the ticks that the tally counts for it and those that were
-//! recorded as filtered before.
+//! Invariant: each message advances the cursor by exactly the ticks that the tally counts for it, plus those that were
+//! counted as filtered before.
 
 use super::past_trades;
 use crate::{
@@ -14,20 +15,20 @@ use crate::{
     topic::{Plane, Record, Stamped, Store, TopicId},
 };
 
-/// A frame of one session.
+/// One session's frame while it is filled.
 pub(super) struct OpenFrame<'a, S, E> {
     pub now: Nanos,
-    /// Ticks that are older than the recent ones.
+    /// Source of ticks older than the recent ones.
     pub store: &'a S,
     pub emit: &'a mut E,
     pub tally: FrameTally,
-    /// Symbols of which a subscription is sent its first message, where somebody asks.
+    /// The symbols whose first message is in this frame, if somebody asks for them.
     pub firsts: Option<Vec<First>>,
-    /// Ticks that were read of rings.
+    /// The number of ticks read from rings.
     pub walked: usize,
 }
 
-/// What the next message of a subscription knows of its topic.
+/// The topic as the subscription's next message needs it.
 #[inline]
 fn topic_of<'a>(
     firsts: &mut Option<Vec<First>>,
@@ -40,7 +41,7 @@ fn topic_of<'a>(
     }
     TopicRef {
         local: LocalId(sub.topic),
-        // A symbol that has a tick is listed.
+        // A symbol with a tick is always listed.
         number: topic.market.unwrap_or(TopicId(u32::MAX)),
         symbol: &topic.symbol,
         product: topic.product,
@@ -50,8 +51,8 @@ fn topic_of<'a>(
     }
 }
 
-/// The trades that a view begins with, up to the topic's record; `None` where there are none, or none may be told:
-/// delayed data has no history.
+/// The past trades that a view starts with, up to the topic's record. `None` when there are none, or the topic is
+/// delayed: delayed data has no history.
 #[cold]
 fn newest_trades(
     store: &impl Store,
@@ -67,8 +68,7 @@ fn newest_trades(
     (!ticks.is_empty()).then_some(ticks)
 }
 
-/// A subscription is sent its first message. Apart, so that the code of all the others stays short enough to be
-/// inlined.
+/// Notes a subscription's first message. Kept apart so that the common path stays short enough to be inlined.
 #[cold]
 pub(super) fn note_first(firsts: &mut Option<Vec<First>>, topic: &LocalTopic) {
     if let Some(firsts) = firsts {
@@ -77,8 +77,7 @@ pub(super) fn note_first(firsts: &mut Option<Vec<First>>, topic: &LocalTopic) {
 }
 
 impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
-    /// What the ticks since the cursor have changed, as the record has it now: as the last tick alone, when there is
-    /// but one.
+    /// Sends the fields changed since the cursor, with current values; just the last tick when it is the only one.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a call would cost each message 15 instructions")]
     pub fn send_latest(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View) {
@@ -97,8 +96,8 @@ impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
         sub.begin_at(topic.record.seq);
     }
 
-    /// Sends a subscription the base that it is due, if any, and whatever follows from that; then it is caught up. With a full
-    /// frame it goes back to the front of its queue. Says whether it has ended: mode `once` is answered.
+    /// Sends a subscription its base, if one is due, and the rest; then it is caught up. If the frame is full, it
+    /// returns to the front of its queue. Returns whether it has ended: mode `once` is answered.
     #[inline]
     pub fn send_bases(
         &mut self,
@@ -120,7 +119,7 @@ impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
         sub.mode == Mode::Once
     }
 
-    /// The whole record as it is, as a new base. What the client was sent before decides how, because seqs must add up.
+    /// Sends the current record as the new base. The message depends on what the client has, because seqs must add up.
     pub fn send_base(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View) {
         if sub.claim == Claim::OtherEpoch {
             sub.claim = Claim::Resumed;
@@ -140,13 +139,13 @@ impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
             self.emit.snapshot(&at, view);
         }
         sub.begin_at(topic.record.seq);
-        // Mode `once` is answered by a snapshot, whatever came before.
+        // Mode `once` is answered by a snapshot in any case.
         if merges && sub.mode == Mode::Once {
             sub.base = Base::Again;
         }
     }
 
-    /// Announces everything from the cursor to the head as lost, and begins anew at the head.
+    /// Reports everything from the cursor to the head as lost, and restarts at the head.
     pub fn send_gap(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View, reason: GapReason) {
         let head = topic.record.seq;
         let lost = head - sub.cursor - sub.skipped;
@@ -159,8 +158,8 @@ impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
         sub.begin_at(head);
     }
 
-    /// The record as it stood at a tape event, in place of the ticks since the cursor, of which `passed` were recorded
-    /// as filtered. It names the fields that these have changed, and those of the quote.
+    /// Sends the record at a tape event in place of the ticks since the cursor, `passed` of which were counted as
+    /// filtered: the fields that these changed, and the quote.
     #[inline]
     pub fn send_tape_event(
         &mut self,
@@ -175,7 +174,7 @@ impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
         sub.claim = Claim::None;
     }
 
-    /// As [`Self::send_tape_event`], without the quote: what the ticks since the cursor have changed.
+    /// As [`Self::send_tape_event`], without the quote: only the fields changed since the cursor.
     pub fn send_correction(
         &mut self,
         sub: &mut Subscription,
@@ -205,15 +204,15 @@ impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
         sub.lead = 0;
     }
 
-    /// Consecutive ticks, of which the first is the next one after the cursor and the ticks that it skips, as many as
-    /// there is room for.
+    /// Sends consecutive ticks, as many as fit. The first is the next one after the cursor and the ticks that the
+    /// subscription skips.
     pub fn send_ticks(&mut self, sub: &mut Subscription, topic: &LocalTopic, view: &View, ticks: &[Stamped]) {
         if view.has_every_field() {
             self.send_all(sub, topic, view, ticks);
         } else {
             self.send_wanted(sub, topic, view, ticks);
         }
-        // The reason of a gap from here on is not the resume.
+        // From here on, a gap is no longer due to the resume.
         sub.claim = sub.claim.caught_up();
     }
 
@@ -240,7 +239,7 @@ impl<S: Store, E: Emit> OpenFrame<'_, S, E> {
             }
             self.emit.tick(&topic_of(&mut self.firsts, sub, topic), tick, n, view);
             self.tally.delivered += 1;
-            // Each tick in between was recorded as filtered when it came.
+            // The ticks in between were counted as filtered on arrival.
             sub.skipped -= n - 1;
             sub.cursor = tick.seq;
             sub.lead = 0;

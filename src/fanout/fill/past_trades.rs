@@ -1,7 +1,7 @@
-//! The newest trades before a subscription, with which it begins where its view asks for some.
+//! The newest trades before a subscription, which it starts with if its view asks for them.
 //!
-//! Bounds: one topic's ring is read once for a subscription. What the ring has no more is not told: it is no loss,
-//! because it was before.
+//! Bounds: one read of the topic's ring per subscription. Older trades are left out; that is no loss, because they
+//! precede the subscription.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use crate::{
     topic::Stamped,
 };
 
-/// Leaves the newest trades among the ticks, as their cancels and corrections among them left them.
+/// Keeps only the newest trades among the ticks, with their cancels and corrections applied.
 pub(super) fn keep_newest(ticks: &mut Vec<Stamped>, view: &View) {
     let mut trades: VecDeque<Stamped> = VecDeque::new();
     for tick in ticks.drain(..) {
@@ -34,7 +34,7 @@ fn apply(report: &TradeReport, trades: &mut VecDeque<Stamped>) {
         trades.remove(at);
         return;
     }
-    // With all that the trade is now, also of one whose values were in a report.
+    // With all values of the trade, also those that came in a report.
     let mut fields: Fields = trades[at].fields.spelled_out().into_owned();
     for (field, value) in [(Field::Last, report.last), (Field::LastSize, report.last_size)] {
         if let Some(value) = value {
@@ -77,7 +77,7 @@ mod tests {
             report.last_size = Decimal::from_int(2).ok();
         }
         let mut fields = Fields::default();
-        // What a correction leaves as the last trade is no trade of its own.
+        // The last trade that a correction reveals is not a new trade.
         fields.set_decimal(Field::Last, Decimal::from_int(7).unwrap());
         fields.set_decimal(Field::LastSize, Decimal::from_int(7).unwrap());
         fields.set_report(Some(report.into()));

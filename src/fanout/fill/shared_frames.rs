@@ -1,11 +1,11 @@
-//! One frame for many sessions: sessions that are due the same are sent the same bytes.
+//! One frame for many sessions: sessions with the same pending ticks are sent the same bytes.
 //!
-//! Dashboards that show the same symbols and keep up are behind by the same ticks in the same order. When the key of a
-//! session is in the [`FrameCache`](super::frame_cache::FrameCache), its frame is not filled anew: its cursors move as
-//! those of the first session did, and [`Emit::repeat`] writes the frame once more. The cost of a message is then its
-//! share of one copy, however many messages the frame has.
+//! Dashboards that show the same symbols and keep up are behind by the same ticks in the same order. When a session's
+//! key is in the [`FrameCache`](super::frame_cache::FrameCache), its frame is not filled anew: its cursors move as
+//! those of the first session did, and [`Emit::repeat`] writes the frame again. A message then costs its share of one
+//! copy.
 //!
-//! Invariant: a repeated frame leaves a session's cursors, queues and accounting as filling it would have.
+//! Invariant: repeating a frame leaves a session's cursors, queues and accounting exactly as filling it would.
 
 use super::{
     frame_cache::{CachedFrame, KeyPart, Left},
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Fanout {
-    /// Sends the session a kept frame, when it is due exactly that; `None` when its frame must be filled.
+    /// Repeats a kept frame if it is exactly what the session is due; `None` when a frame must be filled.
     pub(super) fn fill_again(
         &mut self,
         session: SessionKey,
@@ -43,11 +43,11 @@ impl Fanout {
             left.extend(key.map(|key| (key, part.mode == Mode::Every)));
         }
         let keys = || queue.subs().chain(every_queue.iter().copied());
-        // Nearly always the frame holds everything, and then one walk is enough.
+        // Nearly always the frame holds everything; then one walk is enough.
         if left.is_empty() {
             keys().for_each(|key| self.sent_all(key, now));
         } else {
-            // Their slots mean nothing now, and say which are left.
+            // The slots are void now; reuse them to mark the subscriptions that are left.
             keys().for_each(|key| self.subs[key as usize].queued = 0);
             for (&(key, _), Left { part, since }) in left.iter().zip(&cached_left) {
                 let sub = &mut self.subs[key as usize];
@@ -75,7 +75,7 @@ impl Fanout {
         Some(tally)
     }
 
-    /// A subscription was sent, in a repeated frame, all that it is due now.
+    /// Marks a subscription as caught up by a repeated frame.
     #[inline]
     fn sent_all(&mut self, key: u32, now: Nanos) {
         let sub = &mut self.subs[key as usize];
@@ -94,7 +94,7 @@ impl Fanout {
         self.schedule.rest(key, sub, topic, now);
     }
 
-    /// As [`Self::sent_all`], in mode `trades`: quotes behind the last trade may wait for an interval.
+    /// As [`Self::sent_all`], in mode `trades`: quotes after the last trade may wait for an interval.
     fn sent_trades(&mut self, key: u32, now: Nanos) {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
@@ -120,8 +120,8 @@ impl Fanout {
         }
     }
 
-    /// Keeps the key of what the session is due, before its frame is filled in this encoding. Says its number, when it
-    /// is kept.
+    /// Builds and keeps the key of a session before its frame is filled in this encoding. Returns the entry's number if
+    /// the frame is to be kept.
     pub(super) fn keep_key(&mut self, session: SessionKey, encoding: u8) -> Option<usize> {
         if !self.frame_cache.begins() {
             return None;
@@ -145,7 +145,7 @@ impl Fanout {
         is_kept.then_some(at)
     }
 
-    /// Keeps the frame, and what it left in the queues.
+    /// Keeps the filled frame, and its effect on the queues.
     pub(super) fn keep_frame(
         &mut self,
         session: SessionKey,
@@ -172,7 +172,7 @@ impl Fanout {
         self.frame_cache.keep(at);
     }
 
-    /// The kept frame in this encoding that holds what the session is due.
+    /// The kept frame that holds exactly what the session is due, in this encoding.
     fn find_kept(&mut self, session: SessionKey, encoding: u8) -> Option<usize> {
         if !self.frame_cache.is_tried() {
             return None;
@@ -194,8 +194,8 @@ impl Fanout {
             && parts.next().is_none()
     }
 
-    /// Calls `see` with each subscription that the session is due, in order, while it returns `true`. Says whether it
-    /// saw all of them.
+    /// Calls `see` with each subscription that the session is due, in order, until it returns `false`. Returns whether
+    /// all were seen.
     #[inline]
     fn walk_key(&self, session: SessionKey, mut see: impl FnMut(&Subscription, &LocalTopic) -> bool) -> bool {
         let Some(entry) = self.schedule.sessions.get(session.0 as usize) else { return false };
@@ -215,8 +215,8 @@ fn part_of(sub: &Subscription, topic: &LocalTopic) -> KeyPart {
     KeyPart { topic: local, view, mode, claim, cursor, to: sub.due_to(topic) }
 }
 
-/// Whether what a subscription is due is a part of a kept key. What a part was kept for, its view, mode and record, is
-/// as simple as it was then.
+/// Whether a subscription matches a part of a kept key. The view, mode and record of a kept part are already known to
+/// be simple.
 #[inline]
 fn is_part(sub: &Subscription, topic: &LocalTopic, part: &KeyPart) -> bool {
     sub.topic == part.topic
@@ -229,9 +229,9 @@ fn is_part(sub: &Subscription, topic: &LocalTopic, part: &KeyPart) -> bool {
         && (sub.mode != Mode::Trades || topic.tape_events.cover(sub.cursor))
 }
 
-/// Whether its next message depends on no more than a [`KeyPart`].
+/// Whether a subscription's next message depends on nothing but a [`KeyPart`].
 ///
-/// Its next messages are ticks with all their fields, one by one or merged, or trades that are kept, and nothing else.
+/// So it is due only ticks with all their fields, single or conflated, or trades that are kept.
 fn is_simple(sub: &Subscription, topic: &LocalTopic) -> bool {
     if sub.mode == Mode::Trades && !topic.tape_events.cover(sub.cursor) {
         return false;

@@ -1,13 +1,12 @@
-//! Mode `trades`: each trade is a message of its own, with the quote as it stood; quotes in between are conflated.
+//! Mode `trades`: each trade is a message of its own, with the quote at that time; quotes in between are conflated.
 //!
-//! A trade does not wait for an interval, and carries the quote that waits. Quotes behind the last trade wait for the
-//! end of an interval that begins with that trade's message. After a run of trades a subscription goes to the end of
-//! its session's queue, so that a symbol with many trades starves no other.
+//! A trade does not wait for an interval, and carries the pending quote. Quotes after the last trade wait for the end
+//! of an interval that starts with that trade's message. After a run of trades a subscription goes to the end of its
+//! session's queue, so that a busy symbol starves no other.
 //!
-//! Loss first: a topic keeps the records at its newest trades ([`TapeEvents`](crate::fanout::state::TapeEvents)). The
-//! message of an older trade is made of the ring's ticks: the fields that they changed since the client's last message,
-//! and those of the quote that the ring and the newer records prove. When the ring no longer has the tick after the
-//! cursor, a gap says so.
+//! Loss: a topic keeps the records at its newest trades ([`TapeEvents`](crate::fanout::state::TapeEvents)). The message
+//! of an older trade is rebuilt from the ring: the fields changed since the client's last message, and those quote
+//! fields that the ring and newer records prove. When the ring has dropped the tick after the cursor, a gap is sent.
 
 use super::{corrections::before, open_frame::OpenFrame};
 use crate::{
@@ -19,23 +18,23 @@ use crate::{
     topic::{Record, Stamped, Store},
 };
 
-/// What a subscription was sent in its turn.
+/// The outcome of a subscription's turn.
 #[derive(Clone, Copy, Default)]
 struct Turn {
-    /// Messages of trades.
+    /// The number of trade messages sent.
     sent: usize,
-    /// More trades are to be sent.
+    /// More trades are pending.
     has_more: bool,
 }
 
 impl Fanout {
-    /// As [`Self::fill_latest`], which is seldom due here.
+    /// [`Self::fill_latest`], kept out of line: rarely needed here.
     #[cold]
     fn fill_record(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) {
         self.fill_latest(key, frame);
     }
 
-    /// One turn of a subscription. Says whether it has another one, behind the others of its session.
+    /// One turn of a subscription. Returns whether it needs another, after the session's other subscriptions.
     pub(super) fn fill_trades(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) -> bool {
         if self.subs[key as usize].base != Base::None {
             self.fill_record(key, frame);
@@ -54,7 +53,7 @@ impl Fanout {
         self.end_turn(key, turn, frame)
     }
 
-    /// As [`send_kept`], where each tick must be looked at: with some fields only, or for trades that are not kept.
+    /// As [`send_kept`], where each tick must be checked: for chosen fields, or trades that are no longer kept.
     #[cold]
     fn send_read(&mut self, key: u32, frame: &mut OpenFrame<'_, impl Store, impl Emit>) -> Turn {
         let sub = &mut self.subs[key as usize];
@@ -83,14 +82,14 @@ impl Fanout {
         turn
     }
 
-    /// What becomes of a subscription after its trades: quotes are sent, or wait.
+    /// Ends a turn after the trades: pending quotes are sent or held back.
     fn end_turn(&mut self, key: u32, turn: Turn, frame: &mut OpenFrame<'_, impl Store, impl Emit>) -> bool {
         let sub = &mut self.subs[key as usize];
         let topic = &mut self.topics[sub.topic as usize];
         let queue = &mut self.schedule.sessions[sub.session as usize].queue;
         let is_level = topic.record.seq - sub.cursor == sub.skipped;
         let waits = turn.sent > 0 && sub.pace.has_interval() && !is_level && !turn.has_more;
-        // Also when the frame was full: many small frames must not belong to one symbol.
+        // Also when the frame was full: one symbol must not take up many small frames.
         if turn.has_more || (!is_level && !waits && !frame.emit.has_room()) {
             sub.queued = queue.push_back(key);
             return frame.emit.has_room();
@@ -117,7 +116,7 @@ impl Fanout {
     }
 }
 
-/// Sends the trades that the topic keeps, at most `run` of them.
+/// Sends kept trades, at most `run` of them.
 fn send_kept(
     sub: &mut Subscription,
     topic: &LocalTopic,
@@ -136,7 +135,7 @@ fn send_kept(
     Turn { sent, has_more: false }
 }
 
-/// As [`send_kept`], with the ticks from the subscription's next one on, and the trades that are not kept.
+/// As [`send_kept`], with the ticks from the subscription's next one on, and with trades that are no longer kept.
 fn send_with_ticks(
     sub: &mut Subscription,
     topic: &LocalTopic,
@@ -172,9 +171,9 @@ fn send_with_ticks(
     turn
 }
 
-/// Reads the topic's whole ring, and what it proves of the records at the trades from a seq on that are not kept: the
-/// fields that a tick of the ring has changed up to there, and those that none has changed up to the oldest record that
-/// is known. No ticks when the ring no longer has the first.
+/// Reads the topic's ring and rebuilds the records at trades that are no longer kept, from a seq on: fields that a tick
+/// in the ring has set by then, and fields unchanged up to the oldest known record. Returns no ticks when the ring has
+/// dropped the first.
 fn read_old(
     topic: &LocalTopic,
     from: u64,

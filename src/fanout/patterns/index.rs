@@ -1,11 +1,11 @@
-//! Which standing patterns a new symbol may match, found by text that they require. The cost of a new topic depends on
-//! the patterns that could match, and not on how many there are.
+//! The index of standing globs by text that they require: finds the globs that a new symbol may match. Its cost depends
+//! on the globs that could match, not on their number.
 //!
-//! Each pattern is filed once, under its [`PatternAnchor`]: the longest text that it requires, and its position. A
-//! symbol is looked up by its prefixes, its suffixes and the short texts within it, of the lengths that are in use.
-//! What is found is a candidate; the caller matches the pattern against the symbol.
+//! Each glob is filed once, under its [`PatternAnchor`]: the longest text that it requires, and where. A symbol is
+//! looked up by its prefixes, suffixes and short substrings, in the lengths that occur. The result is candidates; the
+//! caller does the match itself.
 //!
-//! Invariant: every pattern that matches a symbol is among its candidates, once.
+//! Invariant: a glob that matches a symbol is among the symbol's candidates, exactly once.
 
 use std::collections::HashMap;
 
@@ -17,24 +17,23 @@ use crate::tick::{
     glob::{Glob, PatternAnchor},
 };
 
-/// A text that may be anywhere in a symbol is filed under so many bytes of it: they are looked up at each position.
+/// Text that may be anywhere in a symbol is filed under this many of its bytes: they are looked up at each position.
 const WITHIN_BYTES_MAX: usize = 8;
 
-/// Patterns by their anchors.
+/// Globs by anchor.
 #[derive(Default)]
 pub(in crate::fanout) struct PatternIndex {
     prefixes: AnchorMap,
     suffixes: AnchorMap,
     within: AnchorMap,
-    /// Patterns that match every symbol.
+    /// Globs that match every symbol.
     everything: Vec<u32>,
 }
 
-/// Patterns by the text that they require. Bytes, since a text is looked up at any of a name's bytes, and cut within a
-/// character.
+/// Globs by required text. Bytes, because names are searched at any byte, and text may be cut within a character.
 struct AnchorMap {
     by_text: HashMap<Box<[u8]>, Vec<u32>, RandomState>,
-    /// How many texts have each length in bytes. Other lengths are not looked up.
+    /// The number of texts of each length in bytes. Only lengths that occur are looked up.
     lengths: [u32; SYMBOL_BYTES_MAX + 1],
     longest: usize,
 }
@@ -58,7 +57,7 @@ impl PatternIndex {
         }
     }
 
-    /// Appends the patterns that may match.
+    /// Appends the globs that may match.
     pub fn candidates(&self, symbol: &Symbol, found: &mut Vec<u32>) {
         let name = symbol.as_str().as_bytes();
         let before = found.len();
@@ -68,7 +67,7 @@ impl PatternIndex {
         self.within.each_length(name.len(), |bytes| {
             for at in 0..=name.len() - bytes {
                 let text = &name[at..at + bytes];
-                // A symbol may contain the text several times.
+                // The symbol may contain the text several times.
                 if self.within.has(text) && memmem::find(name, text) == Some(at) {
                     self.within.find(text, found);
                 }
@@ -78,7 +77,7 @@ impl PatternIndex {
     }
 }
 
-/// The part of a text that it is filed under: the one with the most different bytes, which few other texts will have.
+/// The part of a text under which it is filed: the one with the most distinct bytes, which few other texts share.
 fn filed(text: &[u8]) -> &[u8] {
     let bytes = text.len().min(WITHIN_BYTES_MAX);
     let parts = (0..=text.len() - bytes).map(|at| &text[at..at + bytes]);
@@ -144,7 +143,7 @@ mod tests {
     }
 
     proptest! {
-        /// Patterns are added and removed; each that is left is found once by every symbol that it matches.
+        /// However globs are added and removed, a matching symbol finds each remaining one exactly once.
         #[test]
         fn every_matching_pattern_is_a_candidate(
             acts in prop::collection::vec(

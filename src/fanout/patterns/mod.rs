@@ -1,4 +1,4 @@
-//! Standing patterns: subscriptions to symbols that are not listed yet.
+//! Standing globs: subscriptions to symbols that may be listed later.
 
 use std::cmp::Reverse;
 
@@ -19,21 +19,21 @@ use crate::{
     topic::{NewTopic, Plane},
 };
 
-/// Where a walk over a session's subscriptions is; it begins at the default.
+/// A position in a walk over a session's subscriptions; the default is the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Place(u32, u32);
 
-/// Which of a session's subscriptions it is.
+/// One subscription of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Subscriber<'a> {
     pub symbol: &'a Symbol,
     pub name: Option<&'a Name>,
-    /// It was sent something.
+    /// It was sent a message already.
     pub has_begun: bool,
     pub plane: Plane,
 }
 
-/// To list a symbol, and look its patterns up.
+/// Cost of listing a symbol and looking up its globs.
 const LISTING_UNITS: usize = 16;
 
 impl Fanout {
@@ -42,7 +42,7 @@ impl Fanout {
         &self.listed_symbols
     }
 
-    /// The session's first subscription from a place on, and the place to go on from: for a walk that may be
+    /// The session's first subscription from a position on, and the position after it: for a walk that may be
     /// interrupted.
     pub fn subscribed_from(&self, session: SessionKey, from: Place) -> Option<(Place, Subscriber<'_>)> {
         let entry = self.schedule.sessions.get(session.0 as usize)?;
@@ -53,7 +53,7 @@ impl Fanout {
         Some((Place(topic, key + 1), Subscriber { symbol, name, has_begun, plane: *plane }))
     }
 
-    /// Whether the session may add this pattern.
+    /// Whether the session may add this glob.
     pub fn has_room_for_glob(
         &self,
         session: SessionKey,
@@ -65,11 +65,11 @@ impl Fanout {
         globs.len() < globs_max || globs.iter().any(|held| held.is(text, name))
     }
 
-    /// Keeps a pattern for symbols that are listed later. When the session has it already under the same name, the new
-    /// spec replaces the old one.
+    /// Adds a glob for symbols that are listed later. A glob that the session already has under the same name gets the
+    /// new spec.
     ///
     /// # Errors
-    /// When the session holds `globs_max` others.
+    /// When the session already holds `globs_max` other globs.
     pub fn add_glob(
         &mut self,
         session: SessionKey,
@@ -88,7 +88,7 @@ impl Fanout {
         Ok(())
     }
 
-    /// Changes what a standing pattern will subscribe to; says whether the session held it.
+    /// Changes the spec of a standing glob; returns whether the session holds it.
     pub fn set_glob(
         &mut self,
         session: SessionKey,
@@ -108,17 +108,17 @@ impl Fanout {
         true
     }
 
-    /// With what a pattern of the session subscribes.
+    /// The spec with which a session's glob subscribes.
     pub(super) fn pattern_spec(&mut self, session: SessionKey, held: &HeldGlob) -> Option<Spec> {
         let pattern = self.patterns.get_mut(&held.text)?;
         pattern.holders.get(&(session.0, held.name.clone())).map(|holder| holder.spec.clone())
     }
 
-    /// Says whether the session held the pattern under this name.
+    /// Removes a glob of this name; returns whether the session held it.
     pub fn remove_glob(&mut self, session: SessionKey, text: &str, name: Option<&Name>) -> bool {
         let Some(entry) = self.schedule.sessions.get_mut(session.0 as usize) else { return false };
         let Some(at) = entry.globs.iter().position(|held| held.is(text, name)) else { return false };
-        // The order stays: the last one added counts.
+        // Keep the order: of several matches the last added counts.
         let glob = entry.globs.remove(at);
         if let Some(spec) = self.patterns.remove(session.0, &glob) {
             self.pattern_needs.remove(spec.needs());
@@ -126,9 +126,8 @@ impl Fanout {
         true
     }
 
-    /// Sessions with a pattern that matches, each once for each name, with the spec of the pattern that it added last
-    /// under that name: as if it had subscribed to the symbol with each in turn. In order, so that the same input gives
-    /// the same frames.
+    /// The sessions whose globs match, once for each name, with the spec of the glob added last under that name: as if
+    /// each glob had subscribed in turn. In a fixed order, so that the same input gives the same frames.
     pub(super) fn glob_holders(&mut self, symbol: &Symbol, units: &mut Units) -> Vec<(u32, Spec)> {
         let PatternTable { all, index, candidates, .. } = &mut self.patterns;
         candidates.clear();
@@ -152,8 +151,8 @@ impl Fanout {
         holders
     }
 
-    /// Subscribes the sessions whose patterns match a new symbol. All of its ticks are still to come, so its record is
-    /// not read: a pattern misses no more of a symbol's first ticks than its name would.
+    /// Subscribes the sessions whose globs match a new symbol. All of its ticks are still to come, so its record is not
+    /// read: a glob misses no more of the first ticks than a subscription by name.
     pub(super) fn subscribe_holders(&mut self, new_topic: &NewTopic, holders: &[(u32, Spec)]) {
         let symbol = &new_topic.symbol;
         let mut locals = [None; 2];
@@ -162,7 +161,7 @@ impl Fanout {
             let count = entry.subs.len();
             let session = SessionKey(session);
             let plane = self.plane_of(session, symbol).unwrap_or_default();
-            // The pattern was cut to what may be read in real time.
+            // The glob was cut to what the session may read in real time.
             let fewer = match plane {
                 Plane::RealTime => Some(spec.clone()),
                 Plane::Delayed => self.allowed_of(session, symbol, spec),
@@ -184,7 +183,7 @@ impl Fanout {
             }
             let key = self.insert(session, local, &spec);
             let mode = self.subs[key as usize].mode;
-            // Before its first tick a topic has nothing to begin with: who misses nothing begins with that tick.
+            // Before the first tick there is no base: a mode that misses no tick starts with that tick.
             if mode == Mode::Once || (spec.snapshot && !mode.reads_history()) {
                 self.subs[key as usize].base = Base::Record;
             }

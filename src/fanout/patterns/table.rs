@@ -1,7 +1,7 @@
-//! The standing patterns of a shard, each once, with the sessions that hold it. A pure table: `mod.rs` subscribes by
-//! it.
+//! The standing globs of a shard, each stored once with the sessions that hold it. A pure table: `mod.rs` makes the
+//! subscriptions.
 //!
-//! Invariant: a pattern is here, and in the index, as long as a session holds it.
+//! Invariant: a glob is in the table and in the index exactly as long as a session holds it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,28 +12,28 @@ use slab::Slab;
 use super::index::PatternIndex;
 use crate::fanout::{Glob, Name, Spec, state::index32};
 
-/// All standing patterns, each once, with the sessions that hold it.
+/// All standing globs, each once, with the sessions that hold it.
 #[derive(Default)]
 pub(in crate::fanout) struct PatternTable {
     by_text: HashMap<CompactString, u32, RandomState>,
     pub all: Slab<Pattern>,
     pub index: PatternIndex,
-    /// How many were ever added. When several patterns of a session match, the last one added counts.
+    /// The number of globs ever added, as an age: when several globs of a session match, the last added counts.
     added: u64,
     pub candidates: Vec<u32>,
 }
 
 pub(in crate::fanout) struct Pattern {
     pub glob: Glob,
-    /// By session, and by the name under which it holds the pattern.
+    /// Keyed by session, and the name under which it holds the glob.
     pub holders: BTreeMap<(u32, Option<Name>), Holder>,
 }
 
-/// A pattern that a session holds, as its client wrote it.
+/// A glob that a session holds, in the client's spelling.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HeldGlob {
     pub text: CompactString,
-    /// Of the subscriptions that it makes.
+    /// The name of its subscriptions.
     pub name: Option<Name>,
 }
 
@@ -66,7 +66,7 @@ impl PatternTable {
         all[pattern as usize].holders.insert(key, Holder { spec: spec.clone(), added: self.added });
     }
 
-    /// Removes one from a session; says the spec that the session held it with.
+    /// Removes a glob from a session; returns its spec.
     pub fn remove(&mut self, session: u32, held: &HeldGlob) -> Option<Spec> {
         let pattern = *self.by_text.get(&held.text)?;
         let entry = self.all.get_mut(pattern as usize)?;

@@ -1,16 +1,17 @@
-//! The subscriptions of one session with the same interval share its end: what changes within it goes out as one frame.
+//! Interval groups: a session's subscriptions with the same interval share its end, so that their changes go out as one
+//! frame.
 //!
-//! A dashboard that asks for ten messages a second of each of twenty symbols wants ten pictures a second, and not two
-//! hundred frames. After a message of one subscription, the others wait for the same end of the interval. When all have
-//! been quiet for an interval, the first change goes out at once. Subscriptions that wait for the same end have one
-//! entry in the wheel.
+//! A dashboard that asks for ten messages a second on each of twenty symbols wants ten updates of the screen, not two
+//! hundred frames. After a message of one subscription, the others wait for the same end. If all were quiet for an
+//! interval, the first change goes out at once. Subscriptions that wait for the same end have one entry in the timing
+//! wheel.
 //!
-//! Loss first: at most [`GROUPS_MAX`] intervals of a session are kept. One more replaces the group that ends first, and
-//! the subscriptions of that group keep their own intervals, in frames of their own.
+//! Loss: at most [`GROUPS_MAX`] intervals of a session have groups. One more replaces the group that ends first; that
+//! group's subscriptions then wait singly, and get frames of their own.
 
 use crate::{fanout::pace::SendPace, tick::Nanos};
 
-/// When the next message of each interval may go out, and which subscriptions wait for it.
+/// For each interval, when its next message may be sent, and which subscriptions wait for it.
 #[derive(Default)]
 pub(in crate::fanout) struct IntervalGroups {
     groups: Vec<IntervalGroup>,
@@ -19,42 +20,42 @@ pub(in crate::fanout) struct IntervalGroups {
 struct IntervalGroup {
     pace: SendPace,
     next: Nanos,
-    /// Subscriptions that wait for `due` together. Some may not wait any more, or be gone.
+    /// Subscriptions that wait for `due` together; may include some that no longer wait, or are gone.
     waiting: Vec<u32>,
     due: Nanos,
 }
 
-/// The key of an entry in the wheel: what waits.
+/// What an entry in the timing wheel stands for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(in crate::fanout) enum Waiter {
     /// One subscription.
     Sub(u32),
-    /// The subscriptions of a session that wait for the same end of an interval.
+    /// All subscriptions of a session that wait for the same end.
     Group { session: u32, pace: SendPace },
 }
 
-/// How a subscription waits for the end of its interval.
+/// How a subscription waits, and whether it needs a wheel entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::fanout) enum GroupJoin {
-    /// It is the first of a group, which needs an entry in the wheel.
+    /// It started a group, which needs a wheel entry.
     NewGroup,
-    /// The group has its entry in the wheel.
+    /// It joined a group that has its wheel entry.
     Joined,
-    /// It is in no group, and needs an entry of its own.
+    /// It is in no group and needs a wheel entry of its own.
     Alone,
 }
 
 const GROUPS_MAX: usize = 8;
-/// A group may have this many entries, beside one for each subscription: some may not wait any more.
+/// How many entries a group may have beyond the number of subscriptions: some may be out of date.
 const WAITING_SLACK: usize = 16;
 
 impl IntervalGroups {
-    /// The next message may not go out before this; time 0 when nothing was sent.
+    /// The earliest time of the next message; 0 when nothing was sent.
     pub fn next(&self, pace: SendPace) -> Nanos {
         self.groups.iter().find(|group| group.pace == pace).map_or(Nanos::default(), |group| group.next)
     }
 
-    /// A message went out `now`; the next of this interval goes out at `next`.
+    /// Notes that a message was sent at `now`; the next of this interval may follow at `next`.
     pub fn sent(&mut self, pace: SendPace, now: Nanos, next: Nanos) {
         if let Some(group) = self.of(pace) {
             group.next = group.next.max(next);
@@ -69,8 +70,8 @@ impl IntervalGroups {
         self.groups.push(IntervalGroup { pace, next, waiting: Vec::new(), due: Nanos::default() });
     }
 
-    /// The end that subscriptions which are gathered wait for: the one for which some wait already, so that none is
-    /// left for an array of its own, or the next one.
+    /// The end that gathered subscriptions wait for: the one that some wait for already, so that all are in one array,
+    /// or else the next one.
     pub fn gather(&mut self, pace: SendPace, now: Nanos) -> Nanos {
         match self.of(pace) {
             Some(group) if !group.waiting.is_empty() => group.due,
@@ -82,7 +83,7 @@ impl IntervalGroups {
         }
     }
 
-    /// A subscription waits for `due`. `subscriptions`: how many the session has.
+    /// Makes a subscription wait for `due`. `subscriptions`: the session's total.
     pub fn join(&mut self, pace: SendPace, due: Nanos, key: u32, subscriptions: usize) -> GroupJoin {
         let Some(group) = self.of(pace) else { return GroupJoin::Alone };
         if group.waiting.is_empty() {
@@ -97,13 +98,13 @@ impl IntervalGroups {
         GroupJoin::Joined
     }
 
-    /// The subscriptions that wait for this time, which has come.
+    /// Takes the subscriptions that were waiting for this time, which has come.
     pub fn take(&mut self, pace: SendPace, due: Nanos) -> Vec<u32> {
         let group = self.of(pace).filter(|group| group.due == due);
         group.map(|group| std::mem::take(&mut group.waiting)).unwrap_or_default()
     }
 
-    /// Takes the emptied list back, to be used again.
+    /// Returns the emptied list for reuse.
     pub fn reuse(&mut self, pace: SendPace, keys: Vec<u32>) {
         if let Some(group) = self.of(pace).filter(|group| group.waiting.is_empty()) {
             group.waiting = keys;
@@ -153,7 +154,7 @@ mod tests {
     }
 
     proptest! {
-        /// A subscription that waits is never forgotten, whatever else is sent, and its group is in the wheel once.
+        /// Whatever is sent, no waiting subscription is forgotten, and each group has one wheel entry.
         #[test]
         fn subscriptions_that_wait_together_are_found_together(
             acts in prop::collection::vec((0u32..12, 0i64..30, any::<bool>()), 1..80)

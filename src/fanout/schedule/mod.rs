@@ -1,13 +1,13 @@
-//! The schedule: which subscriptions are behind, and which session is served next.
+//! [`SendSchedule`]: which subscriptions are behind, and which session is served next.
 //!
-//! A subscription that falls behind goes into its session's queues, or waits in the timing wheel for the end of its
-//! interval. A session with something in its queues is in the list of ready sessions. What a session is then sent is
-//! decided in `fanout/fill/mod.rs`.
+//! A subscription that falls behind goes into its session's queues, or waits in the timing wheel for its interval to
+//! end. A session with non-empty queues is in the ready list. What it is then sent is decided in `fanout/fill/mod.rs`.
 //!
 //! Invariants:
-//! - a subscription that is behind is in its session's send queue, in its every-mode queue, or waiting, exactly once;
-//! - a subscription that waits has an entry in the wheel for the time that it waits for;
-//! - a session that has something in its queues is in the list of ready sessions, or was taken from it and is being served.
+//! - a subscription that is behind is either in its session's send queue, in its every-mode queue, or waiting; never in
+//! two;
+//! - a waiting subscription has an entry in the wheel for the end of its wait;
+//! - a session with non-empty queues is in the ready list, or was taken from it and is being served.
 
 mod interval_groups;
 mod queue;
@@ -27,19 +27,19 @@ use super::{
 };
 use crate::tick::Nanos;
 
-/// The wheel may hold this many entries of intervals that have ended or of subscriptions that are gone, beside one for
-/// each subscription. Without a bound, a client that subscribes again and again would fill it.
+/// How many obsolete entries the wheel may hold beyond one per subscription. Without a bound, a client that keeps
+/// resubscribing would fill it.
 const WHEEL_SLACK: usize = 1024;
-/// To make a subscription ready whose interval has ended.
+/// Cost of making a subscription ready when its interval has ended.
 const WAIT_UNITS: usize = 2;
 
-/// The sessions of a shard with their queues, and what waits for time to pass.
+/// The queues of a shard's sessions, and the timing wheel.
 pub(super) struct SendSchedule {
     pub sessions: Slab<LocalSession>,
-    /// Sessions with something to send that were not yet taken, each once.
+    /// Sessions with something to send, each once, until they are taken.
     pub ready: ReadyList,
     pub wheel: Wheel<Waiter>,
-    /// Wheel entries whose time has come, and how many of them were handled.
+    /// Expired wheel entries, and how many of them have been handled.
     fired: Vec<(Waiter, Nanos)>,
     fired_done: usize,
 }
@@ -55,19 +55,19 @@ impl SendSchedule {
         }
     }
 
-    /// A caught-up subscription falls behind, by a tick that was received at `rx`: it is queued, or waits until its
-    /// interval ends.
+    /// Marks a caught-up subscription as behind by a tick received at `rx`: it is queued, or waits until its interval
+    /// ends.
     #[inline]
     pub fn mark_behind(&mut self, key: u32, sub: &mut Subscription, rx: Nanos, now: Nanos) {
         sub.since = rx;
-        // The first message of a subscription is not delayed by what others were sent.
+        // A subscription's first message is not delayed by its group.
         let has_interval = sub.pace.has_interval() && sub.due != Nanos::default();
         if !has_interval || !self.waits(key, sub, now) {
             self.enqueue_now(key, sub);
         }
     }
 
-    /// Whether the interval of a subscription has not ended: then it waits for that.
+    /// Whether the subscription's interval is still running; then it waits in the wheel.
     fn waits(&mut self, key: u32, sub: &mut Subscription, now: Nanos) -> bool {
         let session = &mut self.sessions[sub.session as usize];
         if sub.pace.is_gathered() {
@@ -90,22 +90,22 @@ impl SendSchedule {
         true
     }
 
-    /// A subscription that is in no queue was sent everything there is: it is idle until the topic's next tick, and
-    /// that tick waits for the end of its interval.
+    /// Marks an unqueued subscription as caught up: idle until the topic's next tick, which then waits for the
+    /// interval.
     #[inline]
     pub fn caught_up(&mut self, key: u32, sub: &mut Subscription, topic: &mut LocalTopic, now: Nanos) {
         sub.claim = sub.claim.caught_up();
         self.rest(key, sub, topic, now);
     }
 
-    /// As [`Self::caught_up`], where nothing is claimed any more.
+    /// As [`Self::caught_up`], when the client has no claim from a resume any more.
     #[inline]
     pub fn rest(&mut self, key: u32, sub: &mut Subscription, topic: &mut LocalTopic, now: Nanos) {
         sub.state = SubscriptionState::Idle;
         if sub.view.has_every_field() {
             topic.idle.push(key);
         }
-        // What is gathered goes out at its own times, whenever it was sent last.
+        // Gathered messages keep to their own times, whenever the last was sent.
         if sub.pace.has_interval() && !sub.pace.is_gathered() {
             sub.due = sub.pace.end_from(now);
             let session = &mut self.sessions[sub.session as usize];
@@ -113,7 +113,7 @@ impl SendSchedule {
         }
     }
 
-    /// As [`Self::caught_up`], by the message of a trade: it keeps its own interval, and delays nothing else of it.
+    /// As [`Self::caught_up`], by a trade's message: starts only this subscription's interval, not its group's.
     pub fn caught_up_by_trade(key: u32, sub: &mut Subscription, topic: &mut LocalTopic, now: Nanos) {
         sub.state = SubscriptionState::Idle;
         if sub.view.has_every_field() {
@@ -124,24 +124,24 @@ impl SendSchedule {
         }
     }
 
-    /// A subscription that is in no queue was sent a trade, and is behind by quotes: they wait for an interval.
+    /// A subscription was sent a trade, and has later quotes pending: they wait for an interval.
     pub fn wait_after_trade(&mut self, key: u32, sub: &mut Subscription, now: Nanos) {
         sub.due = sub.pace.end_from(now);
         self.mark_behind(key, sub, sub.since, now);
     }
 
-    /// A caught-up subscription falls behind by what does not wait for the end of its interval.
+    /// Marks a caught-up subscription as behind by something that does not wait for the interval.
     pub fn mark_due(&mut self, key: u32, sub: &mut Subscription, rx: Nanos) {
         sub.since = rx;
         self.enqueue(key, sub);
     }
 
-    /// Puts a subscription into its session's queues now, and the session among the ready.
+    /// Queues a subscription now, and makes its session ready.
     pub fn enqueue(&mut self, key: u32, sub: &mut Subscription) {
         self.enqueue_now(key, sub);
     }
 
-    /// The same on the path of each tick.
+    /// As [`Self::enqueue`], inlined on the path of each tick.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a call would cost each subscription 15 instructions")]
     fn enqueue_now(&mut self, key: u32, sub: &mut Subscription) {
@@ -154,7 +154,7 @@ impl SendSchedule {
         }
     }
 
-    /// Takes a subscription out of its session's queues, where it is at `slot`.
+    /// Removes a subscription from its session's queue, where it is at `slot`.
     pub fn dequeue(&mut self, subs: &mut Slab<Subscription>, session: u32, slot: u32, mode: Mode) {
         let Some(session) = self.sessions.get_mut(session as usize) else { return };
         if mode != Mode::Every {
@@ -173,7 +173,7 @@ impl SendSchedule {
         }
     }
 
-    /// The next session with something to send; it is named once until it is queued again.
+    /// The next session with something to send; each is returned once until it is queued again.
     pub fn next_ready(&mut self) -> Option<u32> {
         while let Some(key) = self.ready.pop() {
             if let Some(session) = self.sessions.get_mut(key as usize) {
@@ -193,8 +193,8 @@ impl SendSchedule {
         }
     }
 
-    /// Moves time on, as far as the units last: subscriptions whose interval has ended are queued. Says whether all of
-    /// them are.
+    /// Advances the time, as far as the units last: queues subscriptions whose interval has ended. Returns whether all
+    /// of them are queued.
     pub fn advance(&mut self, subs: &mut Slab<Subscription>, now: Nanos, units: &mut Units) -> bool {
         let ready = self.ready.len();
         let mut fired = std::mem::take(&mut self.fired);
@@ -223,19 +223,20 @@ impl SendSchedule {
         is_done
     }
 
-    /// Whether some subscriptions whose interval has ended are not queued yet.
+    /// Whether some subscriptions whose interval has ended are still to be queued.
     pub fn is_advancing(&self) -> bool {
         !self.fired.is_empty()
     }
 
-    /// The entry may be that of an earlier interval, or of an earlier subscription with the same key.
+    /// Handles an expired entry. It may be obsolete: of an earlier interval, or an earlier subscription with the same
+    /// key.
     fn end_wait(&mut self, subs: &mut Slab<Subscription>, key: u32, due: Nanos) {
         if let Some(sub) = subs.get_mut(key as usize).filter(|sub| waits_for(sub, due)) {
             self.enqueue(key, sub);
         }
     }
 
-    /// Queues a group's subscriptions; says how many waited.
+    /// Queues a group's subscriptions; returns how many were waiting.
     fn end_group_wait(
         &mut self,
         subs: &mut Slab<Subscription>,
@@ -253,7 +254,7 @@ impl SendSchedule {
         count
     }
 
-    /// Removes entries of the wheel that mean nothing any more, when there are too many.
+    /// Removes obsolete wheel entries when there are too many.
     fn sweep_wheel(&mut self, subs: &Slab<Subscription>, units: &mut Units) {
         if self.wheel.len() <= 2 * subs.len() + WHEEL_SLACK {
             return;

@@ -1,27 +1,26 @@
-//! The send queue of a session, of subscriptions that are behind: first in, first out, and any of them can be removed.
+//! [`SendQueue`]: a session's FIFO of subscriptions that are behind, from which any can be removed.
 //!
-//! Each entry has a slot number of its own. So a client that subscribes again to thousands of symbols, while all of
-//! them wait for its socket, does not make the shard search the queue thousands of times. An entry that is removed
-//! leaves a hole, which is skipped later.
+//! Each entry has a slot number, so removal needs no search: a client may resubscribe to thousands of symbols while all
+//! of them wait for its socket. A removed entry leaves a hole, which is skipped later.
 //!
-//! Invariant: the first and the last entry are not holes, and holes are fewer than half of the queue, plus
+//! Invariant: the first and the last entry are never holes, and there are fewer holes than half the entries plus
 //! [`HOLES_SLACK`].
 
 use std::collections::VecDeque;
 
-/// Keys of subscriptions, in order. An entry keeps its slot number until the queue is [closed up](Self::close_up).
+/// Subscription keys, in order. An entry keeps its slot number until the queue is [compacted](Self::close_up).
 #[derive(Default)]
 pub(in crate::fanout) struct SendQueue {
     entries: VecDeque<u32>,
-    /// The slot of the first entry; numbers wrap.
+    /// The slot of the first entry; slot numbers wrap.
     first: u32,
     holes: u32,
 }
 
-/// The entry of a session's every-mode queue.
+/// The entry that stands for the session's every-mode queue.
 pub(in crate::fanout) const EVERY_QUEUE: u32 = u32::MAX;
 const HOLE: u32 = u32::MAX - 1;
-/// The highest key of a subscription.
+/// The highest possible subscription key.
 const KEY_MAX: u32 = HOLE - 1;
 const HOLES_SLACK: usize = 16;
 
@@ -36,7 +35,7 @@ impl SendQueue {
         self.entries.is_empty()
     }
 
-    /// Returns its slot.
+    /// Appends an entry; returns its slot.
     #[inline]
     pub fn push_back(&mut self, key: u32) -> u32 {
         let slot = self.first.wrapping_add(self.entries.len() as u32);
@@ -44,7 +43,7 @@ impl SendQueue {
         slot
     }
 
-    /// Returns its slot.
+    /// Prepends an entry; returns its slot.
     #[inline]
     pub fn push_front(&mut self, key: u32) -> u32 {
         self.first = self.first.wrapping_sub(1);
@@ -72,12 +71,12 @@ impl SendQueue {
         }
     }
 
-    /// Whether it should be [closed up](Self::close_up).
+    /// Whether the queue should be [compacted](Self::close_up).
     pub fn is_full_of_holes(&self) -> bool {
         self.holes as usize > self.entries.len() / 2 + HOLES_SLACK
     }
 
-    /// Removes the holes; returns each entry with its new slot.
+    /// Removes the holes; yields each entry with its new slot.
     pub fn close_up(&mut self) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.entries.retain(|&key| key != HOLE);
         self.holes = 0;
@@ -85,15 +84,15 @@ impl SendQueue {
         self.entries.iter().zip(0u32..).map(move |(&key, at)| (key, first.wrapping_add(at)))
     }
 
-    /// The subscriptions in it, without the entry of the every-mode queue.
+    /// The subscriptions in it, without the every-mode entry.
     pub fn subs(&self) -> impl Iterator<Item = u32> + '_ {
         self.entries.iter().copied().filter(|&key| key <= KEY_MAX)
     }
 
-    /// Whether `holds` is true for each subscription, and for `None` at the entry of the every-mode queue. In order, up
-    /// to the first for which it is false.
+    /// Whether `holds` is true for each subscription, and for `None` at the every-mode entry. Stops at the first
+    /// `false`.
     pub fn all(&self, mut holds: impl FnMut(Option<u32>) -> bool) -> bool {
-        // Loops, and one call: what is called for each entry is then inlined.
+        // Two loops over one closure, so that its body is inlined.
         let (front, back) = self.entries.as_slices();
         for entries in [front, back] {
             for &key in entries {
@@ -132,7 +131,7 @@ impl SendQueue {
         self.entries.get(slot.wrapping_sub(self.first) as usize).copied().filter(|&key| key != HOLE)
     }
 
-    /// What a test does wrong on purpose.
+    /// A deliberate fault, for tests.
     #[cfg(test)]
     pub fn spoil(&mut self, how: impl FnOnce(&mut VecDeque<u32>)) {
         let live: VecDeque<u32> = self.iter().collect();
@@ -148,8 +147,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Entries come out in order, without those that were removed, also where slot numbers wrap; and the queue
-        /// stays small.
+        /// Entries come out in order, without removed ones, also when slot numbers wrap; and the queue stays small.
         #[test]
         fn is_a_list_from_which_anything_can_be_taken(
             first in prop_oneof![Just(0u32), Just(u32::MAX - 3)], acts in prop::collection::vec((0u8..6, any::<prop::sample::Index>()), 1..300)

@@ -1,21 +1,20 @@
-//! Sessions that have something to send, oldest first.
+//! [`ReadyList`]: sessions with something to send, longest-waiting first, with a fair order among equals.
 //!
-//! Sessions that wait for the same tick would otherwise be served in the order in which they subscribed, tick after
-//! tick: of three hundred, the first always some hundred writes ahead of the last. So the sessions that one batch, or
-//! one end of an interval, makes ready are rotated by a number that changes each time, and reversed half of the time,
-//! so that no session is always right before the same other. Sessions that were ready before stay ahead of them.
+//! Sessions that wait for the same tick would otherwise be served in subscription order, tick after tick: of three
+//! hundred, the first always hundreds of writes ahead of the last. So the sessions that become ready together, by one
+//! batch or one end of an interval, are rotated by a pseudo-random number, and reversed half of the time. Sessions that
+//! were ready before stay ahead of them.
 //!
-//! Neighbours stay neighbours, so that sessions with the same subscriptions still share frames. There is no clock and
-//! no true randomness: the same calls give the same order. A session may be closed while it is in the list; the reader
-//! skips it.
+//! Neighbours stay neighbours, so that sessions with the same subscriptions still share frames. Deterministic: no
+//! clock, and the same calls give the same order. A session may be closed while in the list; the reader skips it.
 
 use std::collections::VecDeque;
 
-/// The list, and the generator that orders what is added together.
+/// The list, and the generator that orders sessions added together.
 #[derive(Default)]
 pub(in crate::fanout) struct ReadyList {
     sessions: VecDeque<u32>,
-    /// The state of a linear congruential generator; its high bits are used.
+    /// State of a linear congruential generator; only its high bits are used.
     random: u64,
 }
 
@@ -40,7 +39,7 @@ impl ReadyList {
         self.sessions.shrink_to_fit();
     }
 
-    /// Changes the order of the sessions that were added since the list had `before` entries.
+    /// Reorders the sessions added since the list had `before` entries.
     pub fn reorder_from(&mut self, before: usize) {
         let added = self.sessions.len() - before;
         if added < 2 {
@@ -49,7 +48,7 @@ impl ReadyList {
         let number = self.next_random();
         let first = ((number >> 32) * added as u64) >> 32;
         let sessions = &mut self.sessions.make_contiguous()[before..];
-        // A bit that `first` does not depend on.
+        // Use a bit that `first` does not depend on.
         if number & (1 << 31) != 0 {
             sessions.reverse();
         }
@@ -62,7 +61,7 @@ impl ReadyList {
         self.random
     }
 
-    /// What a test does wrong on purpose.
+    /// A deliberate fault, for tests.
     #[cfg(test)]
     pub fn clear(&mut self) {
         self.sessions.clear();

@@ -1,23 +1,23 @@
-//! A timing wheel for what waits for an interval: slots of a millisecond, and no timer for each subscription.
+//! A timing wheel for intervals: slots of one millisecond, in place of a timer per subscription.
 //!
-//! Entries are never removed early: when one fires, its owner checks that it is still valid.
+//! Entries are not cancelled: when one fires, its owner checks that it is still valid.
 //!
-//! Invariant: an entry fires at the first `advance` whose time is at or after its due time, never before.
+//! Invariant: an entry fires at the first `advance` at or after its due time, never earlier.
 
 use crate::{fanout::Units, tick::Nanos};
 
 const SLOTS: i64 = SLOTS_COUNT as i64;
 const SLOTS_COUNT: usize = 1024;
 const SLOT_NANOS: i64 = 1_000_000;
-/// To check whether an entry is still valid.
+/// Cost of checking whether an entry is still valid.
 const ENTRY_UNITS: usize = 2;
 
 pub(in crate::fanout) struct Wheel<K> {
     slots: Vec<Vec<WheelEntry<K>>>,
-    /// Number of the slot (not wrapped) that `advance` looks at next.
+    /// The slot number, not wrapped, that `advance` visits next.
     next: i64,
     entries: usize,
-    /// The slot (wrapped) that `sweep` begins at.
+    /// The slot, wrapped, at which `sweep` continues.
     swept: usize,
 }
 
@@ -50,7 +50,7 @@ impl<K: Copy + Ord> Wheel<K> {
             self.next = last.max(self.next);
             return;
         }
-        // After a pause that is longer than a turn of the wheel, one turn sees every slot.
+        // After a pause longer than one turn of the wheel, visit each slot once.
         let first = self.next.max(last - SLOTS + 1);
         for slot in first..=last {
             let entries = &mut self.slots[index(slot)];
@@ -66,7 +66,7 @@ impl<K: Copy + Ord> Wheel<K> {
                 entries.shrink_to(16);
             }
         }
-        // The slot of `now` may still hold entries that are due later in the same millisecond.
+        // Visit the slot of `now` again: it may hold entries due later in the same millisecond.
         self.next = last.max(self.next);
     }
 
@@ -79,8 +79,8 @@ impl<K: Copy + Ord> Wheel<K> {
         self.slots.iter().flatten().map(|entry| (entry.key, entry.due))
     }
 
-    /// Removes entries that are no longer valid, and duplicates; slot by slot, as far as the units last. The next call
-    /// goes on from there.
+    /// Removes invalid entries and duplicates, slot by slot as far as the units last. The next call continues from
+    /// there.
     pub fn sweep(&mut self, units: &mut Units, is_valid: impl Fn(K, Nanos) -> bool) {
         for _ in 0..self.slots.len() {
             if units.is_spent() {
@@ -98,7 +98,7 @@ impl<K: Copy + Ord> Wheel<K> {
         }
     }
 
-    /// A time before which nothing fires, later than that of the last `advance`; `None` when there is no entry.
+    /// A lower bound for the next due time, later than the last `advance`; `None` when the wheel is empty.
     pub fn next_due(&self) -> Option<Nanos> {
         if self.entries == 0 {
             return None;

@@ -1,6 +1,6 @@
-//! What a shard knows of the delayed market: its topics by symbol and by market id, and their accounts.
+//! A shard's topics of the delayed market, by symbol and by market id, with their accounts.
 //!
-//! Invariant: a symbol has at most one topic here and one in real time; a session is subscribed to one of them.
+//! Invariant: a symbol has at most one topic here and one in real time; a session subscribes to one of them.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -16,19 +16,19 @@ use crate::{
 
 #[derive(Default)]
 pub(in crate::fanout) struct DelayedTable {
-    /// Says how much later a symbol is shown; `None` where nothing is shown delayed.
+    /// The products, and so the delay, of each symbol; `None` when nothing is shown delayed.
     pub products: Option<Arc<Products>>,
-    /// The number of these products among those that there were.
+    /// The version of these delay rules.
     pub rule: u32,
-    /// The fields of a configuration, which a product may name.
+    /// The configured fields, which a product may name.
     pub table: Arc<CustomFields>,
     pub by_symbol: SymbolMap<u32>,
-    /// As [`Fanout::by_market`](crate::fanout::Fanout), as far as anything is watched.
+    /// As [`Fanout::by_market`](crate::fanout::Fanout); only as long as topics are watched.
     by_market: Vec<u32>,
     pub accounts: Accounts,
-    /// Ticks in frames that were filled and are not yet recorded.
+    /// Ticks in frames that are filled but not yet recorded.
     pub in_flight: u64,
-    /// The modes that clients have asked for, of those subscriptions that are served as `latest` in place of them.
+    /// The mode that the client requested, for subscriptions that are served in mode `latest` instead.
     pub asked: HashMap<u32, Mode, RandomState>,
 }
 
@@ -51,7 +51,7 @@ impl DelayedTable {
         }
     }
 
-    /// One past the last market id that may be watched.
+    /// One past the highest market id that may be watched.
     pub fn len(&self) -> usize {
         self.by_market.len()
     }

@@ -1,17 +1,17 @@
-//! What a session may read that may not read everything, as its fan-out looks it up.
+//! [`Entitled`]: the rights of a session that may not read everything, in the form that the fan-out checks.
 
 use crate::{access::SharedRights, tick::WantedFields};
 
 pub(in crate::fanout) struct Entitled {
     pub rights: SharedRights,
-    /// Those of the rights that this service has.
+    /// The fields that it may read, as far as this service has them.
     pub fields: WantedFields,
-    /// Whether it is told what is said of single trades.
+    /// Whether it is sent trade reports.
     pub reports: bool,
 }
 
 impl Entitled {
-    /// The fields of those that are wanted that may be read; `None` when there is none.
+    /// The wanted fields that it may read; `None` when there is none.
     pub fn fields_of(&self, wanted: WantedFields) -> Option<WantedFields> {
         if self.fields == WantedFields::ALL {
             return Some(wanted);

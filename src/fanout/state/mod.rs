@@ -1,5 +1,5 @@
-//! The tables of a shard's fan-out: topics, subscriptions, sessions. They hold no rules; the files beside this folder
-//! say how they change.
+//! The tables of a shard's fan-out: topics, subscriptions, sessions. Data only; the files in the folder above hold the
+//! rules.
 //!
 //! Invariant: tables refer to each other by 32-bit indexes; limits keep each table below that size.
 

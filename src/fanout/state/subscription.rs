@@ -1,7 +1,7 @@
-//! One session's interest in one topic: the cursor, and what is to be sent next.
+//! [`Subscription`]: one session's interest in one topic, with its cursor and what its next message must be.
 //!
-//! Invariants: `cursor` never falls, except when a client comes back with another epoch;
-//! `lead <= skipped <= head - cursor`.
+//! Invariants: `cursor` never falls, except when a client resumes from another epoch; `lead <= skipped <= head -
+//! cursor`.
 
 use super::{LocalTopic, ViewId};
 use crate::{
@@ -10,35 +10,35 @@ use crate::{
     topic::Detail,
 };
 
-/// Where a subscription is in the schedule.
+/// The subscription's place in the schedule.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::fanout) enum SubscriptionState {
-    /// Not behind, except by ticks that have none of its fields.
+    /// Caught up, except for ticks without any of its fields.
     Idle,
     /// In its session's send queue (`latest`, `trades`, `once`) or every-mode queue (`every`).
     Queued,
-    /// Behind, and waiting for the end of its interval, alone or in an interval group.
+    /// Behind, and waiting for its interval to end, alone or in an interval group.
     Waiting,
 }
 
 pub(in crate::fanout) struct Subscription {
-    /// The last seq that was sent, or that the subscription began at.
+    /// The last seq sent, or the seq at which the subscription started.
     pub cursor: u64,
-    /// Ticks after the cursor that had none of its fields; they are recorded as filtered already.
+    /// Ticks after the cursor without any of its fields, already counted as filtered.
     pub skipped: u64,
-    /// Not to be sent before this, when it has an interval; 0 when nothing was sent with that interval yet.
+    /// With an interval: the earliest time of the next message; 0 when none was sent with this interval yet.
     pub due: Nanos,
-    /// When the oldest tick that it is behind by was received.
+    /// Receive time of the oldest tick that it is behind by.
     pub since: Nanos,
     pub session: u32,
     pub topic: u32,
-    /// Its index in the topic's list.
+    /// Index in the topic's list of subscriptions.
     pub slot: u32,
-    /// Its slot in the session's send queue, or its index in the every-mode queue, while it is queued.
+    /// While queued: slot in the session's send queue, or index in its every-mode queue.
     pub queued: u32,
     pub pace: SendPace,
-    /// Where history is read: how many of the skipped ticks come right after the cursor. The tick after them is sent
-    /// next.
+    /// For modes that read history: how many skipped ticks directly follow the cursor. The tick after them is the next
+    /// to send.
     pub lead: u32,
     pub view: ViewId,
     pub mode: Mode,
@@ -47,49 +47,49 @@ pub(in crate::fanout) struct Subscription {
     pub claim: Claim,
 }
 
-/// Each client of many symbols has many of these.
+/// A client with many symbols has many of these.
 const _: () = assert!(size_of::<Subscription>() <= 64);
 
-/// What the next message must be, before changes make sense.
+/// The base that the client needs first, before changes make sense.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::fanout) enum Base {
-    /// The client has one.
+    /// The client has a base.
     None,
-    /// The record as it is, as a snapshot: the client has nothing.
+    /// A snapshot of the current record: the client has nothing.
     Record,
-    /// The current record, in place of the ticks since the last message, because `set` has changed the subscription.
+    /// The current record in place of the ticks since the last message: `set` has changed the subscription.
     Again,
 }
 
-/// What a client says that it has, until it was sent something. Those after `Told` were sent nothing yet.
+/// What a resuming client claims to have, until a message is sent. The values after `Told`: nothing was sent yet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(in crate::fanout) enum Claim {
-    /// It was sent something.
+    /// No claim: a message was sent.
     None,
-    /// It had a claim, and was sent something, but no tick: the reason of a gap is still `resume`.
+    /// A claim, and messages were sent, but no tick yet: the reason of a gap is still `resume`.
     Told,
-    /// Nothing.
+    /// A new subscription, without a claim.
     New,
-    /// Ticks up to the cursor: the reason of a gap now is `resume`.
+    /// A claim of the ticks up to the cursor: a gap would have the reason `resume`.
     Resumed,
-    /// Ticks of another epoch: everything up to the snapshot is announced as a gap.
+    /// A claim of another epoch: everything up to the snapshot is reported as a gap.
     OtherEpoch,
 }
 
 impl Claim {
-    /// Whether the client claims nothing.
+    /// Whether there is no claim any more.
     #[inline]
     pub fn is_none(self) -> bool {
         matches!(self, Claim::None | Claim::New)
     }
 
-    /// Whether the client was sent nothing yet.
+    /// Whether nothing was sent yet.
     #[inline]
     pub fn is_first(self) -> bool {
         self > Claim::Told
     }
 
-    /// Once it is caught up. Ticks without a wanted field may have been all that it was behind by.
+    /// The claim once it is caught up; perhaps all pending ticks were filtered.
     #[inline]
     pub fn caught_up(self) -> Claim {
         if self.is_first() { Claim::New } else { Claim::None }
@@ -97,7 +97,7 @@ impl Claim {
 }
 
 impl Subscription {
-    /// Whether the message that is written now is its first one.
+    /// Whether the message being written is the first.
     #[inline]
     pub fn takes_first(&mut self) -> bool {
         let is_first = self.claim.is_first();
@@ -107,37 +107,37 @@ impl Subscription {
         is_first
     }
 
-    /// What it needs of a batch.
+    /// The batch detail that it needs.
     pub fn needs(&self) -> Detail {
         self.mode.needs(!self.view.has_every_field())
     }
 
-    /// Whether it is sent ticks one by one, or must count those that it is not sent.
+    /// Whether it is sent single ticks, or must count the ticks that it is not sent.
     #[inline]
     pub fn reads_ticks(&self) -> bool {
         self.mode == Mode::Every || (self.mode == Mode::Trades && !self.view.has_every_field())
     }
 
-    /// Whether it is a subscription of this topic in mode `trades`, to every field, that waits for its interval.
+    /// Whether it is a subscription to every field of this topic, in mode `trades`, waiting for its interval.
     pub fn holds_quotes_of(&self, topic: u32) -> bool {
         let waits = self.state == SubscriptionState::Waiting && self.mode == Mode::Trades;
         waits && self.topic == topic && self.view.has_every_field()
     }
 
-    /// Whether it is an idle subscription to every field of this topic: the next tick makes it fall behind.
+    /// Whether it is an idle subscription to every field of this topic, which any next tick puts behind.
     #[inline]
     pub fn is_idle_on(&self, topic: u32) -> bool {
         self.state == SubscriptionState::Idle && self.topic == topic && self.view.has_every_field()
     }
 
-    /// Whether it is due every tick after the cursor: it was sent something, or has waited since before the first tick.
+    /// Whether every tick after the cursor is due: it was sent something, or has waited since before the first tick.
     #[inline]
     pub fn has_begun(&self) -> bool {
         self.base != Base::Record || (self.cursor == 0 && self.claim.is_none())
     }
 
-    /// Whether its ticks are merged, and a cancel or a correction among them must not be. What `once` asks for by
-    /// itself is a snapshot, which merges nothing.
+    /// Whether its ticks are conflated, so that cancels and corrections need messages of their own. Not for mode
+    /// `once`, whose answer is a snapshot.
     pub fn is_told_corrections(&self) -> bool {
         match self.mode {
             Mode::Latest | Mode::Trades => self.has_begun(),
@@ -146,7 +146,7 @@ impl Subscription {
         }
     }
 
-    /// Why ticks that the ring no longer has are lost to it.
+    /// The gap reason if the ring has dropped its next ticks.
     pub fn gap_reason(&self) -> GapReason {
         if self.claim.is_none() { GapReason::Slow } else { GapReason::Resume }
     }
@@ -157,8 +157,7 @@ impl Subscription {
         self.cursor + 1 + u64::from(self.lead)
     }
 
-    /// The next tick that is to be sent, as an index into the topic's recent ticks; none when it is older than those.
-    /// `view` is its own.
+    /// Index of the next tick to send in the topic's recent ticks; `None` when that tick is older. `view`: its own.
     #[inline]
     pub fn next_recent(&self, topic: &LocalTopic, view: &View) -> Option<usize> {
         let oldest = topic.recent.first()?.seq;
@@ -167,8 +166,8 @@ impl Subscription {
         ticks.position(|tick| view.wants(tick)).map(|index| first + index)
     }
 
-    /// The order, among the ticks of all topics, of the next one that is to be sent; 0, which is before all others,
-    /// when it is no longer among the recent ticks. `view` is its own.
+    /// `order` of the next tick to send; 0, before all others, when that tick is not among the recent ones. `view`: its
+    /// own.
     #[inline]
     pub fn next_order(&self, topic: &LocalTopic, view: &View) -> u64 {
         if self.base != Base::None {
@@ -180,8 +179,7 @@ impl Subscription {
         self.next_recent(topic, view).map_or(0, |index| topic.recent[index].order)
     }
 
-    /// The order of the next trade that is to be sent; 0 when it is no longer kept, and the last of all when there is
-    /// none.
+    /// `order` of the next trade to send; 0 when that trade is no longer kept, the maximum when there is none.
     fn next_trade_order(&self, topic: &LocalTopic) -> u64 {
         let after = self.next_seq() - 1;
         if !topic.tape_events.cover(after) {
@@ -190,8 +188,7 @@ impl Subscription {
         topic.tape_events.after(after).next().map_or(u64::MAX, |event| event.order)
     }
 
-    /// The seq up to which it is due, when its turn comes. In mode `trades` quotes behind the last trade wait for an
-    /// interval.
+    /// The seq up to which it is due at its turn. In mode `trades`, quotes after the last trade wait for an interval.
     #[inline]
     pub fn due_to(&self, topic: &LocalTopic) -> u64 {
         let last_trade = || topic.tape_events.newest_after(self.cursor);
@@ -199,8 +196,7 @@ impl Subscription {
         waits.then(last_trade).flatten().unwrap_or(topic.record.seq)
     }
 
-    /// Mode `trades`: an order beyond that of the last tick that was sent, and not beyond that of the next; 0 when none
-    /// is known.
+    /// Mode `trades`: an order after the last tick sent and at most that of the next; 0 when none is known.
     pub fn order_after_cursor(&self, topic: &LocalTopic) -> u64 {
         if self.base != Base::None {
             return topic.record.order;
@@ -208,7 +204,7 @@ impl Subscription {
         topic.tape_events.at(self.cursor).map_or(0, |event| event.order + 1)
     }
 
-    /// It was sent the record as of `head`: changes make sense from there on.
+    /// Notes that it was sent the record as of `head`, as the base of later changes.
     #[inline]
     pub fn begin_at(&mut self, head: u64) {
         self.cursor = head;
@@ -218,7 +214,7 @@ impl Subscription {
     }
 }
 
-/// Skipped ticks right after the cursor, as a `lead`. More of them than it can count cost a look at the ring, no more.
+/// Skipped ticks that directly follow the cursor, as a `lead`. Saturates; more only cost a look at the ring.
 #[inline]
 pub(in crate::fanout) fn lead(skipped: u64) -> u32 {
     u32::try_from(skipped).unwrap_or(u32::MAX)

@@ -1,18 +1,18 @@
-//! A session's subscriptions, by topic. A topic may have several, which their names tell apart.
+//! A session's subscriptions by topic. A topic may have several, with different names.
 //!
-//! A sorted vector is the smallest map, and the fastest one for the few hundred subscriptions that most sessions have.
-//! An insertion into the middle of a hundred thousand would move half a megabyte, so a large map is a tree.
+//! A sorted vector is the smallest map, and the fastest for the few hundred subscriptions of most sessions. Inserting
+//! into one of a hundred thousand entries would move half a megabyte, so a large map is a tree.
 
 use std::collections::BTreeSet;
 
-/// (topic, subscription), in order of the topics, and of the keys within a topic.
+/// (topic, subscription) keys, sorted.
 #[derive(Debug)]
 pub(in crate::fanout) enum SubscriptionMap {
     Few(Vec<(u32, u32)>),
     Many(BTreeSet<(u32, u32)>),
 }
 
-/// A larger vector becomes a tree, and a tree of less than a quarter of it a vector.
+/// A larger vector becomes a tree; a tree below a quarter of this becomes a vector.
 const FEW_MAX: usize = 1024;
 
 impl SubscriptionMap {
@@ -23,13 +23,13 @@ impl SubscriptionMap {
         }
     }
 
-    /// The subscriptions to a topic.
+    /// The subscriptions to one topic.
     #[inline]
     pub fn of(&self, topic: u32) -> impl Iterator<Item = u32> + '_ {
         self.from((topic, 0)).take_while(move |&(held, _)| held == topic).map(|(_, key)| key)
     }
 
-    /// The first that is not below this one.
+    /// The first entry at or after this one.
     pub fn next_from(&self, at: (u32, u32)) -> Option<(u32, u32)> {
         self.from(at).next()
     }
@@ -78,7 +78,7 @@ impl SubscriptionMap {
         }
     }
 
-    /// Takes out the one with the highest topic.
+    /// Removes and returns an entry of the highest topic.
     pub fn pop_last(&mut self) -> Option<(u32, u32)> {
         match self {
             SubscriptionMap::Few(few) => few.pop(),
@@ -108,7 +108,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 20, ..ProptestConfig::default() })]
 
-        /// However many there are, they are found, and are in order.
+        /// In either form, all entries are found, in order.
         #[test]
         fn few_and_many_are_the_same(
             held in prop::collection::hash_set((0u32..2_000, 0u32..4), 0..2_500),

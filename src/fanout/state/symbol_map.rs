@@ -1,5 +1,5 @@
-//! A map from symbols, made of many small hash tables. There may be a hundred thousand symbols, and one table that is
-//! full would move all of its entries at once, which takes milliseconds.
+//! A hash map keyed by symbol, in many small parts. With a hundred thousand symbols, a single table would stall for
+//! milliseconds whenever it grows and moves all entries.
 
 use std::{collections::HashMap, hash::BuildHasher};
 
@@ -7,15 +7,15 @@ use foldhash::fast::RandomState;
 
 use crate::tick::Symbol;
 
-/// A map from symbols.
+/// A hash map keyed by symbol.
 pub(in crate::fanout) struct SymbolMap<V> {
-    /// Chooses the part of a symbol. Each part hashes with a key of its own, or its symbols would have few different
-    /// hashes.
+    /// Selects a symbol's part. The parts hash with keys of their own, because symbols in one part share bits of this
+    /// hash.
     hasher: RandomState,
     parts: Vec<HashMap<Symbol, V, RandomState>>,
 }
 
-/// With 100,000 symbols, a part has about 1,600.
+/// With 100,000 symbols, a part has about 1,600 entries.
 const PARTS: usize = 64;
 
 impl<V> SymbolMap<V> {
@@ -27,7 +27,7 @@ impl<V> SymbolMap<V> {
         self.get(symbol).is_some()
     }
 
-    /// Says how many entries were moved for it.
+    /// Inserts an entry; returns how many entries were moved for it.
     pub fn insert(&mut self, symbol: Symbol, value: V) -> usize {
         let part = self.part(&symbol);
         let part = &mut self.parts[part];
@@ -42,7 +42,7 @@ impl<V> SymbolMap<V> {
     }
 
     fn part(&self, symbol: &Symbol) -> usize {
-        // The high bits: a table takes its slots from the low ones.
+        // Use the high bits: tables take their slots from the low ones.
         (self.hasher.hash_one(symbol) >> 32) as usize % PARTS
     }
 }
@@ -67,7 +67,7 @@ mod tests {
     fn all_are_found_and_few_are_moved_at_once() {
         let mut symbols = SymbolMap::default();
         let moved: Vec<usize> = (0..60_000).map(|number| symbols.insert(symbol(number), number)).collect();
-        // One table of as many would move 57,344 at once.
+        // A single table of this size would move 57,344 at once.
         assert!(moved.iter().all(|&moved| moved <= 3_600), "{:?} at once", moved.iter().max());
         assert!(moved.iter().sum::<usize>() > 30_000, "what is moved is reported");
         assert!((0..60_000).all(|number| symbols.get(&symbol(number)) == Some(&number)));

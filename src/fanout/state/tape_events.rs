@@ -1,10 +1,10 @@
-//! The records of a topic as they stood at its newest tape events (trades, cancels, corrections), which mode `trades`
-//! merges into no other tick.
+//! [`TapeEvents`]: a topic's records as of its newest tape events (trades, cancels, corrections), which mode `trades`
+//! must not conflate.
 //!
-//! Loss first: at most as many are kept as the caller says. One more drops the oldest, and [`TapeEvents::cover`] then
-//! says that what is older must be read from the ring. They are kept while a subscription is behind that may need them.
+//! Loss: at most `most` are kept. One more drops the oldest, and [`TapeEvents::cover`] then says that older ones must
+//! be read from the ring. They are kept only while a subscription is behind that may need them.
 //!
-//! Invariants: seqs rise; every tape event after `floor` is kept, and none up to it.
+//! Invariants: seqs ascend; every tape event after `floor` is kept, none up to it.
 
 use std::collections::VecDeque;
 
@@ -14,25 +14,25 @@ use crate::topic::Record;
 pub(in crate::fanout) struct TapeEvents {
     kept: VecDeque<Record>,
     floor: u64,
-    /// A tape event was added, or tape events were lost, since subscriptions were marked last.
+    /// A tape event was added or lost since subscriptions were last marked.
     is_fresh: bool,
 }
 
 impl TapeEvents {
-    /// Keeps tape events from the next tick after `seq` on, and none before.
+    /// Starts to keep tape events after `seq`, and drops older ones.
     pub fn begin_at(&mut self, seq: u64) {
         self.kept.clear();
         self.floor = seq;
     }
 
-    /// Ticks up to `head` were missed, and among them tape events may be.
+    /// Notes that ticks up to `head`, possibly with tape events, were missed.
     pub fn lose(&mut self, head: u64) {
         self.begin_at(head);
         self.is_fresh = true;
     }
 
-    /// Adds a tape event, and drops the oldest when there are more than `most`. `seen`: the seq up to which
-    /// subscriptions were marked. Unless any `are_behind`, those up to it are needed no more.
+    /// Adds a tape event; drops the oldest beyond `most`. `seen`: the seq up to which subscriptions were marked. If
+    /// none `are_behind`, events up to it are dropped.
     pub fn push(&mut self, record: &Record, seen: u64, are_behind: bool, most: usize) {
         if !are_behind && self.kept.back().is_some_and(|last| last.seq <= seen) {
             self.begin_at(seen);
@@ -52,10 +52,10 @@ impl TapeEvents {
         seq >= self.floor
     }
 
-    /// Those that are kept, after this seq.
+    /// The kept events after this seq.
     #[inline]
     pub fn after(&self, seq: u64) -> impl Iterator<Item = &Record> + '_ {
-        // Nearly always the first, or one of the last few.
+        // Nearly always the first, or among the last few.
         let from = match self.kept.front() {
             Some(first) if first.seq > seq => 0,
             _ => self.kept.partition_point(|event| event.seq <= seq),
@@ -63,7 +63,7 @@ impl TapeEvents {
         self.kept.range(from..)
     }
 
-    /// The seq of the newest one, when it is after this seq.
+    /// Seq of the newest event, if it is after this seq.
     #[inline]
     pub fn newest_after(&self, seq: u64) -> Option<u64> {
         self.kept.back().map(|event| event.seq).filter(|&newest| newest > seq)
@@ -75,7 +75,7 @@ impl TapeEvents {
         self.kept.get(found)
     }
 
-    /// The oldest one, and the seq up to which none is kept.
+    /// The oldest kept event.
     pub fn oldest(&self) -> Option<&Record> {
         self.kept.front()
     }
@@ -84,7 +84,7 @@ impl TapeEvents {
         self.floor
     }
 
-    /// Whether any came since the last call.
+    /// Whether events were added or lost since the last call.
     #[inline]
     pub fn take_fresh(&mut self) -> bool {
         std::mem::take(&mut self.is_fresh)

@@ -1,7 +1,7 @@
-//! A topic as one shard sees it: its record, its newest ticks, and its subscriptions. Older ticks are in the market's
-//! ring.
+//! [`LocalTopic`]: a topic as its shard sees it, with its record, recent ticks and subscriptions. Older ticks are in
+//! the market's ring.
 //!
-//! Invariant: each subscription is in `plain` or in `masked`, at the index that its `slot` says.
+//! Invariant: each subscription is in `plain` or in `masked`, at the index in its `slot`.
 
 use std::time::Duration;
 
@@ -13,58 +13,58 @@ use crate::{
     topic::{Image, Plane, Record, Stamped, Store, ToldState, TopicId},
 };
 
-/// In place of the local topic of a symbol without subscriptions here.
+/// Marks a symbol without subscriptions on this shard.
 pub(in crate::fanout) const UNWATCHED: u32 = u32::MAX;
 
-/// A symbol that has subscriptions here, or had some.
+/// A symbol with subscriptions on this shard, now or earlier.
 pub(in crate::fanout) struct LocalTopic {
     pub symbol: Symbol,
-    /// By which its messages are counted.
+    /// The product by which its messages are counted.
     pub product: ProductId,
     pub plane: Plane,
-    /// How much later than in real time it is shown, in milliseconds; 0 in real time.
+    /// Delay in milliseconds; 0 in real time.
     pub delay_ms: u32,
-    /// Of delayed ones: what became due by other delays before these is not taken in any more.
+    /// Delayed topics: version of the delay rules; batches due under earlier rules are ignored.
     pub rule: u32,
     /// `None` until the symbol is listed.
     pub market: Option<TopicId>,
     pub record: Record,
     pub state: State,
-    /// What its feed told of it last: then neither time nor ticks decide.
+    /// The last state reported by the feed; it overrides ticks and their age.
     pub told: Option<ToldState>,
-    /// Subscriptions to every field: each tick concerns all of them.
+    /// Subscriptions to every field: each tick matters to all of them.
     pub plain: Vec<u32>,
-    /// Idle ones among the plain subscriptions, each at least once, so that a batch walks over these and not over all.
-    /// Also keys of subscriptions that are no longer idle, or gone, which are skipped.
+    /// The idle ones of `plain`, each at least once, so that a batch need not walk all. May hold keys that are no
+    /// longer idle, or gone; these are skipped.
     pub idle: Vec<u32>,
-    /// Subscriptions to some fields: each tick is compared with the fields of each of them.
+    /// Subscriptions with chosen fields: each tick is matched against each of them.
     pub masked: Vec<u32>,
-    /// How many subscriptions read its ticks one by one, and how many read the records at its tape events.
+    /// How many subscriptions read single ticks, and how many read tape events.
     pub tick_readers: u32,
     pub tape_readers: u32,
-    /// How many of those that read its history are behind.
+    /// How many of those that read history are behind.
     pub readers_behind: u32,
-    /// The newest ticks, while a subscription may need them one by one.
+    /// Recent ticks, kept while a subscription may need them singly.
     pub recent: Vec<Stamped>,
-    /// The records at the newest trades, while a subscription in mode `trades` may need them.
+    /// Records at recent tape events, kept while a subscription in mode `trades` may need them.
     pub tape_events: TapeEvents,
-    /// Subscriptions in mode `trades`, to every field, that wait for an interval: a trade ends it. Each at least once;
-    /// also keys of subscriptions that no longer wait, or are gone, which are skipped.
+    /// Subscriptions to every field in mode `trades` that wait for an interval, which a trade ends. Each at least once;
+    /// may hold keys that no longer wait, or are gone, which are skipped.
     pub held: Vec<u32>,
-    /// Its ticks in the present batch, and when the first of them was received.
+    /// The number of its ticks in the current batch, and the receive time of the first.
     pub fresh: u64,
     pub fresh_rx: Nanos,
 }
 
-/// Takes the next tick into a record.
+/// Applies the next tick to a record.
 #[inline]
 pub(in crate::fanout) fn advance(record: &mut Record, tick: &Stamped) {
     tick.advance(record);
 }
 
 impl LocalTopic {
-    /// Whether a cancel or correction would be merged away in a message that stands for all ticks after a cursor. One
-    /// of the last tick may be: then it is read for nothing, and only when that tick is not alone.
+    /// Whether conflating all ticks after a cursor would hide a cancel or correction. One in the last tick counts
+    /// unless that tick is alone; then history is read for nothing.
     #[inline]
     pub fn hides_correction(&self, cursor: u64) -> bool {
         self.record.corrected_at > cursor
@@ -97,7 +97,7 @@ impl LocalTopic {
         }
     }
 
-    /// Of the delayed market.
+    /// A topic of the delayed market.
     pub fn delayed(symbol: Symbol, delay_ms: u32, rule: u32) -> Self {
         LocalTopic { plane: Plane::Delayed, delay_ms, rule, ..LocalTopic::new(symbol) }
     }
@@ -107,12 +107,12 @@ impl LocalTopic {
         self.plane == Plane::Delayed
     }
 
-    /// When what was received then could first be shown here.
+    /// The earliest time at which a tick with this receive time can be shown here.
     pub fn due(&self, rx: Nanos) -> Nanos {
         if self.delay_ms == 0 { rx } else { rx.plus(Duration::from_millis(u64::from(self.delay_ms))) }
     }
 
-    /// As the market has it now.
+    /// The topic's current image in its market, real time or delayed.
     pub fn image(&self, market: TopicId, store: &impl Store) -> Image {
         match self.plane {
             Plane::RealTime => store.image(market),
@@ -120,7 +120,7 @@ impl LocalTopic {
         }
     }
 
-    /// Takes a tick into the record, and among the recent ticks when any subscription may need it there.
+    /// Applies a tick to the record, and adds it to the recent ticks if a subscription may need it.
     #[inline]
     pub fn apply(&mut self, tick: &Stamped, recent_ticks: usize) {
         advance(&mut self.record, tick);
@@ -132,10 +132,10 @@ impl LocalTopic {
         }
     }
 
-    /// As [`Store::history`], up to the record here; the store is not asked for recent ticks.
+    /// As [`Store::history`], up to the record here; recent ticks are served without the store.
     pub fn history(&self, from: u64, max: usize, store: &impl Store, out: &mut Vec<Stamped>) -> u64 {
         if self.is_delayed() {
-            // The market's ring is ahead of it.
+            // The market's ring is ahead of this record.
             return u64::MAX;
         }
         let oldest = self.recent.first().map_or(u64::MAX, |tick| tick.seq);
@@ -150,18 +150,18 @@ impl LocalTopic {
         self.plain.iter().chain(&self.masked).copied()
     }
 
-    /// Whether a subscription here must see each of its ticks.
+    /// Whether a subscription here must see each tick.
     pub fn wants_ticks(&self) -> bool {
         self.tick_readers > 0 || !self.masked.is_empty()
     }
 
-    /// As [`TapeEvents::push`], for the record as it is.
+    /// As [`TapeEvents::push`], for the current record.
     pub fn keep_tape_event(&mut self, most: usize) {
         let seen = self.record.seq - self.fresh;
         self.tape_events.push(&self.record, seen, self.readers_behind > 0, most);
     }
 
-    /// Whether the records after a batch may not be enough for a subscription here.
+    /// Whether some subscription may need more than the records after a batch.
     #[inline]
     pub fn needs_more(&self) -> bool {
         self.tape_readers > 0 || self.wants_ticks()

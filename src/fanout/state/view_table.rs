@@ -1,9 +1,9 @@
-//! The views of a shard's subscriptions, each different one once. A subscription holds an id in place of its view: it
-//! stays small, and frames are shared by comparing numbers.
+//! The distinct views of a shard's subscriptions. A subscription holds an id in place of its view: it stays small, and
+//! frames are matched by comparing numbers.
 //!
-//! Bounds: a view is here as long as a subscription has it, so there are never more views than subscriptions.
+//! Bounds: a view lives as long as a subscription uses it, so there are never more views than subscriptions.
 //!
-//! Invariants: equal views have the same id; the id of [`View::WHOLE`] is [`ViewId::WHOLE`], which is always there.
+//! Invariants: equal views have equal ids; [`View::WHOLE`] always exists, with id [`ViewId::WHOLE`].
 
 use std::collections::HashMap;
 
@@ -13,23 +13,23 @@ use slab::Slab;
 use super::index32;
 use crate::fanout::View;
 
-/// The index of a view in its shard's [`ViewTable`]. The highest bit is set when it has only some fields, so that
-/// marking subscriptions looks nothing up.
+/// Index of a view in its shard's [`ViewTable`]. The highest bit is set for views with chosen fields, so that marking
+/// subscriptions needs no look-up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::fanout) struct ViewId(u32);
 
-/// Every view that a subscription of the shard has.
+/// All views in use on the shard.
 pub(in crate::fanout) struct ViewTable {
     rows: Slab<ViewRow>,
-    /// Every view but [`View::WHOLE`], which most subscriptions have, and which is found without it.
+    /// Ids of all views but [`View::WHOLE`], the most common, which needs no look-up.
     ids: HashMap<View, ViewId, RandomState>,
-    /// How many views have lost their last user. Each left its id to another one.
+    /// How many views have ended. The id of an ended view is reused.
     ended: u64,
 }
 
 struct ViewRow {
     view: View,
-    /// How many subscriptions have it. Not counted for [`View::WHOLE`].
+    /// The number of subscriptions with this view; not counted for [`View::WHOLE`].
     users: u32,
 }
 
@@ -60,7 +60,7 @@ impl ViewTable {
         &self.rows[id.index()].view
     }
 
-    /// The id of a view, for one more user of it.
+    /// Returns the id of a view, and counts one more user of it.
     pub fn hold(&mut self, view: &View) -> ViewId {
         if *view == View::WHOLE {
             return ViewId::WHOLE;
@@ -75,7 +75,7 @@ impl ViewTable {
         id
     }
 
-    /// A user of the view has ended.
+    /// Counts one user less.
     pub fn release(&mut self, id: ViewId) {
         if id == ViewId::WHOLE {
             return;
@@ -88,7 +88,7 @@ impl ViewTable {
         }
     }
 
-    /// How many views have ended. As long as it is the same, an id means the same view.
+    /// How many views have ended. While this is unchanged, an id means the same view.
     pub fn ended(&self) -> u64 {
         self.ended
     }
@@ -98,7 +98,7 @@ impl ViewTable {
         self.ids.shrink_to_fit();
     }
 
-    /// How many views have users, and how many users they have together, beside [`View::WHOLE`].
+    /// The number of views in use, and of their users, without [`View::WHOLE`].
     #[cfg(test)]
     pub fn held(&self) -> (usize, usize) {
         (self.ids.len(), self.rows.iter().map(|(_, row)| row.users as usize).sum())

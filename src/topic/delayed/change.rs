@@ -1,10 +1,11 @@
-//! Other delays while the service runs.
+//! Changes the delays of products while the service runs.
 //!
-//! A shorter one: what is that old by now is due at once. A longer one: what is shown and is not that old is put back among
-//! what waits, and its symbol is pending until it is due again. So nothing that is newer than the delay in force can be
-//! read here, whatever was read before.
+//! A shorter delay: records that are old enough by now become due at once. A longer delay: records that were shown and
+//! are now too young are queued again, and their symbols are pending until those are due. Invariant: nothing younger
+//! than the delay in force can be read, whatever was shown before.
 //!
-//! Loss: between two records that a shorter delay has shown there is nothing left to show. What was put back is the next one.
+//! Loss: the ticks between two records that a shorter delay has shown are already conflated; after a longer delay the
+//! first record shown is one that was queued again.
 
 use std::{collections::BTreeMap, mem, sync::Arc, time::Duration};
 
@@ -15,21 +16,21 @@ use crate::{
     topic::{Record, ToldState, TopicId},
 };
 
-/// Topics that are looked at while what is shown is locked once.
+/// Topics handled under one hold of the lock on the shown records.
 const TOPICS_AT_ONCE: usize = 256;
 
-/// What a longer delay hides again of one line.
+/// The records of one line that a longer delay hides again.
 #[derive(Default)]
 struct PutBack {
-    /// By the end of the slot that a tick of that time belongs to.
+    /// Records by the end of the time slot that their last tick fell into.
     records: BTreeMap<Nanos, Vec<(TopicId, Record)>>,
     closed: Vec<TopicId>,
     told: Vec<(TopicId, ToldState)>,
 }
 
 impl DelayedMarket {
-    /// Shows symbols by these products from now on. They must be of the same symbols as those before. What was due until now
-    /// is given out first.
+    /// Switches to the delays of these products, which must cover the same symbols as the old ones. Whatever is due
+    /// under the old delays is released first.
     pub fn change(
         &self,
         products: Arc<Products>,
@@ -58,7 +59,7 @@ impl DelayedMarket {
                     let record = mem::take(&mut shown.record);
                     hidden.records.entry(line.end_of(record.rx)).or_default().push((id, record));
                 }
-                // Nothing says when that was.
+                // The time of the feed's end was not kept.
                 if mem::take(&mut shown.closed) {
                     hidden.closed.push(id);
                 }
@@ -76,7 +77,7 @@ impl DelayedMarket {
 }
 
 impl PutBack {
-    /// What was shown by the line's delay waits again. All of it is before what waits there.
+    /// Queues the hidden records again, ahead of everything that the line already holds.
     fn put_back(self, line: &mut DelayLine, now: Nanos, market: &impl CurrentMarket) {
         let PutBack { mut records, closed, told } = self;
         let symbol = |id: TopicId| market.new_topics(id, 1).into_iter().next().map(|new| new.symbol);
@@ -84,12 +85,12 @@ impl PutBack {
             told.into_iter().filter_map(|(id, told)| Some((symbol(id)?, told))).collect();
         let has_states = !closed.is_empty() || !told.is_empty();
         if has_states {
-            // It was shown in a slot that had ended by then.
+            // The slot that it was shown with had ended by this time.
             records.entry(line.last_shown(now)).or_default();
         }
         let mut states = Some((closed, told)).filter(|_| has_states);
         for (end, records) in records.into_iter().rev() {
-            // The last slot has them.
+            // States go with the last slot.
             let (closed, told) = states.take().unwrap_or_default();
             line.put_back(end, &records, closed, told);
         }

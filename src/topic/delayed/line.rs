@@ -1,9 +1,9 @@
-//! The records that wait for one delay, in slots of the grid.
+//! [`DelayLine`]: the records that wait out one delay, in time slots of a fixed grid.
 //!
-//! Loss first: of the ticks of a topic within a slot, the record after the last one is kept. So what waits is bounded by the
-//! number of topics and of slots in the delay, whatever the rate of the market.
+//! Loss: within a slot only each topic's last record is kept. Memory is bounded by topics times the slots of the delay,
+//! whatever the tick rate.
 //!
-//! Invariants: slots end in order; a slot holds no tick that was received after its end.
+//! Invariants: slots are in order of their ends; a slot holds no tick that was received after its end.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,50 +17,50 @@ use crate::{
     topic::{Record, Reference, ToldState, TopicId},
 };
 
-/// What waits for one delay.
+/// All records that wait out one delay.
 pub(super) struct DelayLine {
     pub delay: Duration,
     grid_nanos: i64,
-    /// Closed ones, oldest first.
+    /// Closed slots, oldest first.
     slots: VecDeque<GridSlot>,
-    /// The slot that is being filled ends then; meaningless while nothing is in it.
+    /// End of the open slot; meaningless while the slot is empty.
     open_end: Nanos,
-    /// The topics of the open slot, in the order of their first ticks.
+    /// The topics with ticks in the open slot, in the order of first ticks.
     touched: Vec<TopicId>,
-    /// Feeds have ended within the open slot: these topics are closed.
+    /// Topics whose feed ended during the open slot.
     closed: Vec<TopicId>,
-    /// What feeds have told of symbols within the open slot, the last of each.
+    /// The last state that a feed reported for each symbol during the open slot.
     told: BTreeMap<Symbol, ToldState>,
     scratch: Vec<u8>,
     bytes: usize,
     records: usize,
 }
 
-/// A topic, as ingest has told it.
+/// A topic's current record, as ingest reported it, before the delay.
 #[derive(Default)]
 pub(super) struct HeldTopic {
-    /// Its line's index.
+    /// Index of the delay line that the topic belongs to.
     pub line: usize,
     pub record: Record,
-    /// As of its last entry.
+    /// The fields as of the last packed entry: the base of the next difference.
     stored: Fields,
     numbers: BaseNumbers,
-    /// It is in the open slot.
+    /// The topic has a tick in the open slot.
     is_touched: bool,
 }
 
-/// Records of one slot, packed.
+/// A closed slot: its records, packed.
 struct GridSlot {
     end: Nanos,
     bytes: Box<[u8]>,
     records: usize,
-    /// The values of configured fields, of those topics that have some.
+    /// The configured fields of those topics that have any.
     custom: Vec<(TopicId, Arc<CustomValues>)>,
     closed: Vec<TopicId>,
     told: Vec<(Symbol, ToldState)>,
 }
 
-/// A topic, as it may be shown.
+/// A topic's delayed record: what clients may see now.
 #[derive(Clone, Default)]
 pub(super) struct ShownTopic {
     pub record: Record,
@@ -68,11 +68,11 @@ pub(super) struct ShownTopic {
     pub told: Option<ToldState>,
 }
 
-/// A slot that is due, while its records are taken out.
+/// A slot that is due, while its records are being unpacked.
 pub(super) struct DueSlot {
     slot: GridSlot,
     at: usize,
-    /// How many of the slot's configured values are taken out.
+    /// Index of the next entry of the slot's configured fields.
     custom_at: usize,
     before: Before,
 }
@@ -94,20 +94,20 @@ impl DelayLine {
         }
     }
 
-    /// The end of the slot of a tick that was received then.
+    /// End of the grid slot that this receive time falls into.
     pub fn end_of(&self, rx: Nanos) -> Nanos {
         let slots = rx.0.saturating_sub(1).div_euclid(self.grid_nanos).saturating_add(1);
         Nanos(slots.saturating_mul(self.grid_nanos))
     }
 
-    /// The end of the last slot that was due by then.
+    /// End of the last slot that was due at `now`.
     pub fn last_shown(&self, now: Nanos) -> Nanos {
         let delay = i64::try_from(self.delay.as_nanos()).unwrap_or(i64::MAX);
         let slots = now.0.saturating_sub(delay).div_euclid(self.grid_nanos);
         Nanos(slots.saturating_mul(self.grid_nanos))
     }
 
-    /// Adds a slot before all others, of records that nothing is shown of any more.
+    /// Queues a slot ahead of all others, with records that a longer delay hides again.
     pub fn put_back(
         &mut self,
         end: Nanos,
@@ -131,8 +131,8 @@ impl DelayLine {
         self.slots.push_front(slot);
     }
 
-    /// Makes room for what was received then: a slot that has ended is closed. What comes late, from a feed that was slower to
-    /// take the lock, is in the slot that is open.
+    /// Prepares for a tick with this receive time: closes the open slot if it has ended. A late tick, from a feed that
+    /// took the lock later, goes into the slot that is open.
     pub fn open(&mut self, rx: Nanos, topics: &mut [HeldTopic]) {
         let end = self.end_of(rx);
         if !self.is_open() {
@@ -143,7 +143,7 @@ impl DelayLine {
         }
     }
 
-    /// The topic's record has changed within the open slot.
+    /// Marks a topic's record as changed during the open slot.
     pub fn touch(&mut self, id: TopicId, topic: &mut HeldTopic) {
         if !topic.is_touched {
             topic.is_touched = true;
@@ -151,12 +151,12 @@ impl DelayLine {
         }
     }
 
-    /// The topic's feed has ended within the open slot.
+    /// Notes that the topic's feed ended during the open slot.
     pub fn end_topic(&mut self, id: TopicId) {
         self.closed.push(id);
     }
 
-    /// A feed has told a symbol's state within the open slot.
+    /// Notes the state that a feed reported for a symbol during the open slot.
     pub fn tell(&mut self, symbol: &Symbol, told: &ToldState) {
         self.told.insert(symbol.clone(), told.clone());
     }
@@ -165,7 +165,7 @@ impl DelayLine {
         !self.touched.is_empty() || !self.closed.is_empty() || !self.told.is_empty()
     }
 
-    /// Packs the open slot.
+    /// Packs the open slot and closes it.
     fn close(&mut self, topics: &mut [HeldTopic]) {
         let mut out = std::mem::take(&mut self.scratch);
         out.clear();
@@ -193,13 +193,13 @@ impl DelayLine {
         self.scratch = out;
     }
 
-    /// When something of it is due next.
+    /// When the next slot becomes due; `None` when nothing waits.
     pub fn due(&self) -> Option<Nanos> {
         let open = self.is_open().then_some(self.open_end);
         self.slots.front().map(|slot| slot.end).or(open).map(|end| end.plus(self.delay))
     }
 
-    /// The next slot that is due.
+    /// Removes and returns the next slot that is due.
     pub fn take_due(&mut self, now: Nanos, topics: &mut [HeldTopic]) -> Option<DueSlot> {
         if self.due().is_none_or(|due| due > now) {
             return None;
@@ -213,7 +213,7 @@ impl DelayLine {
         Some(DueSlot { slot, at: 0, custom_at: 0, before: Before::default() })
     }
 
-    /// Packed bytes, and records, that wait.
+    /// Packed bytes, and records, in waiting slots.
     pub fn waiting(&self) -> (usize, usize) {
         (self.bytes + self.slots.capacity() * size_of::<GridSlot>(), self.records + self.touched.len())
     }
@@ -234,7 +234,8 @@ impl GridSlot {
 }
 
 impl DueSlot {
-    /// Takes the next record into what is shown; `None` at the end. `reference`: of the topic's first tick, which is not younger.
+    /// Unpacks the next record into the shown ones and returns its topic; `None` at the end. `reference` comes from the
+    /// topic's first tick, which is old enough.
     pub fn next(&mut self, shown: &mut Vec<ShownTopic>, held: &[HeldTopic]) -> Option<TopicId> {
         let mut reader = PackedReader(self.slot.bytes.get(self.at..)?);
         if reader.is_empty() {
@@ -254,7 +255,7 @@ impl DueSlot {
         let reference = held.get(index).map_or(Reference::ZERO, |held| held.record.reference);
         take(record, &entry, reference);
         let id = TopicId(topic);
-        // In the order of the records.
+        // Configured fields are in the order of the records.
         if let Some((_, values)) = self.slot.custom.get(self.custom_at).filter(|(of, _)| *of == id) {
             record.fields.custom = Some(Arc::clone(values));
             self.custom_at += 1;
@@ -262,18 +263,18 @@ impl DueSlot {
         Some(id)
     }
 
-    /// The topics whose feeds have ended in it.
+    /// The topics whose feeds ended during this slot.
     pub fn closed(&self) -> &[TopicId] {
         &self.slot.closed
     }
 
-    /// What feeds have told in it.
+    /// The states that feeds reported during this slot.
     pub fn told(&self) -> &[(Symbol, ToldState)] {
         &self.slot.told
     }
 }
 
-/// Takes an entry into a record.
+/// Applies an unpacked entry to a record.
 fn take(record: &mut Record, entry: &PackedRecord, reference: Reference) {
     let before = record.seq;
     (record.seq, record.order) = (entry.numbers.seq, entry.numbers.order);

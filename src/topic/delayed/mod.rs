@@ -1,14 +1,14 @@
-//! The market as it was some time ago, for whoever may read a symbol only delayed.
+//! [`DelayedMarket`]: the market as it was one delay ago, for clients that may not read a symbol in real time.
 //!
-//! It is fed with the batches that shards are sent, by a queue of its own that ingest never waits for. For each product there
-//! is one line, shared by everyone. What is due goes to the shards, as batches of the delayed plane.
+//! It receives the same batches as a shard does, through a queue of its own that ingest never waits for. Each product
+//! has one delay line, shared by all clients. Records that become due go to the shards as batches of the delayed plane.
 //!
-//! Loss first: what waits is merged to a grid ([`DelayLine`]). When batches were lost on their way here, the
-//! records are read from the market, and the ticks in between are merged into them. Seqs say how many in each case.
+//! Loss: ticks are conflated to a time grid ([`DelayLine`]). When batches were dropped from its queue, it reads the
+//! records from the market, and the ticks in between are conflated. The seqs show how many in each case.
 //!
-//! Invariants: a tick is shown when the market's clock has reached its time of receipt plus the delay, never before; each
-//! record that is shown is the market's as of its seq, without cancels, corrections and reports of single trades. Both hold
-//! while delays change, by the delay that is in force ([`DelayedMarket::change`]).
+//! Invariants: a tick is shown once the market's clock reaches its receive time plus the delay, never earlier; each
+//! shown record is the market's record as of its seq, without cancels, corrections and trade reports. Both hold while
+//! delays change ([`DelayedMarket::change`]): the delay in force decides.
 
 mod change;
 mod line;
@@ -37,39 +37,39 @@ use crate::{
     tick::{Nanos, State, Symbol},
 };
 
-/// Everything that is shown delayed, or waits for it.
+/// All delayed data: what is shown and what still waits.
 pub struct DelayedMarket {
     queue: Arc<BatchQueue<Batch>>,
     wake: Box<dyn Fn() + Send + Sync>,
     rules: ArcSwap<DelayRules>,
-    /// What waits. Its lock is held by whoever calls [`Self::turn`], and for a scrape.
+    /// Records that wait. The lock is held during [`Self::turn`], and for a metrics scrape.
     lines: Mutex<Lines>,
-    /// What may be shown. Its lock is held for bounded copies.
+    /// Records that may be shown now. The lock is held for bounded copies.
     shown: Mutex<Vec<ShownTopic>>,
 }
 
-/// How symbols are shown: it is replaced whole.
+/// Which product, and so which delay, each symbol has. Replaced whole, never changed in place.
 #[derive(Clone, Debug)]
 pub struct DelayRules {
-    /// It rises with each change. Batches have that by which they became due.
+    /// Version number, which rises with each change. A batch carries the version under which it became due.
     pub number: u32,
     pub products: Arc<Products>,
 }
 
 #[derive(Default)]
 struct Lines {
-    /// One for each product, as [`Products::place`] has it.
+    /// One line for each product, at the index that [`Products::place`] gives.
     all: Vec<DelayLine>,
-    /// By [`TopicId`].
+    /// Indexed by [`TopicId`].
     topics: Vec<HeldTopic>,
     batches: Vec<Arc<Batch>>,
     released: u64,
     missed: u64,
-    /// A feed has told a state, so that a new topic may have one.
+    /// Some feed has reported a state, so a new topic may already have one.
     has_told: bool,
 }
 
-/// What waits for one delay.
+/// The size of one delay line, for metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WaitingRecords {
     pub delay: Duration,
@@ -77,34 +77,34 @@ pub struct WaitingRecords {
     pub bytes: usize,
 }
 
-/// What there is to report of it.
+/// Counts of the delayed market, for metrics.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct DelayedReport {
     pub waiting: Vec<WaitingRecords>,
-    /// Records that became due.
+    /// Records that became due and were released.
     pub released: u64,
-    /// How often batches were lost on their way here.
+    /// How often batches were dropped from the queue.
     pub missed: u64,
 }
 
-/// How a symbol's current state is read, where batches were lost.
+/// Reads the current records of the market, after batches were dropped.
 pub trait CurrentMarket {
     fn new_topics(&self, from: TopicId, max: usize) -> Vec<NewTopic>;
     fn image(&self, topic: TopicId) -> Image;
     fn id_of(&self, symbol: &Symbol) -> Option<TopicId>;
 }
 
-/// Ticks that wait to be taken in here.
+/// Capacity of the input queue, in ticks.
 const QUEUE_TICKS: usize = 256 * 1024;
-/// Topics of one batch: shards take it in at once.
+/// Topics per released batch: a shard applies a batch in one go.
 const TOPICS_A_BATCH: usize = 256;
-/// What a planted fault shows too early.
+/// How early the fault that tests inject shows a record.
 const EARLY_NANOS: i64 = 5_000_000;
-/// Topics that are listed while the market is locked once.
+/// Topics listed under one hold of the market's lock.
 const LISTED_AT_ONCE: usize = 1_024;
 
 impl DelayedMarket {
-    /// `wake` is called when [`Self::turn`] has something to take in.
+    /// `wake` is called when the queue has a batch for [`Self::turn`].
     pub fn new(products: Arc<Products>, grid: Duration, wake: Box<dyn Fn() + Send + Sync>) -> Self {
         let lines = products.all().map(|product| DelayLine::new(product.delay, grid)).collect();
         let lines = Lines { all: lines, ..Lines::default() };
@@ -117,7 +117,7 @@ impl DelayedMarket {
         }
     }
 
-    /// How symbols are shown now.
+    /// The delay rules in force.
     pub fn rules(&self) -> Arc<DelayRules> {
         self.rules.load_full()
     }
@@ -126,20 +126,20 @@ impl DelayedMarket {
         Arc::clone(&self.rules.load().products)
     }
 
-    /// Whether symbols are shown otherwise than by the rules of this number. It costs a load.
+    /// Whether the rules have another version than `number`. Costs one atomic load.
     pub fn has_changed(&self, number: u32) -> bool {
         self.rules.load().number != number
     }
 
-    /// A batch of the market. It is queued under the market's lock, and does not wait.
+    /// Queues a batch of the market. Called under the market's lock; never waits.
     pub fn push(&self, batch: &Arc<Batch>) {
         if self.queue.push(batch, batch.taken) {
             (self.wake)();
         }
     }
 
-    /// Takes in what the market has told, and gives out what is due; says when there is something due next. `now` is by the
-    /// market's clock.
+    /// Takes in queued batches and releases due records through `out`; returns when the next record is due. `now` is
+    /// the market's clock.
     pub fn turn(&self, now: Nanos, market: &impl CurrentMarket, mut out: impl FnMut(Batch)) -> Option<Nanos> {
         self.turn_lines(&mut self.lock_lines(), now, market, &mut out)
     }
@@ -172,7 +172,7 @@ impl DelayedMarket {
         lines.all.iter().filter_map(DelayLine::due).min()
     }
 
-    /// Shows a slot that is due, some topics at a time.
+    /// Releases the records of a due slot, a bounded number of topics at a time.
     fn release(
         &self,
         number: u32,
@@ -184,7 +184,8 @@ impl DelayedMarket {
         let mut released = 0;
         let told_ids: Vec<_> = slot.told().iter().map(|(symbol, _)| market.id_of(symbol)).collect();
         loop {
-            // A batch is given out under the lock, so that whoever reads a record first has no batch after it that is older.
+            // The batch goes out under the lock: a shard that reads a record first never receives an older batch
+            // afterwards.
             let mut shown = self.lock_shown();
             let mut batch = Batch { plane: Plane::Delayed, rule: number, ..Batch::default() };
             while batch.touched.len() < TOPICS_A_BATCH
@@ -223,7 +224,7 @@ impl DelayedMarket {
         }
     }
 
-    /// A topic as it may be shown now; an empty record before it is due.
+    /// The delayed record of a topic; empty while nothing is due yet.
     pub fn image(&self, topic: TopicId) -> Image {
         let shown = self.lock_shown();
         shown.get(topic.0 as usize).map_or_else(Image::default, |ShownTopic { record, closed, told }| Image {
@@ -256,7 +257,8 @@ impl DelayedMarket {
 }
 
 impl Lines {
-    /// New topics, each with the line of its product. Some may be missing before them, or known already.
+    /// Lists new topics, each on the line of its product. Tolerates topics that are missing before them or known
+    /// already.
     fn list(
         &mut self,
         now: Nanos,
@@ -270,7 +272,7 @@ impl Lines {
             }
             if new.topic.0 as usize == self.topics.len() {
                 self.add(&new.symbol, products);
-                // It may have been told before its first tick.
+                // A feed may have reported its state before its first tick.
                 if self.has_told
                     && let Some(told) = market.image(new.topic).told
                 {
@@ -297,7 +299,7 @@ impl Lines {
         self.topics.push(HeldTopic::new(products.place(symbol)));
     }
 
-    /// Batches were lost: what they said is in the records.
+    /// Recovers from dropped batches by reading the current records.
     fn catch_up(&mut self, now: Nanos, market: &impl CurrentMarket, products: &Products) {
         self.list_all(market, products);
         for index in 0..self.topics.len() {
@@ -335,7 +337,7 @@ impl Lines {
         }
     }
 
-    /// A feed has told a symbol's state before this is told, also of one without a tick.
+    /// Takes in a state that a feed reported for a symbol, with or without a tick.
     fn tell(&mut self, now: Nanos, symbol: &Symbol, told: &ToldState, products: &Products) {
         self.has_told = true;
         let line = &mut self.all[products.place(symbol)];
@@ -358,7 +360,7 @@ impl Lines {
         self.all[line].touch(id, topic);
     }
 
-    /// A feed has ended before this is told.
+    /// Takes in the end of a topic's feed.
     fn end_topic(&mut self, now: Nanos, id: TopicId) {
         let Some(line) = self.topics.get(id.0 as usize).map(|topic| topic.line) else { return };
         self.all[line].open(now, &mut self.topics);

@@ -1,48 +1,49 @@
-//! One record that waits, as the difference from the one before it of the same topic: some 25 bytes for a quote.
+//! Packs one waiting record as a difference from the topic's previous entry: about 25 bytes for a quote.
 //!
-//! Writer and reader hold the same base, the topic's record as of the entry before. Numbers are varints; what may fall is
-//! zigzag. Cancels, corrections and reports of single trades are not kept: what they moved is.
+//! Writer and reader hold the same base, the topic's record as of its previous entry. Numbers are varints; those that
+//! may decrease are zigzag encoded. Not kept: cancels, corrections and trade reports themselves; only their effect on
+//! the record is.
 //!
-//! Invariant: what is read is what was written, onto the base that it was written from.
+//! Invariant: reading an entry onto its base gives exactly the record that was written.
 
 use crate::{
     tick::{DECIMAL_BITS, Field, FieldSet, Fields, Nanos, Side, TradeId, Uncommon},
     topic::Record,
 };
 
-/// The numbers of a record that an entry is a difference from.
+/// The sequence numbers and times that an entry is a difference from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct BaseNumbers {
     pub seq: u64,
     pub order: u64,
 }
 
-/// The entry before, of any topic, in the same slot.
+/// The previous entry in the same slot, of whatever topic.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Before {
     pub topic: u32,
     pub rx: i64,
 }
 
-/// What an entry says.
+/// One unpacked entry.
 #[derive(Debug)]
 pub(super) struct PackedRecord {
     pub numbers: BaseNumbers,
     pub ts: Nanos,
     pub rx: Nanos,
-    /// Those that have changed, set or withdrawn.
+    /// The fields that were set or withdrawn since the base.
     pub fields: Fields,
 }
 
-/// Bytes that are read from their begin.
+/// The packed bytes that are still to be read.
 pub(super) struct PackedReader<'a>(pub &'a [u8]);
 
-/// Above the fields: a word with what few ticks have follows.
+/// Head flag, above the field bits: a word with the uncommon fields follows.
 const UNCOMMON: u64 = 1 << 15;
 
 const _: () = assert!((FieldSet::ALL.0 as u64) < UNCOMMON, "the bit is not a field's");
 
-/// Appends the record's fields of `changed`, as differences from the base.
+/// Appends those fields of the record that are in `changed`, as differences from the base.
 pub(super) fn write(
     topic: u32,
     record: &Record,
@@ -91,7 +92,7 @@ pub(super) fn write(
     }
 }
 
-/// The indexes of the decimals of a set.
+/// Indexes of the decimal fields in a set.
 fn bits(set: FieldSet) -> impl Iterator<Item = usize> {
     let mut bits = set.0 & DECIMAL_BITS;
     std::iter::from_fn(move || {
@@ -133,7 +134,7 @@ impl PackedReader<'_> {
         self.0.is_empty()
     }
 
-    /// The topic of the next entry, which [`Self::entry`] then reads.
+    /// Reads the topic of the next entry; [`Self::entry`] reads the rest.
     pub fn topic(&mut self, before: &Before) -> u32 {
         let topic = i64::from(before.topic).wrapping_add(unzigzag(self.next()));
         u32::try_from(topic).unwrap_or(u32::MAX)

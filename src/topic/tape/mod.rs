@@ -1,7 +1,7 @@
-//! The tape of a topic: its newest trades that have names, so that each of them may be cancelled or corrected later.
+//! The tape of a topic: its newest trades with trade ids, so that each can be cancelled or corrected later.
 //!
-//! [`take`](fn@take) is the way of a tick into a topic that has a tape; a topic without one does not come here. The
-//! market knows of the tape, and nobody else does.
+//! Ticks of a topic with a tape go through [`take`](fn@take); a topic without one pays nothing. Only the market uses
+//! the tape.
 
 mod names;
 mod rest;

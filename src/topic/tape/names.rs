@@ -1,8 +1,8 @@
-//! Which trade of a running table has a name. Most tapes are never corrected, so nothing is kept before the first
+//! The index of a tape's trades by trade id. Most tapes are never corrected, so it is built at the first cancel or
 //! correction.
 //!
-//! Invariant: of trades with one name the newest has it. A name is known by its hash; two names with one hash, which no
-//! tape of this world has, are told apart by the trade itself, and only the newer of them is found.
+//! Invariant: of trades with the same id the newest is found. Ids are compared by hash, then by the trade itself; of
+//! two ids with equal hashes, which does not happen in practice, only the newer is found.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,7 +14,7 @@ use foldhash::fast::{FixedState, RandomState};
 use super::trade::TapeTrade;
 use crate::tick::TradeId;
 
-/// The newest seq of each name, once anything was looked for.
+/// The newest seq of each trade id; built at the first look-up.
 #[derive(Clone, Debug, Default)]
 pub struct TapeNames(Option<Box<KnownNames>>);
 
@@ -25,7 +25,7 @@ struct KnownNames {
 }
 
 impl TapeNames {
-    /// A trade comes to the table.
+    /// Adds a trade of the table.
     #[inline]
     pub fn push(&mut self, trade: &TapeTrade) {
         if let Some(known) = &mut self.0 {
@@ -33,7 +33,7 @@ impl TapeNames {
         }
     }
 
-    /// A trade leaves the table.
+    /// Removes a trade that leaves the table.
     #[inline]
     pub fn forget(&mut self, trade: &TapeTrade) {
         if let Some(known) = &mut self.0 {
@@ -44,7 +44,7 @@ impl TapeNames {
         }
     }
 
-    /// The seq of the newest trade of this name.
+    /// The seq of the newest trade with this id.
     pub fn find(&mut self, id: &TradeId, trades: &VecDeque<TapeTrade>) -> Option<u64> {
         let known = self.0.get_or_insert_with(|| Box::new(KnownNames::of(trades)));
         let seq = *known.seqs.get(&known.hasher.hash_one(id))?;

@@ -1,60 +1,60 @@
-//! What a topic's totals have that no trade of its running table accounts for: trades without a name, trades that have
-//! left the table, and what the feed gave. It can no longer be cancelled.
+//! [`Rest`]: the part of a topic's totals that its table of trades does not account for: trades without an id, trades
+//! that left the table, and totals that the feed gave. None of it can be cancelled.
 //!
-//! Invariants: `since` only rises; a given total replaces all that was before it. A given total that may be the given
-//! trade's own doing is a bound, and not a value.
+//! Invariants: `since` only rises; a total given by the feed replaces everything before it. A given total that the
+//! accompanying trade itself may have set (a new high, for example) is a bound, not a value.
 
 use std::cmp::Ordering;
 
 use super::trade::TapeTrade;
 use crate::tick::{Affects, Decimal, Field, FieldSet, Fields, Volume};
 
-/// The rest of each total.
+/// The unaccounted part of each total.
 #[derive(Clone, Debug, Default)]
 pub struct Rest {
-    /// By [`index`]: the first seq whose trade is part of the total beside the rest.
+    /// By [`index`]: the first seq whose trade counts in addition to this rest.
     since: [u64; TOTALS],
     volume: Option<Volume>,
     trades: Option<u64>,
     high: Extreme,
     low: Extreme,
-    /// The first trade, with its seq; 0 for an open that was given.
+    /// The first trade's seq and price; seq 0 for an open that the feed gave.
     open: Option<(u64, Decimal)>,
-    /// The trade that came with a given open of the same price: the open may be its own.
+    /// The trade that came with a given open of the same price: the open may be this trade.
     open_of: Option<u64>,
     is_open_unknown: bool,
-    /// What the record showed of its last trade when that was none of the table.
+    /// The last-trade fields of the record when that trade is not in the table.
     last: Fields,
-    /// Which of this a trade of the table left there, and its seq.
+    /// Which of these fields came from a trade in the table, and its seq.
     left: (u64, FieldSet),
 }
 
-/// The furthest price of the rest.
+/// What is known of the rest's extreme price (high or low).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Extreme {
-    /// The rest has no price.
+    /// The rest has no trades.
     #[default]
     None,
     Is(Decimal),
-    /// No price of the rest is beyond this one.
+    /// No price of the rest is beyond this bound.
     Within(Decimal),
-    /// Nothing is known of it.
+    /// Nothing is known.
     Unknown,
 }
 
-/// What is known of a price.
+/// What can be proved of a price.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Proof {
-    /// There is none.
+    /// There is no price.
     None,
     Is(Decimal),
-    /// Nothing proves what it is.
+    /// The price cannot be proved.
     Unknown,
 }
 
 const TOTALS: usize = 6;
 
-/// The index of the total that a field is part of. All fields of the last trade are one.
+/// The index of a field's total. All fields of the last trade share one.
 const fn index(field: Field) -> usize {
     match field {
         Field::Open => 1,
@@ -69,7 +69,7 @@ const fn index(field: Field) -> usize {
 // === impl Rest ===
 
 impl Rest {
-    /// That of a record whose next tick has this seq.
+    /// Everything of a record so far, when the next tick has this seq.
     pub fn of(record: &Fields, seq: u64) -> Self {
         let extreme = |field| record.get_decimal(field).map_or(Extreme::None, Extreme::Is);
         let mut rest = Rest {
@@ -101,7 +101,7 @@ impl Rest {
         if field == Field::High { self.high } else { self.low }
     }
 
-    /// The open, when the first trade of the table that is part of it is this one.
+    /// The open, when this is the table's first trade that counts towards it.
     pub fn open(&self, first: Option<(u64, Decimal)>) -> Proof {
         let earlier = |known: (u64, Decimal)| first.filter(|first| first.0 < known.0).unwrap_or(known);
         match self.open.map(earlier).or(first) {
@@ -111,12 +111,12 @@ impl Rest {
         }
     }
 
-    /// What the record shows of its last trade when that is none of the table.
+    /// The last-trade fields of the record when that trade is not in the table.
     pub fn last(&self) -> &Fields {
         &self.last
     }
 
-    /// A line gives totals, or withdraws them, beside its trade.
+    /// The feed's tick gives or withdraws totals, possibly along with a trade of its `own`.
     pub fn give(&mut self, tick: &Fields, seq: u64, own: Option<&TapeTrade>) {
         let own = |affects| own.filter(|trade| trade.affects.contains(affects));
         for field in tick.named().iter() {
@@ -164,7 +164,7 @@ impl Rest {
         }
     }
 
-    /// Nothing proves this price, until it is given.
+    /// Marks a price as unproved until the feed gives it.
     pub fn doubt(&mut self, field: Field) {
         match field {
             Field::Open => self.is_open_unknown = true,
@@ -172,7 +172,7 @@ impl Rest {
         }
     }
 
-    /// A trade that can no longer be cancelled.
+    /// Adds a trade that can no longer be cancelled.
     pub fn add(&mut self, trade: &TapeTrade) {
         let is_part =
             |field: Field| trade.seq >= self.since[index(field)] && trade.affects.fields().contains(field);
@@ -188,7 +188,7 @@ impl Rest {
             self.low = self.low.and(trade.last, Ordering::Less);
         }
         if volume {
-            // The record had taken it in: the sum is in range.
+            // The record has accepted the trade, so the sum is in range.
             let sum = self.volume.unwrap_or_default();
             self.volume = Some(sum.checked_add(trade.last_size).unwrap_or(sum));
         }
@@ -198,7 +198,7 @@ impl Rest {
         self.keep(trade.seq);
     }
 
-    /// A trade that leaves the table, and is not the one that the record shows: it may be shown again.
+    /// Remembers a trade that leaves the table and is not the one the record shows: it may be shown again.
     pub fn add_last(&mut self, trade: &TapeTrade) {
         if trade.seq < self.since(Field::Last) || !trade.affects.contains(Affects::LAST) {
             return;
@@ -207,8 +207,8 @@ impl Rest {
         (self.left, self.since[index(Field::Last)]) = ((0, FieldSet::NONE), trade.seq + 1);
     }
 
-    /// The record shows a last trade that is none of the table, or not that alone. `shown`: the trade of the table that
-    /// it showed before, of which it still has the fields `left`.
+    /// The record shows a last trade that is not, or not only, in the table. `shown`: the table's trade shown before,
+    /// of which the fields `left` remain.
     pub fn show(&mut self, record: &Fields, seq: u64, shown: Option<u64>, left: FieldSet) {
         let left = left.intersect(record.mask);
         self.left = match shown {
@@ -219,7 +219,7 @@ impl Rest {
         self.since[index(Field::Last)] = seq + 1;
     }
 
-    /// A trade of the table can no longer be cancelled: what it left stays.
+    /// A trade of the table can no longer be cancelled: the fields that it left are final.
     pub fn keep(&mut self, seq: u64) {
         if self.left.0 == seq {
             self.left = (0, FieldSet::NONE);
@@ -229,7 +229,7 @@ impl Rest {
         }
     }
 
-    /// A trade of the table is not what it was: what it left is void. `price`: whether its price is another.
+    /// A trade of the table has changed: the fields that it left are void. `price`: its price has changed.
     pub fn void(&mut self, seq: u64, price: bool) {
         if self.left.0 == seq {
             self.last.withdraw_all(self.left.1);
@@ -245,7 +245,7 @@ impl Rest {
     }
 }
 
-/// What a record has of its last trade.
+/// The last-trade fields of a record.
 fn of_last(record: &Fields) -> Fields {
     let mut last = record.only(FieldSet::LAST_TRADE);
     last.set_report(None);
@@ -255,7 +255,7 @@ fn of_last(record: &Fields) -> Fields {
 // === impl Extreme ===
 
 impl Extreme {
-    /// Together with the furthest price of the table.
+    /// Combined with the table's extreme price.
     pub fn with(self, found: Option<Decimal>, ahead: Ordering) -> Proof {
         match (self, found) {
             (Extreme::None, None) => Proof::None,
@@ -268,7 +268,7 @@ impl Extreme {
         }
     }
 
-    /// Whether one more price proves what the extreme is.
+    /// Whether one more price is certain to be the extreme.
     pub fn is_proved_by(self, price: Decimal, ahead: Ordering) -> bool {
         self.with(Some(price), ahead) != Proof::Unknown
     }
@@ -281,7 +281,7 @@ impl Extreme {
     }
 }
 
-/// The one that is ahead; the second when they are equal.
+/// The price that is further; the second when they are equal.
 pub fn further(one: Decimal, other: Decimal, ahead: Ordering) -> Decimal {
     if one.cmp(&other) == ahead { one } else { other }
 }

@@ -1,12 +1,12 @@
-//! How many trades the running tables of all topics may hold: so many each, and so many together.
+//! [`TapeRoom`]: the limits on trades kept for cancels and corrections, per topic and in total.
 //!
-//! Loss: when the tables together are full, a topic keeps no more trades than it has, and at least
-//! [`TAPE_TRADES_ASSURED`], so that busy symbols take nothing from quiet ones.
+//! Loss: when the total is reached, a topic keeps no more trades than it has, but at least [`TAPE_TRADES_ASSURED`], so
+//! that busy symbols take nothing from quiet ones.
 
 use super::table::TopicTape;
 use crate::limits::{Limits, TAPE_TRADES_ASSURED};
 
-/// The trades that running tables hold, and may hold.
+/// The number of trades in all tables, and its limits.
 pub struct TapeRoom {
     each_max: usize,
     total_max: usize,
@@ -22,7 +22,7 @@ impl TapeRoom {
         (self.each_max, self.total_max) = (limits.tape_trades, limits.tape_trades_total);
     }
 
-    /// How many trades a table with so many may hold.
+    /// How many trades a table that holds `held` may hold.
     pub fn for_table(&self, held: usize) -> usize {
         if self.total < self.total_max {
             self.each_max
@@ -31,7 +31,7 @@ impl TapeRoom {
         }
     }
 
-    /// Counts what `change` adds to a table, or removes from it.
+    /// Runs `change` on a table and updates the total.
     pub fn count<R>(&mut self, tape: &mut TopicTape, change: impl FnOnce(&mut TopicTape) -> R) -> R {
         let before = tape.held_trades();
         let result = change(tape);
@@ -72,7 +72,7 @@ mod tests {
             market.ingest(FeedId(0), &mut vec![tick], Nanos(9), &mut refused, Detail::Records);
             refused.pop().map(|refused| refused.message)
         };
-        // A keeps what the total allows, and B what is assured.
+        // A keeps what the total allows, B the assured minimum.
         assert!(refused("A", 699).unwrap().contains("older than the last 1524"), "it has left");
         assert_eq!(refused("A", 700), None);
         assert!(refused("B", 299).unwrap().contains("older than the last 1024"), "it has left");

@@ -1,13 +1,13 @@
-//! A topic's running table of trades that have names: what its totals are after one of them was cancelled or corrected.
-//! Pure: it does not know the record, and is told of each tick that the record has taken in.
+//! [`TopicTape`]: a topic's table of trades with ids, which computes the totals after a cancel or correction. Pure: it
+//! does not know the record; the caller reports each tick that the record has accepted.
 //!
-//! Loss: the table holds the newest `limits.tape_trades` trades. A trade that leaves it, and one without a name, can no
-//! longer be cancelled; what they have added to each total is kept in [`Rest`], so that totals stay provable. A total
-//! that cannot be proved is withdrawn, and stays so until a trade proves it or the feed gives it.
+//! Loss: the table holds the newest `limits.tape_trades` trades. A trade that leaves it, or has no id, can no longer be
+//! cancelled; its contribution to each total is kept in [`Rest`], so that totals stay provable. A total that cannot be
+//! proved is withdrawn until a trade proves it or the feed gives it.
 //!
-//! Invariants: trades are in the order of their seqs, and the oldest is not cancelled; a trade is part of a total from
-//! the seq on that `since` has for it, when it affects the total and is not cancelled; of trades with one name the
-//! newest stands for it. A correction walks over the table only where the trade was, or becomes, an extreme.
+//! Invariants: trades are in seq order, and the oldest is not cancelled; a trade counts towards a total from the seq in
+//! `since` on, if its conditions affect that total and it is not cancelled; an id means its newest trade. A correction
+//! scans the table only where the trade was, or becomes, an extreme.
 
 use std::{cmp::Ordering, collections::VecDeque};
 
@@ -18,30 +18,30 @@ use super::{
 };
 use crate::tick::{Affects, Field, FieldSet, Fields, Side, TradeId, TradeReport, Volume};
 
-/// The running table of one topic.
+/// The table of trades of one topic.
 #[derive(Clone, Debug, Default)]
 pub struct TopicTape {
     trades: VecDeque<TapeTrade>,
-    /// The volume of those that are part of it, and the number of those that are part of `trades`.
+    /// The volume of the trades that count towards it. Beside it, the number of those that count towards `trades`.
     volume: Volume,
     count: u64,
     names: TapeNames,
     rest: Rest,
-    /// The trade that the record shows as its last, when it is in the table.
+    /// The seq of the trade that the record shows as its last, when the table has it.
     shown: Option<u64>,
-    /// Totals that are withdrawn because nothing proves them.
+    /// Totals withdrawn because they cannot be proved.
     unproved: FieldSet,
 }
 
-/// No trade of this name is in the table, or it was cancelled.
+/// No trade with this id is in the table, or it was cancelled already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoSuchTrade;
 
-/// Why a trade was not corrected.
+/// Why a correction was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Uncorrected {
     NoSuchTrade,
-    /// The volume would be out of range.
+    /// The volume would overflow.
     VolumeFull,
 }
 
@@ -51,12 +51,12 @@ const EXTREMES: [(Field, Ordering); 2] = [(Field::High, Ordering::Greater), (Fie
 // === impl TopicTape ===
 
 impl TopicTape {
-    /// For a topic whose next tick has this seq; none of the trades so far can be cancelled.
+    /// An empty table for a topic whose next tick has this seq; no earlier trade can be cancelled.
     pub fn new(record: &Fields, seq: u64) -> Self {
         TopicTape { rest: Rest::of(record, seq), ..TopicTape::default() }
     }
 
-    /// The totals that the next tick leaves withdrawn, since it proves nothing of them.
+    /// The totals that stay withdrawn at the next tick, because it does not prove them.
     pub fn held(&self, tick: &Fields) -> FieldSet {
         if self.unproved.is_empty() {
             return FieldSet::NONE;
@@ -69,12 +69,12 @@ impl TopicTape {
         self.unproved.without(proved.fold(FieldSet::NONE, |set, (field, _)| set.with(*field)))
     }
 
-    /// How many trades it holds.
+    /// The number of trades held.
     pub fn held_trades(&self) -> usize {
         self.trades.len()
     }
 
-    /// Follows a tick, which was not a correction, after the record has taken it in. `record`: what it is now.
+    /// Follows a tick other than a correction, after the record has accepted it. `record`: the fields after the tick.
     pub fn follow(&mut self, tick: &Fields, seq: u64, record: &Fields, trades_max: usize) {
         self.unproved = self.held(tick).without(tick.named());
         let trade = tick.trade().map(|(last, last_size, side, affects)| TapeTrade {
@@ -104,7 +104,7 @@ impl TopicTape {
 
     fn push(&mut self, trade: TapeTrade, record: &Fields, trades_max: usize) {
         if self.trades.len() == self.trades.capacity() {
-            // Grow by a quarter, not to double, as the ring does.
+            // Grow by a quarter, not double, as the ring does.
             self.trades.reserve_exact(4 + self.trades.len() / 4);
         }
         self.count_in(&trade);
@@ -130,14 +130,14 @@ impl TopicTape {
         Some(trade)
     }
 
-    /// Drops the oldest while they are cancelled, so that the first of the table is never searched for.
+    /// Drops cancelled trades from the old end, so that the table's first trade never has to be searched for.
     fn drop_cancelled(&mut self) {
         while self.trades.front().is_some_and(|trade| trade.is_cancelled) {
             self.pop_oldest();
         }
     }
 
-    /// Cancels a trade. Returns the fields that it leaves different.
+    /// Cancels a trade. Returns the fields that change.
     ///
     /// # Errors
     /// When no such trade is known.
@@ -152,11 +152,10 @@ impl TopicTape {
         Ok(moved)
     }
 
-    /// Corrects a trade, and completes the report by what the trade is now. Returns the fields that it leaves
-    /// different.
+    /// Corrects a trade, and fills the report with the trade's new values. Returns the fields that change.
     ///
     /// # Errors
-    /// When no such trade is known, or the volume would be out of range; nothing is changed then.
+    /// When no such trade is known, or the volume would overflow; nothing is changed then.
     pub fn correct(&mut self, report: &mut TradeReport, record: &Fields) -> Result<Fields, Uncorrected> {
         let at = self.find(&report.id).ok_or(Uncorrected::NoSuchTrade)?;
         let before = self.trades[at].clone();
@@ -177,11 +176,11 @@ impl TopicTape {
         Ok(self.difference(&[&before, &after], record))
     }
 
-    /// What a correction's line gives stands in place of what was computed.
+    /// Values given with a correction replace the computed ones.
     pub fn give(&mut self, given: &Fields, seq: u64, record: &Fields) {
         self.unproved = self.unproved.without(given.named());
         self.give_rest(given, seq, None);
-        // Beside a correction `null` says that nothing proves a price, and not that it begins anew.
+        // With a correction, `null` means that a price cannot be proved, not that it restarts.
         for field in given.withdrawn().iter().filter(|field| PRICES.contains(field)) {
             self.unproved = self.unproved.with(field);
             self.rest.doubt(field);
@@ -192,7 +191,7 @@ impl TopicTape {
         }
     }
 
-    /// A line gives totals: no trade before it is part of them.
+    /// The feed gives totals: no earlier trade counts towards them any more.
     fn give_rest(&mut self, tick: &Fields, seq: u64, own: Option<&TapeTrade>) {
         self.rest.give(tick, seq, own);
         if tick.named().contains(Field::Volume) {
@@ -205,7 +204,7 @@ impl TopicTape {
 
     fn count_in(&mut self, trade: &TapeTrade) {
         if self.is_part(trade, Field::Volume) {
-            // The record has taken it in: the sum is in range.
+            // The record has accepted the trade, so the sum is in range.
             self.volume = self.volume.checked_add(trade.last_size).unwrap_or(self.volume);
         }
         self.count += u64::from(self.is_part(trade, Field::Trades));
@@ -224,14 +223,14 @@ impl TopicTape {
         !self.is_part(trade, Field::Volume) || sum.and_then(|sum| sum.checked_add(trade.last_size)).is_some()
     }
 
-    /// Where the newest trade of this name is, when it was not cancelled.
+    /// Index of the newest trade with this id, unless it was cancelled.
     fn find(&mut self, id: &TradeId) -> Option<usize> {
         let seq = self.names.find(id, &self.trades)?;
         let at = self.at(seq)?;
         (!self.trades[at].is_cancelled).then_some(at)
     }
 
-    /// Where the trade of this seq is.
+    /// Index of the trade with this seq.
     fn at(&self, seq: u64) -> Option<usize> {
         self.trades.binary_search_by_key(&seq, |trade| trade.seq).ok()
     }
@@ -240,20 +239,20 @@ impl TopicTape {
         trade.seq >= self.rest.since(field) && !trade.is_cancelled && trade.affects.fields().contains(field)
     }
 
-    /// The trades that are part of a total.
+    /// The trades that count towards a total.
     fn of(&self, field: Field) -> impl DoubleEndedIterator<Item = &TapeTrade> {
         let since = self.rest.since(field);
         let first = self.trades.partition_point(|trade| trade.seq < since);
         self.trades.range(first..).filter(move |trade| self.is_part(trade, field))
     }
 
-    /// The fields that are no longer what the record has, after a trade was changed. `changed`: what the trade was, and
-    /// what it is now, if anything.
+    /// The fields that differ from the record after a trade has changed. `changed`: the trade before and, if it still
+    /// exists, after.
     fn difference(&mut self, changed: &[&TapeTrade], record: &Fields) -> Fields {
         let mut now = Fields::default();
         let seq = changed.first().map_or(0, |trade| trade.seq);
         match self.rest.volume() {
-            // A sum of nothing is not a total.
+            // Without trades there is no total.
             None if self.of(Field::Volume).next().is_none() => now.withdraw(Field::Volume),
             rest => now.set_volume(rest.unwrap_or_default().checked_sum(self.volume).unwrap_or_default()),
         }
@@ -280,7 +279,7 @@ impl TopicTape {
         now
     }
 
-    /// Whether an extreme may be another, since the trade that was changed had its price or has a price beyond it.
+    /// Whether a high or low may change: the changed trade was at that price, or is beyond it.
     fn may_move(&self, field: Field, ahead: Ordering, changed: &[&TapeTrade], record: &Fields) -> bool {
         let Some(extreme) = record.get_decimal(field).filter(|_| !self.unproved.contains(field)) else {
             return true;
@@ -299,7 +298,7 @@ impl TopicTape {
         }
     }
 
-    /// The last trade, when it was the one that was changed, or the fields that are left of it.
+    /// Sets the last-trade fields, if the changed trade was the last one, or still had some fields shown.
     fn put_last(&mut self, seq: u64, record: &Fields, now: &mut Fields) {
         if self.shown == Some(seq) {
             let newest = self.of(Field::Last).next_back().map(|trade| trade.seq);
@@ -307,7 +306,7 @@ impl TopicTape {
         }
         let Some(shown) = self.shown else {
             now.merge(self.rest.last());
-            // What was never said is not there any more.
+            // Fields that the trade never had are withdrawn.
             now.withdraw_all(FieldSet::LAST_TRADE.without(now.named()));
             return;
         };
@@ -319,7 +318,7 @@ impl TopicTape {
     }
 }
 
-/// Whether a field that is set or withdrawn says what the record says.
+/// Whether a set or withdrawn field equals the record's.
 pub fn is_same(field: Field, now: &Fields, record: &Fields) -> bool {
     if !now.mask.contains(field) {
         return !record.mask.contains(field);

@@ -1,5 +1,5 @@
-//! Takes in the ticks of a topic whose trades have names: its record and its running table follow one another. Also its
-//! cancels and corrections. Other topics do not come here.
+//! Ingests the ticks, cancels and corrections of a topic whose trades have ids: updates its record and its table
+//! together. Other topics bypass this.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     topic::record::{Record, TotalFull},
 };
 
-/// Why a record did not take a tick in.
+/// Why a tick was refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TakeError {
     #[error(transparent)]
@@ -41,10 +41,10 @@ pub fn concerns(tick: &Fields) -> bool {
     tick.mask.contains(Field::TradeId) || tick.report().is_some()
 }
 
-/// Takes the next tick in. The table begins with the first trade that has a name.
+/// Applies the next tick. The table begins with the first trade that has an id.
 ///
 /// # Errors
-/// When nothing was changed.
+/// When the tick was refused; nothing was changed then.
 #[inline(never)]
 pub fn take(
     record: &mut Record,
@@ -67,8 +67,8 @@ pub fn take(
     Ok(())
 }
 
-/// A trade without the totals that its line gives as they would be without it: the table goes on proving these. `None`
-/// for the trade as it is. So a recording of a server, whose lines have every total that moved, plays as the day was.
+/// Strips from a trade the totals that equal the computed ones, so that the table keeps proving them; `None` when there
+/// are none. So a recording of a server's own output, whose lines carry every changed total, replays exactly.
 fn news(record: &Record, trade: &Fields, tape: &TopicTape) -> Option<Fields> {
     let given = trade.mask.intersect(TOTALS);
     if given.is_empty() || !trade.is_trade() {
@@ -90,8 +90,8 @@ impl From<TotalFull> for Box<TakeError> {
     }
 }
 
-/// Takes a cancel or correction in. One that gives fields of the record itself is taken also when its trade is not
-/// known: then these stand, and the feed answers for the others.
+/// Applies a cancel or correction. One that gives fields of the record is accepted even if its trade is unknown: the
+/// given values stand, and the feed is responsible for the rest.
 fn correct(
     record: &mut Record,
     tape: &mut Option<Box<TopicTape>>,
@@ -122,7 +122,7 @@ fn correct(
     };
     let mut given = tick.clone();
     if known_trade {
-        // What the line says as it was computed is not news: the table goes on proving it.
+        // Given values that equal the computed ones are no news: the table keeps proving them.
         let mut computed = record.fields.clone();
         computed.merge(&moved);
         let same = tick.named().iter().filter(|&field| is_same(field, tick, &computed));
@@ -136,7 +136,7 @@ fn correct(
     Ok(())
 }
 
-/// A correction of a trade that is not known, and that the record shows as its last: its new values.
+/// The new values of a correction whose trade is unknown but shown as the record's last.
 fn as_given(record: &Record, report: &TradeReport) -> Fields {
     let mut fields = Fields::default();
     let is_last = record.fields.mask.contains(Field::TradeId) && *record.fields.trade_id() == report.id;

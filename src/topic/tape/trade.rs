@@ -1,8 +1,8 @@
-//! [`TapeTrade`]: one trade of a topic's running table.
+//! [`TapeTrade`]: one trade in a topic's table.
 
 use crate::tick::{Affects, Decimal, Field, Fields, Side, TradeId};
 
-/// A trade of the table.
+/// A trade in the table.
 #[derive(Clone, Debug)]
 pub struct TapeTrade {
     pub seq: u64,
@@ -15,7 +15,7 @@ pub struct TapeTrade {
 }
 
 impl TapeTrade {
-    /// What a record shows of it when it is the last one.
+    /// The record's last-trade fields when this is the last trade.
     pub fn as_last(&self) -> Fields {
         let mut fields = Fields::default();
         fields.set_decimal(Field::Last, self.last);
