@@ -1,4 +1,4 @@
-//! Control messages that are frequent or long, written without serde.
+//! Control messages that are frequent or long, written without serde. Their definitions are in `control.rs`.
 //!
 //! Invariant: the bytes are the same that [`Control::write`] would write.
 
@@ -10,11 +10,11 @@ use crate::{
     tick::{CustomFields, Nanos},
 };
 
-/// A `welcome` without the session's number. The rest is the same for all sessions until the limits change.
+/// The `welcome` message around the session's number: the rest is the same for all sessions until the limits change.
 pub struct Welcome {
     before: Vec<u8>,
     after: Vec<u8>,
-    /// For encodings whose times count from the origin.
+    /// The variant for encodings whose timestamps count from the origin.
     after_with_origin: Vec<u8>,
 }
 
@@ -33,7 +33,7 @@ impl Welcome {
         self.write_with(session, &self.after, out);
     }
 
-    /// With the time from which those of binary data count.
+    /// As `write`, with the origin of binary timestamps.
     pub fn write_with_origin(&self, session: u64, out: &mut Vec<u8>) {
         self.write_with(session, &self.after_with_origin, out);
     }
@@ -55,7 +55,7 @@ fn around_session(welcome: &Control<'_>) -> (Vec<u8>, Vec<u8>) {
     (before, after)
 }
 
-/// A message with an array that is written piece by piece.
+/// A message with an array whose elements are appended one by one.
 pub struct Growing {
     text: Vec<u8>,
     /// The text after the array.
@@ -64,11 +64,11 @@ pub struct Growing {
 }
 
 impl Control<'_> {
-    /// The payload of this message. Its array of this name is empty, and is filled by [`Growing::push`].
+    /// Starts this message's payload. Its array `array` must be empty; [`Growing::push`] fills it.
     pub fn grow(&self, array: &str) -> Growing {
         let mut text = Vec::new();
         self.write(&mut text);
-        // No text within the message can equal this, because quotes are escaped there.
+        // Cannot occur in a string of the message, because quotes are escaped there.
         let name = format!("\"{array}\":[");
         let end = memchr::memmem::find(&text, name.as_bytes()).map_or(text.len(), |at| at + name.len());
         let tail = text.split_off(end);

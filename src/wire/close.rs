@@ -1,4 +1,4 @@
-//! Close reasons: why a session ends.
+//! [`CloseReason`]: why a session ends, with its code, label and advice. When a session ends is not decided here.
 //!
 //! Invariant: each reason has its own close code and label, and a session ends for exactly one of them.
 
@@ -32,17 +32,17 @@ pub enum CloseReason {
     MemoryBudget,
     /// The client is a web page of an origin that is not allowed.
     Origin,
-    /// The keys that tokens are checked by cannot be had yet.
+    /// No keys to verify tokens with have been loaded yet.
     NoKeys,
-    /// The client's token is not valid, or it sent none in time.
+    /// The client's token is invalid, or did not come in time.
     BadToken,
     /// The client's token has expired.
     Expired,
     /// The client's token, or its user, was revoked.
     Revoked,
-    /// The token's user has as many sessions as the token allows.
+    /// The user has as many sessions as its token allows.
     TooManyOfUser,
-    /// The server or the client's address has as many sessions as the limit allows.
+    /// The limit of sessions, of the server or the client's address, is reached.
     TooManySessions,
     /// The connection ended without a close frame.
     Gone,
@@ -53,9 +53,9 @@ pub enum CloseReason {
 pub enum Retry {
     /// Connect again, after a pause that grows with each failure.
     ComeBack,
-    /// The same token would end the same way: connect again with a new one.
+    /// Connect again with a new token: the same one would be refused again.
     WithNewToken,
-    /// The same request would end the same way.
+    /// Do not reconnect: the same request would end the same way.
     DoNot,
 }
 
@@ -136,7 +136,7 @@ impl CloseReason {
     pub const fn phrase(self) -> &'static str {
         match self {
             CloseReason::Gone => "",
-            // A client that closes gets its own reason back instead.
+            // A client that closes gets its own reason echoed instead.
             CloseReason::Normal => "the replay is over",
             CloseReason::Drain => "the server is stopping: come back after retry_ms",
             CloseReason::ProtocolError => "the WebSocket protocol was broken",
@@ -162,7 +162,7 @@ impl CloseReason {
         }
     }
 
-    /// Why a session ends whose token is refused.
+    /// The close reason for a refused token.
     pub const fn of_refused(refused: &Refused) -> Self {
         match refused {
             Refused::Missing | Refused::Bad(_) => CloseReason::BadToken,

@@ -1,7 +1,8 @@
-//! Commands of clients. `command/reader.rs` parses them strictly from JSON, and checks them. No I/O, and no session.
+//! [`Command`]: a client's command after validation. `command/reader.rs` parses it strictly from JSON. No I/O, no
+//! session.
 //!
-//! Invariants: an error carries the id of its command, if the id could be read. One bad symbol is an error of that symbol
-//! alone. A field that the command does not have is an error, so that a client that sends `intervall_ms` learns of it.
+//! Invariants: an error carries the command's id if it could be read. One invalid symbol fails alone. An unknown field
+//! is an error, so that a client with a typo such as `intervall_ms` learns of it.
 
 mod names;
 mod publishing;
@@ -22,7 +23,7 @@ use crate::{
 pub use publishing::Publishing;
 pub use reader::CommandReader;
 
-/// A command that was checked.
+/// A validated command.
 #[derive(Clone, Debug)]
 pub enum Command {
     Subscribe {
@@ -52,9 +53,9 @@ pub enum Command {
         id: Option<Id>,
         token: BearerToken,
     },
-    /// Ticks, which are not in it: they are read apart from the command.
+    /// Publishes ticks. The ticks are not in it: they are decoded separately.
     Publish(Publishing),
-    /// The client has read so many frames of data.
+    /// The client has read this many data frames.
     Ack {
         id: Option<Id>,
         seen: u64,
@@ -62,7 +63,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// As `op` has it.
+    /// The command's name, as in `op`.
     pub const fn op(&self) -> &'static str {
         match self {
             Command::Subscribe { .. } => "subscribe",
@@ -76,7 +77,7 @@ impl Command {
         }
     }
 
-    /// How many symbols and globs it names.
+    /// The number of symbols and globs it names.
     pub fn symbols(&self) -> usize {
         match self {
             Command::Subscribe { symbols, .. }
@@ -92,14 +93,14 @@ impl Command {
 pub enum Target {
     Name(Symbol),
     Glob(Glob),
-    /// Neither: the text that the client sent, and its fault.
+    /// Invalid: the client's text, and what is wrong with it.
     Bad {
         text: String,
         message: String,
     },
 }
 
-/// What a client has received: the last seq of each symbol, within one epoch.
+/// What a resuming client has received: the last seq of each symbol, within one epoch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResumeFrom {
     pub epoch: String,
@@ -107,7 +108,7 @@ pub struct ResumeFrom {
 }
 
 impl Target {
-    /// A text with a star is a pattern. One that only has escaped stars names a symbol that has them.
+    /// Text with a star is a glob. Text with only escaped stars is a symbol whose name contains them.
     pub fn parse(text: &str) -> Target {
         let parsed = if text.contains('*') {
             Glob::new(text).map(|glob| glob.named().map_or_else(|| Target::Glob(glob), Target::Name))
@@ -117,7 +118,7 @@ impl Target {
         parsed.unwrap_or_else(|error| Target::Bad { text: shortened(text), message: error.to_string() })
     }
 
-    /// The symbol itself, or the pattern as it was given.
+    /// The symbol, or the glob as it was given.
     pub fn text(&self) -> &str {
         match self {
             Target::Name(symbol) => symbol.as_str(),

@@ -1,6 +1,6 @@
-//! Control messages: every message that is not data. They are rare, so serde writes them.
+//! [`Control`]: all messages that are not data. They are rare, so serde writes them.
 //!
-//! Invariant: a control message is one frame, a JSON array with this one message.
+//! Invariant: a control message is one frame: a JSON array with this one message.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
     tick::{CustomFields, Nanos, State, custom::CustomField},
 };
 
-/// The limits that `welcome` lists, in the units of their names: those that a client has to know.
+/// The limits that `welcome` lists: those that a client has to know, in the units that their names end with.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct ShownLimits {
     pub subscriptions: usize,
@@ -27,7 +27,7 @@ pub struct ShownLimits {
     pub ring_ticks: usize,
     pub stale_ms: u64,
     pub unsent_bytes: usize,
-    /// Its presence says that `ack` is taken.
+    /// When present, the server accepts `ack`.
     pub target_delay_ms: u64,
     pub control_bytes: usize,
     pub line_bytes: usize,
@@ -38,7 +38,7 @@ pub struct ShownLimits {
     pub close_grace_ms: u64,
 }
 
-/// A field that the configuration adds, as `welcome` tells it.
+/// A configured field, as listed in `welcome`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct ShownField<'a> {
     pub name: &'a str,
@@ -52,31 +52,31 @@ impl<'a> ShownField<'a> {
     }
 }
 
-/// A field, by the number that data has in place of its name.
+/// The number that stands for a field's name in data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct NumberedField<'a> {
     pub id: u32,
     pub name: &'a str,
-    /// How its values are written.
+    /// The type of its values.
     pub kind: &'static str,
 }
 
-/// The result of a command for one symbol or glob.
+/// A command's result for one symbol or glob.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Entry {
-    /// Short names are stored inline, because most commands name many symbols and each has an entry.
+    /// Short names are stored inline: most commands name many symbols, each with an entry.
     pub symbol: CompactString,
-    /// Of the subscription.
+    /// The subscription's name.
     #[serde(rename = "as", skip_serializing_if = "Option::is_none", serialize_with = "write_name")]
     pub name: Option<Name>,
     pub status: Status,
-    /// `Some(false)` for a symbol without a tick that no feed lists, so that it may not exist; otherwise `None`.
+    /// `Some(false)` if the symbol has no tick and no feed declares it, so it may not exist; otherwise `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<bool>,
-    /// How many symbols a glob matches now.
+    /// The number of symbols that a glob matches now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matched: Option<usize>,
-    /// How much later than in real time it is shown, and what must be shown beside it.
+    /// The delay of a delayed symbol, and the notice that must be displayed with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "write_notice")]
@@ -106,29 +106,29 @@ pub enum Pace {
     Conflating,
 }
 
-/// One subscription, in `list`.
+/// One subscription, in the answer to `list`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct ListEntry<'a> {
     pub symbol: String,
     #[serde(rename = "as", skip_serializing_if = "Option::is_none", serialize_with = "write_name")]
     pub name: Option<Name>,
     pub mode: &'static str,
-    /// How much later than in real time it is shown.
+    /// The delay in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u32>,
     pub interval_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<&'a str>>,
-    /// When decimals are text.
+    /// Set when decimals are text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub numbers: Option<&'static str>,
-    /// The seq up to which the subscription was sent everything.
+    /// The seq up to which everything was sent.
     pub seq: u64,
     #[serde(serialize_with = "write_state")]
     pub state: State,
 }
 
-/// A standing glob whose subscriptions have a name, in `list`.
+/// A standing glob with a name, in the answer to `list`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct NamedGlob {
     pub symbol: CompactString,
@@ -144,12 +144,12 @@ pub enum Control<'a> {
         protocol: u32,
         session: &'a str,
         epoch: &'a str,
-        /// From which the times of binary data count.
+        /// The origin of timestamps in binary data.
         #[serde(skip_serializing_if = "Option::is_none", serialize_with = "write_origin")]
         origin: Option<Nanos>,
         heartbeat_ms: u64,
         limits: ShownLimits,
-        /// Those that the configuration adds.
+        /// The configured fields.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         fields: Vec<ShownField<'a>>,
     },
@@ -157,7 +157,7 @@ pub enum Control<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<Id>,
         results: Vec<Entry>,
-        /// Of the session's encoding, when it has numbers in place of names.
+        /// The field numbers, for encodings that use numbers for names.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         fields: Vec<NumberedField<'a>>,
     },
@@ -203,14 +203,14 @@ pub enum Control<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<Id>,
         subscriptions: Vec<ListEntry<'a>>,
-        /// Those without a name.
+        /// Globs without a name.
         globs: Vec<CompactString>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         named_globs: Vec<NamedGlob>,
     },
     Published(Published<'a>),
     Error {
-        /// Of the subscription that it is about, when it is about one.
+        /// The name of the subscription concerned, if any.
         #[serde(rename = "as", skip_serializing_if = "Option::is_none", serialize_with = "write_name")]
         name: Option<Name>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -218,15 +218,15 @@ pub enum Control<'a> {
         code: ErrorCode,
         message: &'a str,
     },
-    /// A token was taken.
+    /// A token was accepted.
     Auth {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<Id>,
-        /// When it ends, by the clock of `ts`; `None` for never.
+        /// When the token expires, by the clock of `ts`; `None` for never.
         #[serde(skip_serializing_if = "Option::is_none", serialize_with = "write_end")]
         expires: Option<Nanos>,
     },
-    /// The session's token ends soon.
+    /// The session's token expires soon.
     #[serde(rename = "status")]
     ExpiryStatus {
         #[serde(serialize_with = "write_micros")]
@@ -240,7 +240,7 @@ pub enum Control<'a> {
 }
 
 impl Control<'_> {
-    /// Whether it tells something of symbols, which only who may read them is told.
+    /// Whether the message reveals symbols, so that it needs the right to read them.
     pub const fn tells_of_symbols(&self) -> bool {
         !matches!(
             self,
@@ -319,7 +319,7 @@ impl Entry {
         }
     }
 
-    /// The same, of the subscription of this name.
+    /// The same message, for the subscription of this name.
     pub fn named(self, name: Option<&Name>) -> Self {
         Entry { name: name.cloned(), ..self }
     }

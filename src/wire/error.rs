@@ -2,7 +2,7 @@
 
 use super::Id;
 
-/// The code in an `error` message, in a result, or in an HTTP error. It never changes its meaning.
+/// The code in an `error` message, a result, or an HTTP error. Its meaning never changes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ErrorCode {
     BadJson,
@@ -20,7 +20,7 @@ pub enum ErrorCode {
     AuthNotConfigured,
     NotEntitled,
     BadToken,
-    /// The session may not publish.
+    /// The session has no right to publish.
     Forbidden,
     Draining,
     NumberGap,

@@ -1,4 +1,4 @@
-//! The id of a command: chosen by the client, and sent back unchanged.
+//! [`Id`]: the id of a command, chosen by the client and echoed unchanged.
 
 use serde::{Serialize, Serializer, ser::Error};
 
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer, ser::Error};
 pub enum Id {
     Text(String),
     Number(i64),
-    /// The digits of a whole number that does not fit into an `i64`.
+    /// The digits of an integer that does not fit into an `i64`.
     #[serde(serialize_with = "write_digits")]
     Digits(String),
 }

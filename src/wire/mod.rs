@@ -1,9 +1,9 @@
-//! The wire protocol: messages, commands, frames, close reasons. docs/PROTOCOL.md describes it for clients.
+//! The wire protocol: commands, messages, encodings, frames, close reasons. docs/PROTOCOL.md describes it for clients.
 //!
-//! No I/O and no session: other modules decide what is sent, and this one how it is written.
+//! No I/O and no sessions: other modules decide what is sent, this one how it is written.
 //!
-//! Invariants: no data frame is larger than its limit; a tick is encoded at most once for all sessions with one
-//! encoding that get it whole.
+//! Invariants: no data frame exceeds its limit; a tick is encoded at most once for all sessions of an encoding that
+//! receive it whole.
 
 pub mod assembled;
 pub mod close;
@@ -29,5 +29,5 @@ pub use frames::{FrameSize, FrameWriter, Framer, HeldFrame, ReadyFrame, ReceiptT
 pub use id::Id;
 pub use websocket::ping;
 
-/// The version of the protocol in `welcome`.
+/// The protocol version in `welcome`.
 pub const PROTOCOL_VERSION: u32 = 1;

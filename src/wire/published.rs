@@ -1,4 +1,4 @@
-//! The acknowledgement of published ticks, as the message says it.
+//! The acknowledgement of published ticks.
 
 use serde::{Serialize, Serializer};
 
@@ -10,7 +10,7 @@ use crate::{publish::Outcome, tick::Symbol};
 pub struct Published<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Id>,
-    /// Of the publisher's message; where it asks, of its last one.
+    /// Number of the acknowledged message; for a query, of the publisher's last message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
     pub accepted: usize,
@@ -28,7 +28,7 @@ pub struct Published<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Seqs<'a>(pub &'a [(Symbol, u64)]);
 
-/// A tick that was not taken in.
+/// A tick that was rejected.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct RejectedTick<'a> {
     pub index: u64,

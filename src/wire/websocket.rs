@@ -1,18 +1,18 @@
-//! WebSocket frames of a server (RFC 6455): unmasked, with the shortest possible header. Only a [part](seal_part) is not the
-//! whole of its message.
+//! Writes a server's WebSocket frames (RFC 6455): unmasked, with the shortest possible header. Every frame is a whole
+//! message, except [fragments](seal_part).
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
 
 use super::encodings::encoder::HEAD_BYTES;
 
-/// The bit of a header that says that the message ends with its frame.
+/// FIN: the frame ends its message.
 const FINAL: u8 = 0x80;
-/// The bit of an opcode that control frames have.
+/// The opcode bit of control frames.
 const CONTROL: u8 = 0x08;
-/// The bit of a header that says that the message is compressed.
+/// RSV1: the message is compressed.
 const RSV1: u8 = 0x40;
 
-/// Writes the header of the payload that begins at [`HEAD_BYTES`]; returns where the frame begins.
+/// Writes the header of the payload that starts at [`HEAD_BYTES`]; returns the offset of the frame.
 pub fn frame(opcode: OpCode, bytes: &mut [u8]) -> usize {
     let mut head = [0; HEAD_BYTES];
     let head_bytes = write_header(opcode, bytes.len() - HEAD_BYTES, &mut head);
@@ -21,7 +21,7 @@ pub fn frame(opcode: OpCode, bytes: &mut [u8]) -> usize {
     start
 }
 
-/// As [`frame`], of a compressed payload (RFC 7692, 6).
+/// As [`frame`], for a compressed payload (RFC 7692, 6).
 pub fn frame_deflated(opcode: OpCode, bytes: &mut [u8]) -> usize {
     let start = frame(opcode, bytes);
     bytes[start] |= RSV1;
@@ -35,18 +35,18 @@ pub fn write_frame_deflated(opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
     out[start] |= RSV1;
 }
 
-/// The header of a payload of 126 bytes and more, and less than 64 KiB.
+/// Header size for payloads from 126 bytes up to 64 KiB.
 const LONG_HEADER: usize = 4;
 const SHORT_HEADER: usize = 2;
 
-/// Begins a frame whose payload is appended next, and is then [sealed](seal). Returns where the payload begins.
+/// Starts a frame whose payload is appended next and then [sealed](seal). Returns the offset of the payload.
 #[inline]
 pub fn open(out: &mut Vec<u8>) -> usize {
     out.extend_from_slice(&[0; LONG_HEADER]);
     out.len()
 }
 
-/// Writes the header of the frame whose payload begins here and ends with the last byte.
+/// Writes the header of the frame whose payload starts at `payload` and ends with the last byte.
 #[inline]
 pub fn seal(opcode: OpCode, payload: usize, out: &mut Vec<u8>) {
     let mut head = [0; HEAD_BYTES];
@@ -55,31 +55,31 @@ pub fn seal(opcode: OpCode, payload: usize, out: &mut Vec<u8>) {
     match head_bytes {
         LONG_HEADER => out[begin..payload].copy_from_slice(&head[..LONG_HEADER]),
         SHORT_HEADER => {
-            // A header may not be longer than it must be.
+            // The header must have the minimal length.
             out[begin..begin + SHORT_HEADER].copy_from_slice(&head[..SHORT_HEADER]);
             let end = out.len();
             out.copy_within(payload..end, begin + SHORT_HEADER);
             out.truncate(end - (LONG_HEADER - SHORT_HEADER));
         }
-        // No message of data is as long.
+        // No data message is this long.
         _ => drop(out.splice(begin..payload, head[..head_bytes].iter().copied())),
     }
 }
 
-/// As [`seal`], of a part of a message that is not its last one.
+/// As [`seal`], for a fragment that is not the last of its message.
 pub fn seal_part(opcode: OpCode, payload: usize, out: &mut Vec<u8>) {
     seal(opcode, payload, out);
     out[payload - LONG_HEADER] &= !FINAL;
 }
 
-/// Whether there is a message, or a part of one, among whole frames of a server: what must not stand between the parts of
-/// another.
+/// Whether a run of whole server frames has a message or a fragment of one, which must not come between the fragments
+/// of another.
 pub fn has_message(mut frames: &[u8]) -> bool {
     while let [first, second, rest @ ..] = frames {
         if first & CONTROL == 0 {
             return true;
         }
-        // A control frame has 125 bytes at most.
+        // A control frame has at most 125 bytes.
         frames = rest.get(usize::from(*second)..).unwrap_or_default();
     }
     false
@@ -104,7 +104,7 @@ pub fn write_ping(out: &mut Vec<u8>) {
     write_frame(OpCode::Control(Control::Ping), b"", out);
 }
 
-/// A ping whose payload is a position in the stream; its pong brings it back.
+/// A ping whose payload is a position in the stream, which the pong returns.
 pub fn ping(position: u64) -> [u8; 10] {
     const FINAL_PING: u8 = 0x89;
     let mut frame = [0; 10];
@@ -117,7 +117,7 @@ pub fn write_close(reason: super::CloseReason, out: &mut Vec<u8>) {
     write_close_of(reason.code(), reason.phrase(), out);
 }
 
-/// RFC 6455, 5.2. Returns how many bytes the header has.
+/// RFC 6455, 5.2. Returns the size of the header.
 fn write_header(opcode: OpCode, payload_bytes: usize, head: &mut [u8; HEAD_BYTES]) -> usize {
     head[0] = FINAL | u8::from(opcode);
     match payload_bytes {
@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    /// The frame as the WebSocket library writes it.
+    /// The header equals the one that the WebSocket library writes.
     fn check_header(opcode: OpCode, payload_bytes: usize) {
         let mut head = [0; HEAD_BYTES];
         let head_bytes = write_header(opcode, payload_bytes, &mut head);

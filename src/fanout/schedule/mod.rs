@@ -5,7 +5,7 @@
 //!
 //! Invariants:
 //! - a subscription that is behind is either in its session's send queue, in its every-mode queue, or waiting; never in
-//! two;
+//!   two;
 //! - a waiting subscription has an entry in the wheel for the end of its wait;
 //! - a session with non-empty queues is in the ready list, or was taken from it and is being served.
 

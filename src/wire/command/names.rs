@@ -1,4 +1,4 @@
-//! Counts names of large objects, to find duplicates: the JSON parser keeps one value for each name.
+//! Counts the names in large JSON objects, to detect duplicates: the parser keeps only one value per name.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{
     de::{IgnoredAny, MapAccess, Visitor},
 };
 
-/// How many names `resume.last` has, duplicates included.
+/// The number of names in `resume.last`, duplicates included.
 pub fn in_resume(text: &[u8]) -> Option<usize> {
     struct Names(usize);
 

@@ -1,4 +1,4 @@
-//! What a command says of the ticks that it publishes. The ticks themselves are read apart from it.
+//! The options of a `publish` command. Its ticks are decoded separately.
 
 use simd_json::{
     BorrowedValue,
@@ -11,12 +11,12 @@ use crate::{
     wire::{ErrorCode, Id},
 };
 
-/// What a command says of the ticks that it publishes.
+/// The options of a `publish` command.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Publishing {
     pub id: Option<Id>,
     pub publisher: Option<PublisherName>,
-    /// `None` for messages without numbers, and for one that asks for the last number.
+    /// The message number; `None` for unnumbered messages, and for a query of the last number.
     pub number: Option<u64>,
 }
 
@@ -30,7 +30,7 @@ impl Publishing {
         let Some(ticks) = ticks else {
             return Err((ErrorCode::MissingField, "ticks is missing: an array of ticks".to_owned()));
         };
-        // The ticks of a command were taken out of it, unless it is written in an unusual way.
+        // The ticks were already cut out of the command, unless it is spelled unusually.
         if ticks.as_array().is_none_or(|ticks| !ticks.is_empty()) {
             return Err(bad("ticks", "an array of ticks, and it and op are written without escapes", ticks));
         }

@@ -1,4 +1,4 @@
-//! [`CommandReader`]: one message of a client as a command, or as the error that says what is wrong with it.
+//! [`CommandReader`]: parses one message of a client into a command, or an error that says what is wrong with it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,14 +21,14 @@ use crate::{
     wire::{CommandError, ErrorCode, Id, control::millis},
 };
 
-/// Parses commands, and reuses its buffers.
+/// Parses commands; reuses its buffers.
 pub struct CommandReader {
     buffers: Buffers,
-    /// The fields that are configured, beside the fixed ones.
+    /// The configured fields, beside the fixed ones.
     fields: Arc<CustomFields>,
 }
 
-/// The deepest JSON that is read; commands need less.
+/// The maximum depth of JSON that is parsed; commands need less.
 const DEPTH_MAX: usize = 16;
 
 impl CommandReader {
@@ -36,17 +36,17 @@ impl CommandReader {
         CommandReader { buffers: Buffers::with_max_depth(1024, DEPTH_MAX), fields }
     }
 
-    /// Parses one message, and overwrites it.
+    /// Parses one message in place, overwriting it.
     ///
     /// # Errors
-    /// When the message is not a command. The error has its code, and the id if it could be read.
+    /// When the message is not a valid command. The error has a code, and the id if it could be read.
     pub fn read(&mut self, text: &mut [u8], limits: &Limits) -> Result<Command, CommandError> {
         let mark = text.len() - without_bom(text).len();
         let text = &mut text[mark..];
         let mut quoted = wide::quoted(text);
         let wide_id = quoted.as_ref().and_then(|_| wide::id(text));
         let text = quoted.as_deref_mut().unwrap_or(text);
-        // For a large object the parser keeps one value for each name, and does not report duplicates.
+        // For large objects the parser keeps one value per name and reports no duplicates.
         let named = memchr::memmem::find(text, b"resume").and_then(|_| names::in_resume(text));
         let value =
             simd_json::value::borrowed::to_value_with_buffers(text, &mut self.buffers).map_err(|error| {
@@ -57,7 +57,7 @@ impl CommandReader {
             let message = format!("a command is a JSON object, got {}", kind(&value));
             return Err(CommandError { id: None, code: ErrorCode::BadCommand, message });
         };
-        // The id first, so that every later error can carry it.
+        // Read the id first, so that every later error can carry it.
         let id = object
             .get("id")
             .map_or(Ok(None), |id| read_id(id, wide_id))
@@ -67,7 +67,7 @@ impl CommandReader {
     }
 }
 
-/// For a service whose configuration adds no fields.
+/// For a service without configured fields.
 impl Default for CommandReader {
     fn default() -> Self {
         CommandReader::with_fields(CustomFields::none())
@@ -77,13 +77,13 @@ impl Default for CommandReader {
 struct FieldReader<'a> {
     object: &'a Object<'a>,
     limits: &'a Limits,
-    /// How many names `resume.last` has in the text, duplicates included.
+    /// The number of names in `resume.last`, duplicates included.
     named: Option<usize>,
     table: &'a CustomFields,
 }
 
 impl FieldReader<'_> {
-    /// A field's value. `null` is the same as absent.
+    /// A field's value; `null` counts as absent.
     fn get(&self, name: &str) -> Option<&BorrowedValue<'_>> {
         self.object.get(name).filter(|value| !value.is_null())
     }
@@ -152,7 +152,7 @@ impl FieldReader<'_> {
                 self.only(op, &["op", "id", "token"])?;
                 match self.get("token") {
                     None => Err((ErrorCode::MissingField, "token is missing".to_owned())),
-                    // A value that is not a string is not shown: it may hold one.
+                    // Do not echo a value that is not a string: it may contain a token.
                     Some(token) => match token.as_str() {
                         Some(token) => Ok(Command::Auth { id, token: BearerToken::new(token) }),
                         None => Err((ErrorCode::BadValue, "token must be a string".to_owned())),
@@ -163,7 +163,7 @@ impl FieldReader<'_> {
         }
     }
 
-    /// Refuses fields that the command does not have.
+    /// Rejects fields that the command does not have.
     fn only(&self, op: &str, known: &[&str]) -> Result<(), CommandFault> {
         let mut unknown: Vec<&str> =
             self.object.keys().map(AsRef::as_ref).filter(|key| !known.contains(key)).collect();

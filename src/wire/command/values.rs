@@ -1,4 +1,4 @@
-//! Values of a command that have rules of their own: ids, whole numbers, objects whose names are given once.
+//! Values in commands with rules of their own: ids, whole numbers, objects without duplicate names.
 
 use std::{
     cmp::min,
@@ -12,14 +12,14 @@ use simd_json::{
 
 use crate::wire::{ErrorCode, Id};
 
-/// The code of a fault, and a sentence.
+/// An error code, and a sentence that explains it.
 pub type CommandFault = (ErrorCode, String);
 pub type Object<'a> = simd_json::borrowed::Object<'a>;
 
-/// Bytes of the longest id.
+/// Maximum length of an id in bytes.
 const ID_BYTES_MAX: usize = 128;
 
-/// Refuses an object with a duplicate name, since either of the values may be the one that was meant.
+/// Rejects an object with a duplicate name, since either value may be the intended one.
 pub fn once(object: &Object<'_>, within: &str) -> Result<(), CommandFault> {
     let mut names: Vec<&str> = object.keys().map(AsRef::as_ref).collect();
     names.sort_unstable();
@@ -29,7 +29,7 @@ pub fn once(object: &Object<'_>, within: &str) -> Result<(), CommandFault> {
     }
 }
 
-/// A whole number from 0 up, written as `250`, `250.0` or `2.5e2`.
+/// A non-negative whole number, written as `250`, `250.0` or `2.5e2`.
 pub fn whole(value: &BorrowedValue<'_>) -> Option<u64> {
     /// Above this a double cannot represent every whole number.
     const DOUBLE_MAX: f64 = (1u64 << 53) as f64;
@@ -89,15 +89,15 @@ pub fn bad(field: &str, expected: &str, value: &BorrowedValue<'_>) -> CommandFau
 /// The first 80 characters of a value as JSON. The rest is not serialized.
 pub fn shown(value: &BorrowedValue<'_>) -> String {
     let mut beginning = Beginning(Vec::new());
-    // The writer fails when it has enough.
+    // The writer fails once it has enough.
     let _ = simd_json::to_writer(&mut beginning, value);
     shortened(&String::from_utf8_lossy(&beginning.0))
 }
 
-/// A writer that takes [`BEGINNING_BYTES`] and then fails.
+/// A writer that accepts [`BEGINNING_BYTES`] and then fails.
 struct Beginning(Vec<u8>);
 
-/// More bytes than 80 characters take.
+/// More bytes than 80 characters can take.
 const BEGINNING_BYTES: usize = 512;
 
 impl Write for Beginning {

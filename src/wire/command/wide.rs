@@ -1,16 +1,15 @@
-//! Numbers that the JSON parser refuses as invalid: whole ones of more than 64 bits, and those beyond any double, such
+//! Numbers that the JSON parser rejects as invalid: integers of more than 64 bits, and numbers beyond any double, such
 //! as 1e999.
 //!
-//! They are rare, so a message is only searched for a long run of digits and for a long exponent. If it has such
-//! numbers, they are put into quotes. They are then reported as values of the wrong kind, except for a command's `id`,
-//! which is echoed as it was.
+//! They are rare, so a message is only searched for a long run of digits or a long exponent. Such numbers are put into
+//! quotes: they are then reported as values of the wrong type, except a command's `id`, which is echoed unchanged.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 /// Shorter numbers fit into 64 bits.
 const DIGITS_MIN: usize = 19;
-/// Smaller exponents of few digits lead to doubles.
+/// Shorter exponents, with few digits before them, give valid doubles.
 const EXPONENT_DIGITS_MIN: usize = 3;
 
 #[derive(Deserialize)]
@@ -48,8 +47,8 @@ pub fn quoted(text: &[u8]) -> Option<Vec<u8>> {
     found.then_some(out)
 }
 
-/// Whether the text has [`DIGITS_MIN`] consecutive digits. Such a run covers one of every [`DIGITS_MIN`] positions, so
-/// only these are checked first.
+/// Whether the text has [`DIGITS_MIN`] consecutive digits. Such a run covers a multiple of [`DIGITS_MIN`], so only
+/// these positions are checked first.
 fn has_long_run(text: &[u8]) -> bool {
     (DIGITS_MIN - 1..text.len()).step_by(DIGITS_MIN).filter(|&at| text[at].is_ascii_digit()).any(|at| {
         let before = text[..at].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
@@ -58,7 +57,7 @@ fn has_long_run(text: &[u8]) -> bool {
     })
 }
 
-/// Whether digits are followed by an exponent of three digits, as those have that lead beyond doubles.
+/// Whether a number has an exponent of three digits or more, as numbers beyond doubles do.
 fn has_long_exponent(text: &[u8]) -> bool {
     memchr::memchr2_iter(b'e', b'E', text).any(|at| {
         let exponent = &text[at + 1..];
@@ -86,7 +85,7 @@ fn is_wide(part: &[u8]) -> bool {
         || digits.first().is_some_and(u8::is_ascii_digit) && text.parse().is_ok_and(f64::is_infinite)
 }
 
-/// A string with its quotes; the rest of the text if it does not end.
+/// Length of a string with its quotes; of the rest of the text if the string does not end.
 fn string_bytes(text: &[u8]) -> usize {
     let mut escaped = true;
     let end = text.iter().position(|byte| {

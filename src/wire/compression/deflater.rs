@@ -1,55 +1,54 @@
-//! What a shard compresses: payloads as raw deflate (RFC 1951), each by itself.
+//! [`Deflater`]: a shard's compressor. Compresses payloads as raw deflate (RFC 1951), each on its own.
 //!
-//! Every payload begins with an empty window, so it depends on nothing that was compressed before: one result serves
-//! all sessions that are sent it, and a session owns no state. The compressor is made when it is first needed; a shard
-//! without a session that asks for compression has none.
+//! Every payload starts with an empty window (no context takeover): one result serves all sessions that are sent it,
+//! and a session has no compression state. The compressor is created on first use; a shard without compressing sessions
+//! has none.
 //!
-//! Invariants: the same payload gives the same bytes. Without a compressed form that is shorter, the payload is sent as
-//! it is.
+//! Invariants: the same payload gives the same bytes. A payload that does not get shorter is sent uncompressed.
 
 use flate2::{Compress, Crc, FlushCompress};
 
 use super::gzip;
 
-/// How far back a compressed payload refers at most.
+/// The window: the maximum distance of back-references.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeflateWindow {
-    /// 32 KiB: what every receiver has, unless it says otherwise.
+    /// 32 KiB: the default of every receiver.
     Full,
-    /// 512 bytes, for receivers with less memory.
+    /// 512 bytes, for receivers that ask for less memory.
     Small,
 }
 
 /// The compressor of a shard.
 #[derive(Default)]
 pub struct Deflater {
-    /// Shorter payloads are not compressed; 0: none is.
+    /// Shorter payloads are not compressed; 0 turns compression off.
     bytes_min: usize,
     full: Option<Box<Compress>>,
     small: Option<Box<Compress>>,
-    /// The last result. Kept for its capacity.
+    /// The last result; its capacity is reused.
     out: Vec<u8>,
     pub counts: DeflateCounts,
-    /// The checksum of what was last made [blocks](Self::append_blocks) of, before that.
+    /// Checksum of the plain bytes of the last [blocks](Self::append_blocks).
     pub plain: Crc,
 }
 
-/// What was compressed. A payload that is shared counts once.
+/// Compression counts. A shared payload counts once.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct DeflateCounts {
-    /// Bytes before, of payloads that were sent compressed.
+    /// Sizes before compression, of payloads that were sent compressed.
     pub plain_bytes: u64,
-    /// Bytes after.
+    /// Sizes after compression.
     pub deflated_bytes: u64,
 }
 
-/// The end of a flush: an empty stored block. A message is sent without it (RFC 7692, 7.2.1).
+/// The end of a flush: an empty stored block, which is not sent (RFC 7692, 7.2.1).
 pub(super) const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
 
-/// What a result has beside the codes of its bytes, and some more.
+/// Overhead of a result beside its coded bytes, with some reserve.
 const BLOCK_BYTES: usize = 64;
 
-/// zlib's level 1. Levels 2 and 3 cost three times as much, for a quarter less bytes.
+/// zlib's level 1. Levels 2 and 3 cost three times as much for a quarter fewer bytes.
 const LEVEL: flate2::Compression = flate2::Compression::new(1);
 
 impl DeflateWindow {
@@ -76,7 +75,8 @@ impl Deflater {
         (self.full, self.small, self.out) = (None, None, Vec::new());
     }
 
-    /// Replaces what follows `at` by its compressed form without [`TAIL`]. `false` when it is to be sent as it is.
+    /// Replaces the bytes from `at` on by their compressed form without [`TAIL`]. `false` if they are to be sent
+    /// uncompressed.
     pub fn replace(&mut self, window: DeflateWindow, at: usize, bytes: &mut Vec<u8>) -> bool {
         self.out.clear();
         self.out.resize(at, 0);
@@ -87,19 +87,19 @@ impl Deflater {
         true
     }
 
-    /// The compressed form of a payload without [`TAIL`]; `None` when it is to be sent as it is.
+    /// The compressed form of a payload without [`TAIL`]; `None` if it is to be sent uncompressed.
     pub fn deflated(&mut self, window: DeflateWindow, payload: &[u8]) -> Option<&[u8]> {
         self.out.clear();
         self.compress(window, payload).then_some(&*self.out)
     }
 
-    /// Appends blocks with these bytes, which fit into any stream: compressed, or stored when that is not worth it.
+    /// Appends the bytes as deflate blocks that fit into any stream: compressed, or stored if that is not worth it.
     pub fn append_blocks(&mut self, plain: &[u8], out: &mut Vec<u8>) {
         self.make_blocks(plain);
         out.extend_from_slice(&self.out);
     }
 
-    /// Replaces `bytes` by blocks with what follows `at` in them.
+    /// Replaces the content of `bytes` by blocks of what follows `at`.
     pub fn replace_by_blocks(&mut self, at: usize, bytes: &mut Vec<u8>) {
         self.make_blocks(&bytes[at..]);
         std::mem::swap(bytes, &mut self.out);
@@ -117,13 +117,13 @@ impl Deflater {
         }
     }
 
-    /// Appends the compressed form of a payload to `out`. Says whether that is worth it.
+    /// Compresses a payload into `out`. Returns whether that is worth it.
     fn compress(&mut self, window: DeflateWindow, payload: &[u8]) -> bool {
         if self.bytes_min == 0 || payload.len() < self.bytes_min {
             return false;
         }
         let (head, most) = (self.out.len(), payload.len());
-        // There is room for every result: a byte has a code of at most nine bits.
+        // Room for any result: a code takes at most nine bits per byte.
         self.out.reserve(most + most / 8 + BLOCK_BYTES);
         let slot = match window {
             DeflateWindow::Full => &mut self.full,
@@ -134,9 +134,9 @@ impl Deflater {
         compress.reset();
         let result = compress.compress_vec(payload, &mut self.out, FlushCompress::Sync);
         let is_whole = result.is_ok() && compress.total_in() == payload.len() as u64;
-        // The flush is complete when the output ends with it.
+        // A complete flush ends with the tail.
         if !is_whole || !self.out.ends_with(&TAIL) {
-            // `reset` does not give back the room of output that was not taken, and the compressor panics without any.
+            // `reset` does not recover the room of unfetched output, and the compressor panics without room.
             *slot = None;
             return false;
         }
@@ -158,8 +158,8 @@ mod tests {
 
     use super::*;
 
-    /// As a client inflates a message, with code that is not ours or the compressor's. It knows no more of what came
-    /// before than its window has room for.
+    /// Inflates a message as a client would, with an independent implementation that keeps no more history than its
+    /// window.
     fn inflated(window: DeflateWindow, deflated: &[u8]) -> Vec<u8> {
         let input = [deflated, &TAIL].concat();
         let mut ring = vec![0; 1 << window.bits()];
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    /// Frames as they are: text that repeats itself, near and far.
+    /// Like real frames: text that repeats itself, near and far.
     fn payload() -> impl Strategy<Value = Vec<u8>> {
         let part = prop_oneof![
             prop::collection::vec(any::<u8>(), 0..300),
@@ -213,7 +213,7 @@ mod tests {
         }
     }
 
-    /// Bytes of the longest code, among which nothing repeats itself.
+    /// Bytes with the longest codes and no repetition.
     fn noise(bytes: usize, seed: u64) -> Vec<u8> {
         let mut state = seed;
         let noise = std::iter::repeat_with(|| {
@@ -228,11 +228,11 @@ mod tests {
         let mut deflater = Deflater::new(1);
         let text = b"a message, and a message, and a message".repeat(8);
         for window in [DeflateWindow::Full, DeflateWindow::Small] {
-            // Enough of them that the compressor's own buffer would be used up many times.
+            // Enough to use up the compressor's own buffer many times.
             for seed in 0..2_000 {
                 assert_eq!(deflater.deflated(window, &noise(900, seed)), None);
                 if seed % 500 == 0 {
-                    // No more room than one of them has.
+                    // Room for no more than one of them.
                     deflater.out = Vec::new();
                     let deflated = deflater.deflated(window, &text).map(<[u8]>::to_vec);
                     assert_eq!(inflated(window, &deflated.expect("it repeats itself")), text);

@@ -1,24 +1,24 @@
-//! An event stream as one gzip member (RFC 1952) without a compressor of its own.
+//! Assembles an event stream as one gzip member (RFC 1952), without a compressor per stream.
 //!
-//! Shared events are deflate blocks that refer to nothing before them, so the same bytes fit into every stream at any
-//! place. What a session alone is sent stands in stored blocks. Of the member only a checksum is kept, which grows by
-//! those of its parts; with it the stream has a proper end.
+//! Shared events are deflate blocks without back-references beyond themselves, so the same bytes fit anywhere into any
+//! stream. Bytes of a single session go into stored blocks. The only state per stream is a checksum, combined from
+//! those of its parts, with which the stream is properly ended.
 
 use flate2::Crc;
 
-/// Deflate, no name and no time, made on any system.
+/// Header: deflate, no name, no time, unknown system.
 const HEAD: [u8; 10] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF];
-/// An empty block that is the last.
+/// An empty final block.
 const LAST_BLOCK: [u8; 2] = [3, 0];
-/// The most bytes in a stored block.
+/// The maximum size of a stored block.
 const STORED_BYTES_MAX: usize = 0xFFFF;
 
-/// Appends what a stream begins with.
+/// Appends the start of a stream.
 pub fn write_head(out: &mut Vec<u8>) {
     out.extend_from_slice(&HEAD);
 }
 
-/// Appends bytes as they are, in stored blocks.
+/// Appends bytes uncompressed, in stored blocks.
 pub fn write_stored(plain: &[u8], out: &mut Vec<u8>) {
     for piece in plain.chunks(STORED_BYTES_MAX) {
         let length = piece.len() as u16;

@@ -1,24 +1,24 @@
-//! The inflater of a shard: compressed messages of its clients, one at a time.
+//! [`Inflater`]: a shard's decompressor for its clients' messages, one at a time.
 //!
-//! A message is inflated whole and by itself, so a session owns no state. Invariants: no more is written than the limit
-//! allows, whatever the message says; no input panics.
+//! Each message is inflated whole and independently, so a session has no state. Invariants: the output never exceeds
+//! the limit, whatever the input; no input panics.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::deflater::TAIL;
 
-/// The inflater, made when it is first needed.
+/// The decompressor, created on first use.
 #[derive(Default)]
 pub struct Inflater {
     inflater: Option<Box<Decompress>>,
-    /// The last message. Kept for its capacity.
+    /// The last message; its capacity is reused.
     out: Vec<u8>,
 }
 
-/// Why a message cannot be read.
+/// Why a message could not be inflated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum InflateFault {
-    /// It is not raw deflate.
+    /// It is not valid raw deflate.
     #[error("the message is not what deflate writes")]
     Invalid,
     /// It is longer than allowed.
@@ -26,14 +26,14 @@ pub enum InflateFault {
     TooLong,
 }
 
-/// An empty block that ends the stream: the inflater says whether it was between two blocks.
+/// An empty final block: the inflater then reports whether the input ended between two blocks.
 const LAST_BLOCK: [u8; 2] = [3, 0];
-/// The first size of the output, which doubles.
+/// Initial size of the output, which doubles as needed.
 const OUT_BYTES: usize = 4 * 1024;
-/// A larger output is freed after its message.
+/// A larger output buffer is freed after its message.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
-/// Streams that end within one message. A sender may end one where it would flush (RFC 7692, 7.2.3.4), which it does
-/// for each piece that it is given; each costs as much as hundreds of bytes.
+/// Maximum number of deflate streams in one message. A sender may end one at each flush (RFC 7692, 7.2.3.4), that is,
+/// for each piece; each costs as much as hundreds of bytes.
 const ENDS_MAX: usize = 64;
 
 impl Inflater {
@@ -42,10 +42,10 @@ impl Inflater {
         *self = Inflater::default();
     }
 
-    /// The message that a client compressed to `deflated`, of at most `bytes_max`.
+    /// Inflates a client's message, to at most `bytes_max`.
     ///
     /// # Errors
-    /// When it is broken, or longer.
+    /// When the message is corrupt, or too long.
     pub fn inflate(&mut self, deflated: &[u8], bytes_max: usize) -> Result<&[u8], InflateFault> {
         let Inflater { inflater, out } = self;
         let inflater = inflater.get_or_insert_with(|| Box::new(Decompress::new(false)));
@@ -56,20 +56,20 @@ impl Inflater {
         if deflated.is_empty() {
             return Ok(out);
         }
-        // A sender that ends the stream owes a byte of padding behind it (RFC 7692, 7.2.3.4), which some leave out: the
-        // message is whole without it.
+        // After an ended stream the sender owes a byte of padding (RFC 7692, 7.2.3.4). Some omit it; the message is
+        // complete without it.
         let mut is_at_end = inflate_some(inflater, deflated, out, bytes_max, &mut ends)?;
         if !is_at_end {
             for input in [&TAIL[..], &LAST_BLOCK] {
                 is_at_end = inflate_some(inflater, input, out, bytes_max, &mut ends)?;
             }
         }
-        // Otherwise the message was cut, and what was added to it was taken for its own.
+        // Otherwise the message was truncated, and took the added block for its own data.
         if is_at_end { Ok(out) } else { Err(InflateFault::Invalid) }
     }
 }
 
-/// Appends what follows from this part of the input. Says whether a stream ends with it.
+/// Inflates this part of the input. Returns whether a stream ends with it.
 fn inflate_some(
     inflater: &mut Decompress,
     mut input: &[u8],
@@ -101,7 +101,7 @@ fn inflate_some(
                 return Ok(true);
             }
         } else if taken == 0 && out.len() == before_out && out.len() < out.capacity() {
-            // Neither input nor room is what it waits for.
+            // No progress with input and room available: invalid.
             return if input.is_empty() { Ok(false) } else { Err(InflateFault::Invalid) };
         }
         if input.is_empty() && out.len() < out.capacity() {
@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    /// As a client compresses a message, in pieces that are each flushed.
+    /// Compresses a message as a client would, in pieces that are each flushed.
     fn deflated(payload: &[u8], piece_bytes: usize, level: u32) -> Vec<u8> {
         let mut compress = Compress::new(Compression::new(level), false);
         let mut out = Vec::with_capacity(payload.len() * 2 + 100 + 20 * payload.len() / piece_bytes);

@@ -1,7 +1,7 @@
-//! The two parts of an encoding: how it frames, and how it writes data messages.
+//! The two traits of an encoding: [`Encoder`] for framing, [`Messages`] for data messages.
 //!
-//! Both are types with static functions, so the code for a whole frame is chosen once
-//! ([`Encoding::fill`](super::Encoding::fill)). They have no state; cached messages are in `wire/frames/cached.rs`.
+//! Implementations are types with static functions and no state, so that the code for a whole frame is chosen once
+//! ([`Encoding::fill`](super::Encoding::fill)). Cached messages are in `wire/frames/cached.rs`.
 
 use crate::{
     fanout::{Form, GapReason, Name, TopicRef, View},
@@ -15,50 +15,48 @@ use crate::{
     },
 };
 
-/// Bytes before the payload of a data frame that are reserved for its header. A server's WebSocket header has at most
-/// 10.
+/// Bytes reserved before a data frame's payload for its header. A server's WebSocket header takes at most 10.
 pub const HEAD_BYTES: usize = 10;
-/// More than the longest message that one call of [`Emit`](crate::fanout::Emit) adds, in any encoding: a gap and a
-/// snapshot together.
+/// Upper bound for what one call of [`Emit`](crate::fanout::Emit) adds in any encoding: a gap and a snapshot.
 pub const MESSAGE_BYTES_MAX: usize = 1024;
 
-/// The same for a service whose configuration adds fields. Beside a gap, a message has a field at most once.
+/// The same bound with configured fields. A message has each field at most once.
 pub fn message_bytes_max(fields: &CustomFields) -> usize {
     MESSAGE_BYTES_MAX + fields.message_bytes()
 }
 
-/// How a session's bytes are written.
+/// How the frames of a session are written.
 pub trait Encoder: 'static {
-    /// Its index in the table of encodings. Frames are shared by sessions with the same one, and by no others.
+    /// Index in the table of encodings. Only sessions with the same encoding share frames.
     const ID: u8;
-    /// How its data messages are written. Encodings with the same type share cached messages.
+    /// How data messages are written. Encodings with the same type share cached messages.
     type Messages: Messages;
-    /// Whether each data frame begins with the position of the session in the market.
+    /// Whether each data frame starts with the stream's position in the market.
     const HAS_POSITION: bool = false;
-    /// Whether the client answers pings.
+    /// Whether clients answer pings.
     const HAS_PINGS: bool = false;
-    /// Whether the session learns by pings how far its client has read, and sends no further ahead.
+    /// Whether pings measure how far the client has read, to limit how far ahead it is sent data.
     const HAS_WINDOW: bool = Self::HAS_PINGS;
-    /// Whether messages have the session's own number, so that no two sessions share a frame.
+    /// Whether messages carry the session's own sequence number, so that no frame is shared.
     const IS_NUMBERED: bool = false;
-    /// Whether its WebSocket has permessage-deflate, in both directions.
+    /// Whether the WebSocket has permessage-deflate, in both directions.
     const IS_DEFLATED: bool = false;
-    /// Whether data has numbers in place of the names of fields, so that the client is told what they mean.
+    /// Whether data has numbers for field names; the client is then sent the table of numbers.
     const HAS_FIELD_TABLE: bool = false;
-    /// Whether its messages are binary frames of WebSocket. Read for dialects alone.
+    /// Whether messages are binary WebSocket frames. Used only for dialects.
     const IS_BINARY: bool = false;
-    /// Whether it is one gzip member, of which frames are parts (`wire/compression/gzip.rs`).
+    /// Whether the stream is one gzip member, with frames as its parts (`wire/compression/gzip.rs`).
     const IS_GZIP: bool = false;
 
-    /// Frames the payload that begins at [`HEAD_BYTES`]; returns where the frame begins.
+    /// Frames the payload that starts at [`HEAD_BYTES`]; returns the offset of the frame.
     fn frame(bytes: &mut Vec<u8>, deflater: &mut Deflater) -> usize;
 
-    /// Appends the payload of a control message. One without a payload is not sent.
+    /// Appends a control message's payload. A message with an empty payload is not sent.
     fn control(message: &Control<'_>, payload: &mut Vec<u8>) {
         message.write(payload);
     }
 
-    /// Appends the payload of the first message to the session of this number.
+    /// Appends the payload of the first message to session number `session`.
     fn welcome(welcome: &Welcome, session: u64, payload: &mut Vec<u8>) {
         welcome.write(session, payload);
     }
@@ -66,50 +64,50 @@ pub trait Encoder: 'static {
     /// Appends a frame with the payload of a control message.
     fn frame_control(payload: &[u8], out: &mut Vec<u8>, deflater: &mut Deflater);
 
-    /// Appends a ping, when it [has](Self::HAS_PINGS) pings.
+    /// Appends a ping, if the encoding [has](Self::HAS_PINGS) pings.
     fn ping(_out: &mut Vec<u8>) {}
 
-    /// Appends how long the client should wait to reconnect if the connection is lost. Nothing in most encodings.
+    /// Appends the reconnect delay for a lost connection; nothing in most encodings.
     fn retry(_retry_ms: u64, _out: &mut Vec<u8>) {}
 
-    /// Appends the last frame, with the reason why the session ends.
+    /// Appends the last frame, with the close reason.
     fn close(reason: CloseReason, out: &mut Vec<u8>);
 }
 
-/// How the data messages of one frame are written, one after another.
+/// How the data messages of a frame are written, one after another.
 ///
-/// A message has a part that depends on its topic and on nothing else. It is cached for all sessions.
+/// Part of a message depends only on its topic and is cached for all sessions.
 ///
-/// Invariant: no call appends more than [`message_bytes_max`], runs and past trades aside.
+/// Invariant: no call appends more than [`message_bytes_max`], except runs and past trades.
 pub trait Messages: Encoder {
-    /// Whether decimals are numbers or text, as a view has them.
+    /// Whether the view's choice of decimals as numbers or text matters.
     const HAS_NUMBERS: bool = true;
-    /// Whether a run of ticks is one message, with the name of its subscription.
+    /// Whether a run of ticks is one message, with the subscription's name.
     const JOINS_RUNS: bool = false;
-    /// Whether messages depend on more of those before than their times: they have the session's own number, or add to
-    /// an array. Frames of all others begin without this part of [`FrameTimes`].
+    /// Whether messages depend on more than the times of the previous one: they are numbered per session, or extend an
+    /// array. Frames of other encodings start without that part of [`FrameTimes`].
     const CONTINUES: bool = false;
 
-    /// Whether messages may go over several frames, which [`Self::end_gathered`] ends.
+    /// Whether a message may span frames; [`Self::end_gathered`] then ends it.
     const GATHERS: bool = false;
 
-    /// Ends the messages of a frame, after which the session is sent no more for now (`is_last`), or another frame.
+    /// Ends a frame's messages. `is_last`: nothing more is sent for now; otherwise another frame follows.
     fn end_gathered(_is_last: bool, _times: &mut FrameTimes, _out: &mut Vec<u8>) {}
 
     /// Begins the payload of a frame.
     fn begin(out: &mut Vec<u8>);
 
-    /// Appends when the frame is sent, before its first message, for clients that have asked for it.
+    /// Appends the send time before the first message, for clients that asked for it.
     fn sent(at: Nanos, out: &mut Vec<u8>);
 
-    /// Completes that, once the newest time of receipt of the messages is known. Nothing where it is complete.
+    /// Completes the send time once the newest receive time in the frame is known. Nothing if it is complete.
     fn complete_sent(_at: Nanos, _newest_rx: Option<Nanos>, _payload: &mut [u8]) {}
 
-    /// Ends the payload of a frame, which has at least one message.
+    /// Ends the payload of a frame with at least one message.
     fn end(out: &mut Vec<u8>);
 
-    /// Appends the cached part of a message. Of the fields, an update lists those that are withdrawn; a snapshot does
-    /// not, since it replaces the client's whole record.
+    /// Appends the cached part of a message. An update lists withdrawn fields; a snapshot does not, since it replaces
+    /// the client's whole record.
     fn part(
         kind: MessageKind,
         topic: &Constant<'_>,
@@ -118,7 +116,7 @@ pub trait Messages: Encoder {
         out: &mut Vec<u8>,
     );
 
-    /// Appends a message, from the part that [`Self::part`] wrote. `n`: how many ticks an update stands for.
+    /// Appends a message from its cached part. `n`: how many ticks an update stands for.
     fn message(
         kind: MessageKind,
         head: &Addressed<'_>,
@@ -129,7 +127,7 @@ pub trait Messages: Encoder {
         out: &mut Vec<u8>,
     );
 
-    /// As [`Self::part`] and [`Self::message`] together, with nothing in between.
+    /// [`Self::part`] and [`Self::message`] in one.
     fn whole(
         kind: MessageKind,
         head: &Addressed<'_>,
@@ -140,18 +138,18 @@ pub trait Messages: Encoder {
         out: &mut Vec<u8>,
     );
 
-    /// Appends the cached part of an update with one tick, whose `n` is 1.
+    /// Appends the cached part of a one-tick update, whose `n` is 1.
     fn tick_part(topic: &Constant<'_>, shown: &Shown<'_>, part: &RecordPart<'_>, out: &mut Vec<u8>) {
         Self::part(MessageKind::Update, topic, shown, part, out);
     }
 
-    /// Appends the update, from the part that [`Self::tick_part`] wrote.
+    /// Appends that update, from its cached part.
     #[inline]
     fn tick(head: &Addressed<'_>, shown: &Shown<'_>, part: &[u8], times: &mut FrameTimes, out: &mut Vec<u8>) {
         Self::message(MessageKind::Update, head, shown, 1, part, times, out);
     }
 
-    /// Appends the updates of consecutive ticks, at least one, from the parts that [`Self::tick_part`] wrote.
+    /// Appends updates of one or more consecutive ticks, from their cached parts.
     fn run(
         head: &Addressed<'_>,
         ticks: &[Stamped],
@@ -160,8 +158,8 @@ pub trait Messages: Encoder {
         out: &mut Vec<u8>,
     );
 
-    /// Appends the one message with the trades that a subscription begins with, at least one, oldest first. Nothing
-    /// where none begins so.
+    /// Appends one message with the past trades that a subscription starts with, at least one, oldest first. Nothing in
+    /// encodings without such a message.
     fn past_trades(
         _head: &Addressed<'_>,
         _trades: &[Stamped],
@@ -171,35 +169,35 @@ pub trait Messages: Encoder {
     ) {
     }
 
-    /// Appends a gap: the subscription will not get the ticks `from..=to`.
+    /// Appends a gap: ticks `from..=to` are lost to the subscription.
     fn gap(head: &Addressed<'_>, from: u64, to: u64, reason: GapReason, out: &mut Vec<u8>);
 
-    /// Gives the message that begins at an offset, the last one, the name of its subscription. So what is cached for
-    /// all sessions has none. Nothing where [`Addressed::name`] is written.
+    /// Adds the subscription's name to the last message, which starts at offset `begin`: cached messages have none.
+    /// Nothing in encodings that write [`Addressed::name`].
     fn name(_begin: usize, _name: &Name, _out: &mut Vec<u8>) {}
 }
 
-/// What a cached part of a message knows of its topic.
+/// The topic of a cached part.
 #[derive(Clone, Copy, Debug)]
 pub struct Constant<'a> {
     pub symbol: &'a Symbol,
     pub reference: Reference,
-    /// How much later than in real time it is shown; `None` in real time.
+    /// The delay in milliseconds; `None` in real time.
     pub delay_ms: Option<u32>,
 }
 
-/// Whose message it is.
+/// The topic and subscription of a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Addressed<'a> {
     pub topic: &'a TopicRef<'a>,
-    /// Of the topic, for encodings in which prices are differences from it.
+    /// The topic's reference, for encodings that write prices as differences.
     pub reference: Reference,
-    /// Of the subscription.
+    /// The subscription's name.
     pub name: Option<&'a Name>,
     pub form: Form,
 }
 
-/// A record, or one tick.
+/// The fields of a record, or of one tick.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
     pub seq: u64,
@@ -208,18 +206,18 @@ pub struct Shown<'a> {
     pub fields: &'a Fields,
 }
 
-/// What a message shows of a record.
+/// The part of a record that a message shows.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordPart<'a> {
     pub fields: WantedFields,
-    /// What the record's last tick says of a trade, for an update.
+    /// The trade report of the record's last tick, for an update.
     pub report: Option<&'a TradeReport>,
     pub numbers: Numbers,
-    /// Of a dialect's subscription.
+    /// The form of a dialect's subscription.
     pub form: Form,
 }
 
-/// The kind of a message with fields of a record.
+/// The kind of a message with record fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MessageKind {
     /// A snapshot.

@@ -1,8 +1,8 @@
-//! JSON as server-sent events: each frame is one event of a `text/event-stream`, with the array of messages as its
-//! data.
+//! [`EventStream`]: JSON as server-sent events. Each frame is one event of a `text/event-stream`, whose data is the
+//! array of messages.
 //!
-//! A browser's `EventSource` reconnects by itself. `retry` sets its delay, and `id`, which the session writes, is what
-//! it sends when it reconnects.
+//! A browser's `EventSource` reconnects by itself: after the delay in `retry`, sending the last `id`, which the session
+//! writes.
 
 use super::{
     encoder::{Encoder, HEAD_BYTES},

@@ -1,4 +1,4 @@
-//! Server-sent events, compressed by gzip. Events that are shared are compressed once for all streams.
+//! [`EventStreamGzip`]: server-sent events with gzip. A shared event is compressed once for all streams.
 
 use super::{
     encoder::{Encoder, HEAD_BYTES},
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::wire::{CloseReason, compression::Deflater};
 
-/// The encoding of event streams whose request takes gzip. `wire/compression/gzip.rs` has the stream around the events.
+/// The encoding of event streams whose client accepts gzip. `wire/compression/gzip.rs` assembles the stream.
 pub struct EventStreamGzip;
 
 impl Encoder for EventStreamGzip {

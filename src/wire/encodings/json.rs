@@ -1,6 +1,6 @@
-//! JSON text over WebSocket: `tickcast.v1.json`. A frame is a text frame with an array of messages.
+//! [`Json`]: JSON over WebSocket, `tickcast.v1.json`, the default. A frame is a text frame with an array of messages.
 //!
-//! Each message of a frame is followed by a comma; the end of the frame replaces the last one.
+//! Each message is followed by a comma; the end of the frame replaces the last one.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
@@ -136,7 +136,7 @@ impl Messages for Json {
 
     fn name(begin: usize, name: &Name, out: &mut Vec<u8>) {
         const BEFORE: &[u8] = br#","as":""#;
-        // After the type, whose value has no comma.
+        // Insert after the type, whose value has no comma.
         let after_type = memchr::memchr(b',', &out[begin..]).map_or(out.len(), |at| begin + at);
         let name = name.as_str().as_bytes();
         out.splice(after_type..after_type, BEFORE.iter().chain(name).chain(b"\"").copied());
@@ -198,7 +198,7 @@ fn write_head(symbol: &Symbol, shown: &Shown<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(shown.rx.micros()).as_bytes());
 }
 
-/// How much later than in real time it is shown.
+/// Appends the delay.
 #[cold]
 fn write_delay(delay_ms: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(br#","delay_ms":"#);

@@ -1,5 +1,5 @@
-//! JSON over WebSocket with permessage-deflate (RFC 7692), without context takeover. It shares all that is cached with
-//! plain JSON: only finished frames differ. A frame is compressed once for all sessions that are sent it.
+//! [`JsonDeflated`]: JSON over WebSocket with permessage-deflate (RFC 7692), without context takeover. It shares all
+//! cached messages with plain JSON; only finished frames differ, and are compressed once for all sessions.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
@@ -13,7 +13,7 @@ use crate::wire::{
     websocket,
 };
 
-/// For receivers whose window has this many bits.
+/// For receivers with a window of this many bits.
 pub struct JsonDeflated<const WINDOW_BITS: u8>;
 
 pub const FULL: u8 = DeflateWindow::Full.bits();

@@ -1,11 +1,11 @@
-//! How a session's bytes are written. The handshake chooses a session's [`Encoding`], which has everything that differs
-//! between encodings.
+//! [`Encoding`]: how a session's bytes are written, chosen at the handshake. It holds everything that differs between
+//! encodings; what is sent is decided elsewhere.
 //!
-//! To add one: a file beside this one that implements [`Encoder`], and its row in [`ENCODINGS`]. The row goes before the
-//! one of the tests, whose ID moves up by one.
+//! To add one: implement [`Encoder`] in a file here, and add a row to [`ENCODINGS`] before that of the tests, whose ID
+//! moves up by one.
 //!
-//! Invariants: only sessions with the same encoding share frames. One call through the table writes a whole frame; the
-//! calls within it are static.
+//! Invariants: only sessions with the same encoding share frames. One dynamic call writes a whole frame; the calls
+//! within it are static.
 
 pub mod binary;
 pub mod encoder;
@@ -46,7 +46,7 @@ use crate::{
     topic::{Ingest, Stamped},
 };
 
-/// Every encoding, by its [`Encoder::ID`], and the WebSocket subprotocol that asks for it.
+/// All encodings, indexed by [`Encoder::ID`], with the WebSocket subprotocols that select them.
 const ENCODINGS: &[EncodingRow] = &[
     EncodingRow::of::<Json>(Some("tickcast.v1.json")),
     EncodingRow::of::<EventStream>(None),
@@ -68,23 +68,23 @@ const ENCODINGS: &[EncodingRow] = &[
     EncodingRow::of::<tests::tabbed::Tabbed>(Some("tickcast.test.tabbed")),
 ];
 
-/// The first row of Binance: raw, and combined behind it, each with milliseconds and with microseconds.
+/// Binance's rows: raw, then combined, each with milliseconds and with microseconds.
 const BINANCE_ROW: u8 = 6;
-/// Kraken's; behind it those of Coinbase.
+/// Kraken's row, followed by those of Coinbase.
 const KRAKEN_ROW: u8 = BINANCE_ROW + 4;
 const MASSIVE_ROW: u8 = KRAKEN_ROW + 3;
-/// Alpaca's in JSON; behind it that in `MessagePack`.
+/// Alpaca's JSON row, followed by that of `MessagePack`.
 const ALPACA_ROW: u8 = MASSIVE_ROW + 1;
 
-/// How one session's bytes are written: a row of [`ENCODINGS`].
+/// A session's encoding: a row of [`ENCODINGS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Encoding {
     row: u8,
-    /// Whether each data frame says when it is sent.
+    /// Whether each data frame carries its send time.
     tells_sent: bool,
 }
 
-/// The functions and constants of an [`Encoder`], as a value.
+/// The functions and constants of an [`Encoder`], as a value for the table.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct EncodingRow {
     id: u8,
@@ -171,24 +171,24 @@ impl Encoding {
     pub const JSON: Encoding = Encoding::of::<Json>();
     /// The encoding of event streams.
     pub const EVENT_STREAM: Encoding = Encoding::of::<EventStream>();
-    /// The same, compressed by gzip.
+    /// Event streams compressed by gzip.
     pub const EVENT_STREAM_GZIP: Encoding = Encoding::of::<EventStreamGzip>();
-    /// Binance's, of a session whose messages name their streams or not, and tell microseconds or not.
+    /// Binance's encoding: messages with or without stream names, times in microseconds or milliseconds.
     pub const fn binance(combined: bool, micros: bool) -> Encoding {
         Encoding::of_row(BINANCE_ROW + 2 * combined as u8 + micros as u8)
     }
 
-    /// Kraken's.
+    /// Kraken's encoding.
     pub const KRAKEN: Encoding = Encoding::of_row(KRAKEN_ROW);
-    /// Coinbase Exchange's.
+    /// Coinbase Exchange's encoding.
     pub const COINBASE_EXCHANGE: Encoding = Encoding::of_row(KRAKEN_ROW + 1);
-    /// Coinbase Advanced Trade's.
+    /// Coinbase Advanced Trade's encoding.
     pub const COINBASE_ADVANCED: Encoding = Encoding::of_row(KRAKEN_ROW + 2);
-    /// Massive's.
+    /// Massive's encoding.
     pub const MASSIVE: Encoding = Encoding::of_row(MASSIVE_ROW);
-    /// Alpaca's in JSON.
+    /// Alpaca's encoding in JSON.
     pub const ALPACA: Encoding = Encoding::of_row(ALPACA_ROW);
-    /// Alpaca's in `MessagePack`.
+    /// Alpaca's encoding in `MessagePack`.
     pub const ALPACA_PACKED: Encoding = Encoding::of_row(ALPACA_ROW + 1);
     /// Binary messages over WebSocket.
     pub const BINARY: Encoding = Encoding::of::<Binary>();
@@ -201,19 +201,20 @@ impl Encoding {
         Encoding { row, tells_sent: false }
     }
 
-    /// The same, in which each data frame says when it is sent. Only frames of one moment are shared then.
+    /// The same encoding with send times in data frames. Frames are then shared only within one moment.
     #[must_use]
     pub const fn telling_sent(self) -> Encoding {
         Encoding { tells_sent: true, ..self }
     }
 
-    /// The encoding of this WebSocket subprotocol, to the letter: a client takes no answer that it has not offered.
+    /// The encoding of a WebSocket subprotocol; the name must match exactly, because clients accept only what they
+    /// offered.
     pub fn by_subprotocol(name: &str) -> Option<Encoding> {
         let row = ENCODINGS.iter().find(|row| row.subprotocol == Some(name))?;
         Some(Encoding::of_row(row.id))
     }
 
-    /// Every WebSocket subprotocol.
+    /// All WebSocket subprotocols.
     pub fn subprotocols() -> impl Iterator<Item = &'static str> {
         ENCODINGS.iter().filter_map(|row| row.subprotocol)
     }
@@ -223,12 +224,12 @@ impl Encoding {
         self.row().subprotocol
     }
 
-    /// Whether each data frame begins with the position of the session in the market.
+    /// Whether each data frame starts with the stream's position in the market.
     pub fn has_position(self) -> bool {
         self.row().has_position
     }
 
-    /// The same messages with permessage-deflate, for receivers with this window; `None` when it has no such form.
+    /// The same messages with permessage-deflate, for receivers with this window; `None` if there is no such encoding.
     pub fn deflated(self, window: DeflateWindow) -> Option<Encoding> {
         (self == Encoding::JSON).then_some(match window {
             DeflateWindow::Full => Encoding::of::<JsonDeflated<FULL>>(),
@@ -236,27 +237,28 @@ impl Encoding {
         })
     }
 
-    /// Whether its WebSocket has permessage-deflate, in both directions.
+    /// Whether the WebSocket has permessage-deflate, in both directions.
     pub fn is_deflated(self) -> bool {
         self.row().is_deflated
     }
 
-    /// Whether it is one gzip member (`wire/compression/gzip.rs`): what is not a frame must be made a part of it.
+    /// Whether the stream is one gzip member (`wire/compression/gzip.rs`): bytes outside frames must be made parts of
+    /// it.
     pub fn is_gzip(self) -> bool {
         self.row().is_gzip
     }
 
-    /// Whether the client answers pings.
+    /// Whether clients answer pings.
     pub fn has_pings(self) -> bool {
         self.row().has_pings
     }
 
-    /// Whether the session learns by pings how far its client has read.
+    /// Whether pings measure how far the client has read.
     pub fn has_window(self) -> bool {
         self.row().has_window
     }
 
-    /// The numbers of fields that data has in place of their names; empty where it has names.
+    /// The numbers that stand for field names in data; empty if data has names.
     pub fn field_table(self, custom: &CustomFields) -> Vec<NumberedField<'_>> {
         if self.row().has_field_table { binary::field_table(custom) } else { Vec::new() }
     }
@@ -275,7 +277,7 @@ impl Encoding {
         (self.row().fill)(framer, size, self.tells_sent.then_some(now), fanout, session, now, ingest)
     }
 
-    /// Appends a message that stands for one tick, or for a record, by itself: what [`Self::fill`] would write of it.
+    /// Appends a single message for one tick or one record, exactly as [`Self::fill`] writes it.
     pub fn write_message(
         self,
         kind: MessageKind,
@@ -288,7 +290,7 @@ impl Encoding {
         (self.row().message)(kind, head, shown, 1, part, times, out);
     }
 
-    /// Appends the message with the trades that a subscription begins with, if there is one.
+    /// Appends the message with a subscription's past trades, if the encoding has one.
     pub fn write_past_trades(
         self,
         head: &Addressed<'_>,
@@ -300,22 +302,22 @@ impl Encoding {
         (self.row().past_trades)(head, trades, view, times, out);
     }
 
-    /// Whether its messages are binary frames of WebSocket.
+    /// Whether messages are binary WebSocket frames.
     pub fn is_binary(self) -> bool {
         self.row().is_binary
     }
 
-    /// Its index in the table.
+    /// The index in the table.
     pub fn number(self) -> u8 {
         self.row
     }
 
-    /// Appends the payload of a control message. One without a payload is not sent.
+    /// Appends a control message's payload. A message with an empty payload is not sent.
     pub fn write_control(self, message: &Control<'_>, payload: &mut Vec<u8>) {
         (self.row().control)(message, payload);
     }
 
-    /// Appends the payload of the first message to the session of this number.
+    /// Appends the payload of the first message to session number `session`.
     pub fn write_welcome(self, welcome: &Welcome, session: u64, payload: &mut Vec<u8>) {
         (self.row().welcome)(welcome, session, payload);
     }
@@ -325,17 +327,17 @@ impl Encoding {
         (self.row().frame_control)(payload, out, deflater);
     }
 
-    /// Appends a ping, when it [has](Self::has_pings) pings.
+    /// Appends a ping, if the encoding [has](Self::has_pings) pings.
     pub fn write_ping(self, out: &mut Vec<u8>) {
         (self.row().ping)(out);
     }
 
-    /// Appends how long the client should wait to reconnect if the connection is lost; nothing in most encodings.
+    /// Appends the reconnect delay for a lost connection; nothing in most encodings.
     pub fn write_retry(self, retry_ms: u64, out: &mut Vec<u8>) {
         (self.row().retry)(retry_ms, out);
     }
 
-    /// Appends the last frame, with the reason why the session ends.
+    /// Appends the last frame, with the close reason.
     pub fn write_close(self, reason: CloseReason, out: &mut Vec<u8>) {
         (self.row().close)(reason, out);
     }

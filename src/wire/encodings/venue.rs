@@ -1,15 +1,14 @@
-//! Encodings of dialects: each message of a venue is a WebSocket frame of its own, so that a data frame here is a run
-//! of whole WebSocket frames.
+//! Encodings of dialects: each message of a venue is a WebSocket frame of its own, so a data frame here is a run of
+//! whole WebSocket frames.
 //!
-//! [`VenueMessages`] is what a venue's messages look like. [`Framed`] makes an [`Encoder`] of it, whose row stands in
-//! the table of encodings. Control messages of our own protocol are not written: what a venue says beside data is the
-//! `Dialect`'s (`wire/dialects/dialect.rs`).
+//! [`VenueMessages`] describes a venue's data messages, and [`Framed`] makes an [`Encoder`] of it for the table of
+//! encodings. Our own control messages are not written: a venue's other messages come from its `Dialect`
+//! (`wire/dialects/dialect.rs`).
 //!
-//! An array of a gathered form goes over as many frames as it needs, as the parts of one message: no buffer is as long
-//! as it.
+//! The array of a gathered form spans as many frames as it needs, as parts of one message: no buffer holds it whole.
 //!
-//! Invariants: a message without a body is not sent; what is cached of a message depends on its form, its topic and the
-//! ticks that it stands for, and on no session.
+//! Invariants: a message with an empty body is not sent; the cached part of a message depends on its form, topic and
+//! ticks, never on a session.
 
 use std::marker::PhantomData;
 
@@ -30,23 +29,23 @@ use crate::{
     },
 };
 
-/// How a venue's messages of data are written, in one of the ways that its clients can choose.
+/// How a venue's data messages are written, in one of the variants that its clients can choose.
 pub trait VenueMessages: 'static {
-    /// Its index in the table of encodings.
+    /// Index in the table of encodings.
     const ID: u8;
-    /// Whether its messages are binary.
+    /// Whether messages are binary WebSocket frames.
     const IS_BINARY: bool = false;
-    /// Whether bodies have a place for the symbol, which each client is sent in its own spelling
+    /// Whether bodies have a placeholder for the symbol, which each client receives in its own spelling
     /// (`wire/dialects/spelling.rs`).
     const IS_SPELLED: bool = false;
-    /// Whether messages have the session's own number, so that no two sessions share a frame.
+    /// Whether messages carry the session's own sequence number, so that no frame is shared.
     const IS_NUMBERED: bool = false;
-    /// Whether some forms are [gathered](Form::gathered). Those must be arrays.
+    /// Whether some forms are [gathered](Form::gathered); these must be arrays.
     const GATHERS: bool = false;
 
-    /// Appends what all sessions with this encoding share of a message. Nothing when there is nothing to say: the
-    /// message is then not sent. `shown.fields` is the whole record where messages are conflated, and one tick's fields
-    /// in lossless forms; `kind` is [`MessageKind::Snapshot`] for the message that a subscription begins with.
+    /// Appends the part of a message that all sessions share; nothing if no message is to be sent. `shown.fields` is
+    /// the whole record in conflated forms, and one tick's fields in lossless ones; `kind` is [`MessageKind::Snapshot`]
+    /// for a subscription's first message.
     fn body(
         kind: MessageKind,
         topic: &Constant<'_>,
@@ -55,24 +54,24 @@ pub trait VenueMessages: 'static {
         out: &mut Vec<u8>,
     );
 
-    /// Whether messages of this form that follow one another are one: what stands before and behind their bodies is
-    /// then written once, and commas in between.
+    /// Whether consecutive messages of this form are merged into one array: the text before and after the bodies is
+    /// then written once, with commas in between.
     fn is_array(_form: Form) -> bool {
         false
     }
 
-    /// Appends the body of the one message with the trades that a subscription begins with, at least one, oldest first.
-    /// Nothing in protocols where none begins so.
+    /// Appends the body of the one message with a subscription's past trades, at least one, oldest first. Nothing in
+    /// protocols without such a message.
     fn past_trades(_trades: &[PastTrade<'_>], _out: &mut Vec<u8>) {}
 
-    /// Appends what stands before the body. `state.sequence` is the session's own number of messages, which one that
-    /// numbers them moves on.
+    /// Appends the text before the body. `state.sequence` is the session's message number; an implementation that
+    /// writes it also increments it.
     fn before(_head: &Addressed<'_>, _shown: &Shown<'_>, _state: &mut FrameTimes, _out: &mut Vec<u8>) {}
 
-    /// Appends what stands behind the body.
+    /// Appends the text after the body.
     fn after(_head: &Addressed<'_>, _out: &mut Vec<u8>) {}
 
-    /// Appends the last frame: the venue's code and words for the reason, behind its message of an error if it has one.
+    /// Appends the last frame: the venue's close code and text, after its error message if it has one.
     fn close(reason: CloseReason, out: &mut Vec<u8>);
 }
 
@@ -84,27 +83,27 @@ pub struct PastTrade<'a> {
     pub ts: Nanos,
 }
 
-/// The encoding of a venue's messages.
+/// Makes an encoding of a venue's messages.
 pub struct Framed<V>(PhantomData<V>);
 
-/// The kind of frame of a venue's messages.
+/// The WebSocket opcode of a venue's messages.
 const fn opcode<V: VenueMessages>() -> OpCode {
     OpCode::Data(if V::IS_BINARY { Data::Binary } else { Data::Text })
 }
 
-/// An array that grows beyond this is followed by another.
+/// An array longer than this is ended, and another one started.
 const ARRAY_BYTES_MAX: usize = 32 * 1024;
 
 /// A message whose payload is being written.
 struct OpenMessage {
-    /// Where its payload begins.
+    /// Offset of its payload.
     payload: usize,
-    /// Whether frames of WebSocket before have a part of it.
+    /// Whether earlier WebSocket frames hold the start of the message.
     is_rest: bool,
 }
 
-/// Opens the array again that the frame ends with, or that the frames before have left unfinished, if it is of this
-/// form. An unfinished one to which nothing is added is finished.
+/// Reopens the array at the end of this frame, or the unfinished one of earlier frames, if it is of this form. An
+/// unfinished array to which nothing is added is ended.
 fn reopened<V: VenueMessages>(form: Form, state: &mut FrameTimes, out: &mut Vec<u8>) -> Option<OpenMessage> {
     if V::GATHERS
         && let Some(unfinished) = state.unfinished.take()
@@ -134,14 +133,14 @@ fn reopened<V: VenueMessages>(form: Form, state: &mut FrameTimes, out: &mut Vec<
     Some(OpenMessage { payload, is_rest })
 }
 
-/// Begins a part of an array that has elements before it.
+/// Starts a continuation of an array that has elements already.
 fn rest_of(out: &mut Vec<u8>) -> OpenMessage {
     let payload = websocket::open(out);
     out.push(b',');
     OpenMessage { payload, is_rest: true }
 }
 
-/// Begins a message of its own.
+/// Starts a new message.
 fn begun<V: VenueMessages>(
     head: &Addressed<'_>,
     shown: &Shown<'_>,
@@ -153,19 +152,19 @@ fn begun<V: VenueMessages>(
     OpenMessage { payload, is_rest: false }
 }
 
-/// Finishes what the frames before have left unfinished.
+/// Ends the unfinished message of earlier frames.
 fn end_unfinished(times: &mut FrameTimes, out: &mut Vec<u8>) {
     if let Some(unfinished) = times.unfinished.take() {
         unfinished.finish(out);
     }
 }
 
-/// The symbol as the client spells it.
+/// The symbol in the client's spelling.
 fn spelling_of<'a>(head: &Addressed<'a>) -> &'a str {
     spelling::of_name(head.name).unwrap_or(head.topic.symbol.as_str())
 }
 
-/// Appends what sessions share of a message, with the symbol as the client spells it where bodies have a place for it.
+/// Appends the shared part of a message, with the client's spelling of the symbol in its placeholder.
 #[inline]
 fn write_body<V: VenueMessages>(head: &Addressed<'_>, body: &[u8], out: &mut Vec<u8>) {
     if V::IS_SPELLED {
@@ -188,7 +187,7 @@ fn close_message<V: VenueMessages>(
     let (closing_bytes, end) = (out.len() - body_end, out.len());
     websocket::seal(opcode_of(opcode::<V>(), is_rest), payload, out);
     if V::is_array(head.form) {
-        // A header that became shorter has moved everything.
+        // A header that became shorter has moved the payload.
         let is_open = out.len() == end;
         let (form, gathered) = (head.form, state.gathered);
         state.array = is_open.then_some(OpenArray { form, gathered, is_rest, payload, end, closing_bytes });
@@ -199,7 +198,7 @@ impl<V: VenueMessages> Encoder for Framed<V> {
     const ID: u8 = V::ID;
     type Messages = Self;
     const HAS_PINGS: bool = true;
-    /// A venue's pings come at its own times, and there are no others.
+    /// A venue's pings come at the venue's own times only, so they cannot measure reading.
     const HAS_WINDOW: bool = false;
     const IS_BINARY: bool = V::IS_BINARY;
     const IS_NUMBERED: bool = V::IS_NUMBERED;
@@ -279,7 +278,7 @@ impl<V: VenueMessages> Messages for Framed<V> {
     ) {
         let begin = out.len();
         if V::is_array(head.form) {
-            // Whether an array is opened again depends on whether there is anything to add.
+            // Write the body first: an array is reopened only if there is something to add.
             V::body(kind, &head.constant(), shown, part, out);
             let body = out.split_off(begin);
             return Self::message(kind, head, shown, 1, &body, times, out);
@@ -346,7 +345,7 @@ impl<V: VenueMessages> Messages for Framed<V> {
             return;
         }
         end_unfinished(times, out);
-        // The body has the symbol once for each trade.
+        // The symbol occurs once for each trade.
         let message = begun::<V>(head, &newest.into(), times, out);
         let spelled = spelling_of(head);
         for part in body.split_inclusive(|byte| *byte == spelling::PLACE) {
@@ -355,6 +354,6 @@ impl<V: VenueMessages> Messages for Framed<V> {
         close_message::<V>(head, message, times, out);
     }
 
-    /// No venue has a word for it. Where it matters the session ends (`session/dialect/`).
+    /// No venue has a gap message. Where a gap matters the session ends (`session/dialect/`).
     fn gap(_: &Addressed<'_>, _: u64, _: u64, _: GapReason, _: &mut Vec<u8>) {}
 }

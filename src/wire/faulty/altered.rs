@@ -1,5 +1,5 @@
-//! [`AlteredMessage`]: a message that says of itself what a fault makes it say: other numbers, another time, a part of its
-//! size. It is written by the dialect's own encoder.
+//! [`AlteredMessage`]: a message whose content a fault has changed: sequence numbers, time, or a part of its size. The
+//! dialect's own encoder writes it.
 
 use crate::{
     scenario::deal::Deal,
@@ -16,7 +16,7 @@ pub struct AlteredMessage {
 }
 
 impl AlteredMessage {
-    /// As its deal has it; the `index`th of its parts. `None` when nothing is altered.
+    /// The `index`th part of a message, altered as the fault engine decided; `None` if nothing is altered.
     pub fn of(
         deal: &Deal,
         index: u32,
@@ -35,7 +35,7 @@ impl AlteredMessage {
             seq,
             at: deal.stamped,
         };
-        // A trade without a number of its venue's is numbered by its record.
+        // A trade without a venue's number is numbered by its record.
         if trade != number
             && number != shown.seq
             && let Ok(id) = TradeId::new(itoa::Buffer::new().format(trade))
@@ -48,7 +48,7 @@ impl AlteredMessage {
         Some(altered)
     }
 
-    /// The message, with everything that is not altered.
+    /// The message, with the unaltered values filled in.
     pub fn shown<'a>(&'a self, shown: &Shown<'_>, part: &RecordPart<'_>) -> (Shown<'a>, RecordPart<'a>) {
         let (ts, rx) = self.at.map_or((shown.ts, shown.rx), |at| (at, at));
         let shown = Shown { seq: self.seq, ts, rx, fields: &self.fields };
@@ -63,7 +63,7 @@ impl AlteredMessage {
         }
     }
 
-    /// Of its size so much that all parts add up to it.
+    /// Takes this part's share of the size: the shares add up to the whole.
     fn take_part(&mut self, index: u32, parts: u32, part: &RecordPart<'_>) {
         let told = part.report.and_then(|report| report.last_size);
         let Some(size) = told.or_else(|| self.fields.get_decimal(Field::LastSize)) else { return };
@@ -76,7 +76,7 @@ impl AlteredMessage {
     }
 }
 
-/// One of `parts` decimals that add up to this one: all alike, but that the last has what is left.
+/// One of `parts` decimals that add up to `size`: equal shares, with the remainder in the last.
 pub fn part_of(size: Decimal, index: u32, parts: u32) -> Decimal {
     let (mantissa, places) = size.mantissa();
     let one = mantissa / i64::from(parts);

@@ -1,23 +1,23 @@
-//! [`FaultyFill`]: what a frame came to in which faults had their part.
+//! [`FaultyFill`]: the outcome of filling a frame with faults.
 
 use crate::{
     fanout::{FrameTally, LateTally},
     tick::Nanos,
 };
 
-/// What a frame came to.
+/// The outcome of one frame.
 #[derive(Default)]
 pub struct FaultyFill {
-    /// Of the messages that were written to it at once: when each was taken in, and its order.
+    /// Receive time and order of each message written to the frame directly.
     pub sent: Vec<(Nanos, u64)>,
-    /// Messages that its session is not sent, in real time and delayed.
+    /// Messages that a fault dropped, in real time and delayed.
     pub dropped: [u64; 2],
-    /// It leaves out ticks of which its client must miss nothing.
+    /// Ticks are missing of which the client must miss nothing.
     pub has_lost: bool,
 }
 
 impl FaultyFill {
-    /// Takes what was dropped out of what was delivered; says how much of it there was.
+    /// Removes dropped messages from the delivered ones; returns their tally.
     pub fn without_dropped(&self, tally: &mut FrameTally) -> FrameTally {
         let late = LateTally { delivered: self.dropped[1].min(tally.late.delivered), ..LateTally::default() };
         let delivered = self.dropped[0].min(tally.delivered);

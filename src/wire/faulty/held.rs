@@ -1,18 +1,18 @@
-//! [`HeldMessages`]: messages that are sent later than others: at a time, or behind some others.
+//! [`HeldMessages`]: messages that a fault sends late: at a given time, or after a number of others.
 //!
-//! Invariants: of those whose time has come the earliest is sent first, and of equal ones the one that came first; those of
-//! one stream with a time never overtake each other.
+//! Invariants: of messages that are due, the earliest is sent first, and equal ones in order of arrival; timed messages
+//! of one stream never overtake each other.
 
 use crate::tick::Nanos;
 
-/// The most bytes of messages that are held back for one client.
+/// Maximum bytes held back for one client.
 const HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 #[derive(Default)]
 pub struct HeldMessages {
     held: Vec<HeldMessage>,
     bytes: usize,
-    /// Of the next one.
+    /// The sequence number of the next held message.
     order: u64,
 }
 
@@ -26,7 +26,7 @@ struct HeldMessage {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HeldUntil {
     Time(Nanos),
-    /// So many others are sent.
+    /// After this many other messages.
     Others(u32),
 }
 
@@ -37,7 +37,7 @@ impl HeldMessages {
         self.order += 1;
     }
 
-    /// Takes what is due at this time, and the oldest while there is too much.
+    /// Takes the messages that are due, and the oldest while too much is held.
     pub fn take_due(&mut self, now: Nanos) -> Vec<Vec<u8>> {
         let mut due = self.take_if(|held| matches!(held.until, HeldUntil::Time(at) if at <= now));
         while self.bytes > HELD_BYTES_MAX {
@@ -47,12 +47,12 @@ impl HeldMessages {
         due
     }
 
-    /// Takes what a stream has with a time: a message of it comes that has none.
+    /// Takes a stream's timed messages, ahead of an untimed one of the same stream.
     pub fn take_of(&mut self, stream: u64) -> Vec<Vec<u8>> {
         self.take_if(|held| held.stream == stream && matches!(held.until, HeldUntil::Time(_)))
     }
 
-    /// Another message was sent. Takes what waited for it.
+    /// Counts one other message as sent; takes the messages that were waiting for it.
     pub fn sent_other(&mut self) -> Vec<Vec<u8>> {
         for held in &mut self.held {
             if let HeldUntil::Others(left) = &mut held.until {
@@ -66,7 +66,7 @@ impl HeldMessages {
         self.take_if(|_| true)
     }
 
-    /// When the next is due.
+    /// When the next message is due.
     pub fn next_due(&self) -> Option<Nanos> {
         let times = self.held.iter().filter_map(|held| match held.until {
             HeldUntil::Time(at) => Some(at),

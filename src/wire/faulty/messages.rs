@@ -1,4 +1,4 @@
-//! [`FaultyMessages`]: the messages of one session to which faults are done, on their way to its socket.
+//! [`FaultyMessages`]: the outgoing messages of one session with faults, between encoder and socket.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -8,17 +8,17 @@ use crate::{
     tick::Nanos,
 };
 
-/// What a session has beside its dialect when faults are done to it.
+/// A session's additional state when a scenario applies faults to it.
 pub struct FaultyMessages {
     pub engine: FaultEngine,
-    /// Whole frames that are to be sent, in order.
+    /// Whole frames ready to be sent, in order.
     ready: VecDeque<Vec<u8>>,
     pub(super) ready_bytes: usize,
     pub(super) held: HeldMessages,
-    /// The last that were sent, of a scenario in which they come again.
+    /// The last messages sent, for scenarios that repeat messages.
     pub(super) recent: VecDeque<Vec<u8>>,
     pub(super) remembers: usize,
-    /// How the connection ends. Nothing is sent from then on but what is ready.
+    /// How the connection ends. Only the ready frames are still sent.
     pub(super) ended: Option<LikeClose>,
 }
 
@@ -36,22 +36,22 @@ impl FaultyMessages {
         }
     }
 
-    /// Bytes that are ready and were not taken.
+    /// Bytes that are ready and were not taken yet.
     pub fn ready_bytes(&self) -> usize {
         self.ready_bytes
     }
 
-    /// How the connection ends, once everything before is taken.
+    /// How the connection ends, once all ready frames were taken.
     pub fn ends(&self) -> Option<LikeClose> {
         self.ended.filter(|_| self.ready.is_empty())
     }
 
-    /// Whether something happens by this time of the market, or is sent then.
+    /// Whether a fault acts, or a held message is due, by this market time.
     pub fn is_due(&self, by: Nanos) -> bool {
         self.ended.is_none() && (self.engine.is_due(by) || self.held.next_due().is_some_and(|due| due <= by))
     }
 
-    /// Takes everything that is ready or held back: the connection ends.
+    /// Takes everything ready or held back, because the connection ends.
     pub fn take_rest(&mut self, out: &mut Vec<u8>) -> u32 {
         if self.ended.is_none() {
             for bytes in self.held.take_all() {
@@ -71,7 +71,7 @@ impl FaultyMessages {
         self.ready.push_back(bytes);
     }
 
-    /// Moves what fits into a frame of so many bytes; at least one.
+    /// Moves ready frames of up to `room` bytes, but at least one.
     pub(super) fn take_ready(&mut self, room: usize, out: &mut Vec<u8>) {
         let begin = out.len();
         let fits = |bytes: &Vec<u8>, used: usize| used == 0 || used + bytes.len() <= room;

@@ -1,12 +1,12 @@
-//! Sessions of dialects that fail as venues do: their messages are written one by one, and a
-//! [`FaultEngine`](crate::scenario::FaultEngine) says what becomes of each. No other session comes here.
+//! Dialect sessions that fail as venues do: messages are written one by one, and a
+//! [`FaultEngine`](crate::scenario::FaultEngine) decides what happens to each. Other sessions never use this.
 //!
-//! Each message is a WebSocket frame of its own, an array of one where its venue has arrays, so that what a session is sent
-//! does not depend on how frames were cut.
+//! Each message is a WebSocket frame of its own (an array of one, if the venue uses arrays), so that what a session
+//! receives does not depend on how frames were cut.
 //!
-//! Loss: what a fault drops is counted, and recorded with the ticks that were not delivered. Bounds: 4 MiB are held
-//! back for a client, and then the oldest are sent; of what waits for its socket nothing is dropped, and the fan-out adds no more
-//! while there is a frame of it.
+//! Loss: messages dropped by a fault are counted, and their ticks are recorded as not delivered. Bounds: at most 4 MiB
+//! are held back per client, then the oldest are sent; nothing that waits for the socket is dropped, and the fan-out
+//! adds nothing while a whole frame waits.
 
 mod altered;
 mod fill;

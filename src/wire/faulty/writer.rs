@@ -1,7 +1,7 @@
-//! [`FaultyWriter`]: writes what the fan-out chooses, as the faults of its session have it.
+//! [`FaultyWriter`]: writes the messages that the fan-out chooses, altered by the session's faults.
 //!
-//! Invariant: each message has its number when it is written, also when it is then dropped or held: so a client that reads
-//! numbers can tell.
+//! Invariant: a message takes its sequence number when it is written, even if it is then dropped or held: clients that
+//! check numbers can notice.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
@@ -25,14 +25,14 @@ use crate::{
     },
 };
 
-/// Writes one frame of a session to which faults are done.
+/// Writes one frame of a session with faults.
 pub struct FaultyWriter<'a> {
     messages: &'a mut FaultyMessages,
     dialect: &'a mut dyn Dialect,
     encoding: Encoding,
     /// By the machine's clock.
     now: Nanos,
-    /// The bytes of a frame.
+    /// The maximum bytes of a frame.
     room: usize,
     message_bytes_max: usize,
     times: FrameTimes,
@@ -54,14 +54,14 @@ impl<'a> FaultyWriter<'a> {
         FaultyWriter { messages, dialect, encoding, now, room, message_bytes_max, times, filled }
     }
 
-    /// Every message before this time was written. What is due by then is written too.
+    /// All messages before this market time were written: writes what faults have due by then.
     pub fn come_to(&mut self, at: Nanos) {
         let acts = self.messages.engine.advance(at);
         self.carry_out(acts);
         self.release(at);
     }
 
-    /// Ends the frame: moves what fits into it to `out`, and keeps the rest.
+    /// Ends the frame: moves what fits into `out`, and keeps the rest.
     pub fn finish(self, out: &mut Vec<u8>) -> FaultyFill {
         self.messages.take_ready(self.room, out);
         if let Some(sequence) = self.dialect.sequence() {
@@ -70,7 +70,7 @@ impl<'a> FaultyWriter<'a> {
         self.filled
     }
 
-    /// Writes a message as it should be, and then lets the faults have their way with it.
+    /// Encodes a message correctly, then applies the faults.
     fn put(
         &mut self,
         kind: MessageKind,
@@ -122,7 +122,7 @@ impl<'a> FaultyWriter<'a> {
         }
     }
 
-    /// Sends a message, or holds it, or neither.
+    /// Sends a message, holds it back, or drops it.
     fn dispose(&mut self, deal: &Deal, stream: u64, bytes: &[u8]) {
         if deal.is_dropped {
             return;
@@ -164,7 +164,7 @@ impl<'a> FaultyWriter<'a> {
         }
     }
 
-    /// What is due before an act comes before it.
+    /// Carries out fault acts; messages that are due earlier go first.
     fn carry_out(&mut self, acts: Vec<(Nanos, FaultAct)>) {
         for (at, act) in acts {
             self.release(at);
@@ -187,7 +187,7 @@ impl<'a> FaultyWriter<'a> {
         }
     }
 
-    /// Lets the venue say something by itself, between two messages of data.
+    /// Sends a message of the venue's own, between two data messages.
     fn say(&mut self, announcement: &Announcement, market: Nanos) {
         let at = Moment { machine: self.now, market };
         let mut wishes = Wishes::default();
@@ -233,7 +233,7 @@ impl<'a> FaultyWriter<'a> {
 }
 
 impl Emit for FaultyWriter<'_> {
-    /// Its frames are nobody else's.
+    /// No other session shares its frames.
     fn encoding(&self) -> u8 {
         u8::MAX
     }
@@ -252,7 +252,7 @@ impl Emit for FaultyWriter<'_> {
         self.put_record(MessageKind::Snapshot, topic, topic.record, view);
     }
 
-    /// They were before, so no fault is done to them.
+    /// Past trades precede the subscription, so no fault applies to them.
     fn past_trades(&mut self, topic: &TopicRef<'_>, trades: &[Stamped], view: &View) {
         if self.messages.ended.is_some() {
             return self.drop_message(topic);

@@ -1,7 +1,7 @@
-//! The buffers of frames: the current one, those that are kept for reuse, those that are held until they are sent, and
-//! free ones. What is in a frame: `frame.rs`.
+//! [`FrameBuffers`]: the buffers of frames: the current one, those kept for repetition, those held until sent, and free
+//! ones. A frame's content is in `frame.rs`.
 //!
-//! Invariants: a frame that is kept or held does not change. A frame is reused only for sessions with its encoding.
+//! Invariants: a kept or held frame does not change. A frame is repeated only for sessions with its encoding.
 
 use flate2::Crc;
 
@@ -15,27 +15,27 @@ pub(super) struct FrameBuffers {
     all: Vec<Frame>,
     /// Free buffers.
     free: Vec<usize>,
-    /// The frame that is being written.
+    /// The frame being written.
     current: usize,
-    /// Frames that are kept for reuse, by their numbers.
+    /// Frames kept for repetition, by number.
     kept: [Option<usize>; FRAMES_KEPT],
-    /// The kept frame that is sent in place of the current one.
+    /// The kept frame that is sent instead of the current one.
     repeats: Option<usize>,
-    /// The current frame is to be kept under this number.
+    /// The number under which the current frame is to be kept.
     keep_as: Option<usize>,
-    /// The finished frame: the current one, or the one in its place.
+    /// The finished frame: the current one, or the kept one that replaces it.
     finished: Option<usize>,
     payload_bytes_max: usize,
     /// More than the longest message.
     message_bytes_max: usize,
-    /// The times that a frame begins with.
+    /// The times that each frame starts from.
     times: FrameTimes,
-    /// The encoding and the size that the current frame was begun in, when the next one of these may go on with it: a
-    /// frame that was repeated has left it without a message.
+    /// Encoding and size of a started but empty current frame, left over when a kept frame was repeated: the next frame
+    /// like it may use it.
     begun: Option<(u8, FrameSize)>,
 }
 
-/// A finished frame that does not change until it is [released](super::Framer::release).
+/// A finished frame, unchanged until it is [released](super::Framer::release).
 #[must_use = "a frame that is not released is never used again"]
 pub struct HeldFrame(usize);
 
@@ -44,17 +44,17 @@ pub struct HeldFrame(usize);
 pub enum FrameSize {
     /// Up to the limit: fewer frames cost less.
     Full,
-    /// Small: the client is behind, and messages that are chosen later have newer values.
+    /// Small: the client is behind, and messages chosen later have newer values.
     Small,
     /// For a client that is behind and reads few frames a second.
     Medium,
 }
 
-/// Bytes of a frame for a client that is behind: messages that are encoded can no longer be conflated.
+/// Frame size for a client that is behind: encoded messages can no longer be conflated.
 const SMALL_FRAME_BYTES: usize = 2 * 1024;
 const MEDIUM_FRAME_BYTES: usize = 6 * 1024;
 
-/// A frame has space for at least two messages, whatever the limit.
+/// A frame has room for at least two messages, whatever the limit.
 fn at_least_two(payload_bytes_max: usize, message_bytes_max: usize) -> usize {
     payload_bytes_max.max(2 * message_bytes_max)
 }
@@ -76,13 +76,13 @@ impl FrameBuffers {
         }
     }
 
-    /// Frames begin with this time.
+    /// Sets the origin of frame times.
     pub fn set_origin(&mut self, origin: Nanos) {
         self.times = FrameTimes::since(origin);
         self.begun = None;
     }
 
-    /// The next frame begins with this number of a message, or within a message.
+    /// Sets the sequence number, and the unfinished message, that the next frame starts with.
     pub fn set_message(&mut self, sequence: u64, unfinished: Option<Unfinished>) {
         if (self.times.sequence, self.times.unfinished) != (sequence, unfinished) {
             (self.times.sequence, self.times.unfinished) = (sequence, unfinished);
@@ -90,13 +90,13 @@ impl FrameBuffers {
         }
     }
 
-    /// Applies from the next frame on.
+    /// Sets the limit of a frame's payload; applies from the next frame on.
     pub fn set_frame_bytes(&mut self, payload_bytes_max: usize) {
         self.payload_bytes_max = at_least_two(payload_bytes_max, self.message_bytes_max);
         self.begun = None;
     }
 
-    /// The most bytes of payload of a frame, and of a message.
+    /// The payload limit of a frame of this size, and of a message.
     pub fn room(&self, size: FrameSize) -> (usize, usize) {
         let room_bytes = match size {
             FrameSize::Full => self.payload_bytes_max,
@@ -127,8 +127,8 @@ impl FrameBuffers {
         &mut self.all[self.current]
     }
 
-    /// Begins a frame in an encoding. `begin` is given the times that frames begin with, those of this one, and its bytes,
-    /// to write what goes before the first message. An unfinished frame is discarded.
+    /// Starts a frame in an encoding; an unfinished one is discarded. `begin` writes what precedes the first message,
+    /// given the origin times, the frame's times and its bytes.
     #[inline]
     pub fn begin(
         &mut self,
@@ -164,13 +164,13 @@ impl FrameBuffers {
         frame.begin(room_bytes, message_bytes_max, |times, bytes| begin(&self.times, times, bytes));
     }
 
-    /// The current frame is to be kept under this number.
+    /// Keeps the current frame under this number when it is finished.
     pub fn keep(&mut self, number: usize) {
         self.keep_as = Some(number);
     }
 
-    /// Replaces the current frame by the one that was kept under this number. `false` when that has another encoding,
-    /// or when the current one has space for more, or when it says that it was sent at another time.
+    /// Replaces the current frame by the kept one of this number. `false` if that has another encoding or send time, or
+    /// if the current frame has room for more messages.
     pub fn repeat(&mut self, number: usize, encoding: u8) -> bool {
         let Some(index) = self.kept[number] else { return false };
         let fits = self.all[index].is_as_due(encoding, self.current());
@@ -178,8 +178,8 @@ impl FrameBuffers {
         fits
     }
 
-    /// Finishes the current frame, unless it has no message. `end` ends the payload. `frame` writes the header, and
-    /// returns where the frame begins.
+    /// Finishes the current frame, unless it is empty. `end` ends the payload; `frame` writes the header and returns
+    /// the offset of the frame.
     #[inline]
     pub fn finish(
         &mut self,
@@ -207,12 +207,12 @@ impl FrameBuffers {
         self.finished = Some(index);
     }
 
-    /// The finished frame, until the next one begins. `None` when it has no message.
+    /// The finished frame, until the next one starts; `None` if it is empty.
     pub fn ready(&self) -> Option<ReadyFrame<'_>> {
         self.finished.map(|index| self.all[index].ready())
     }
 
-    /// The finished frame, until it is released. `None` when it has no message.
+    /// The finished frame, held until it is released; `None` if it is empty.
     pub fn hold(&mut self) -> Option<HeldFrame> {
         let index = self.finished?;
         self.all[index].users += 1;

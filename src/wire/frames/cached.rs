@@ -1,5 +1,5 @@
-//! Cached messages of one topic in one encoding, with decimals either as numbers or as text: its whole record, what has
-//! changed of it since a seq, its last tick, and a run of its newest ticks.
+//! [`Cached`]: a topic's encoded messages in one encoding: whole record, changes since a seq, last tick, and a run of
+//! recent ticks. Decimals are either numbers or text, each with a cache of its own.
 
 use super::{
     merged::MergedUpdates,
@@ -12,30 +12,29 @@ use crate::{
     wire::encodings::encoder::{Constant, MessageKind, Messages, RecordPart},
 };
 
-/// The encoded messages of all topics in one encoding: by [`Numbers`], then by local topic.
+/// The caches of one encoding: by [`Numbers`], then by local topic.
 pub(super) type CachedTopics = [Vec<Cached>; Numbers::ALL.len()];
 
 /// The encoded messages of a topic.
 #[derive(Default)]
 pub(super) struct Cached {
-    /// The part of a snapshot that depends on the record as of `record_seq` alone.
+    /// Snapshot of the record as of `record_seq`, without the parts of a session.
     record: Vec<u8>,
     record_seq: u64,
     pub merged: MergedUpdates,
-    /// The part of the update of the tick `tick_seq`.
+    /// Update of the tick `tick_seq`, without the parts of a session.
     tick: Vec<u8>,
     tick_seq: u64,
-    /// The parts of consecutive ticks from seq `run_first` on.
+    /// Updates of consecutive ticks from seq `run_first` on.
     run: Run,
     run_first: u64,
-    /// The parts of single ticks in forms of dialects, each at the remainder of its seq and form; empty until there is
-    /// one.
+    /// Single ticks in dialect forms, in a slot by seq and form modulo the size; empty until first used.
     formed: Vec<FormedTick>,
-    /// Updates of the records at the newest tape events, each at the remainder of its seq; empty until there is one.
+    /// Updates at recent tape events, in a slot by seq modulo the size; empty until first used.
     tape_events: Vec<MergedUpdates>,
 }
 
-/// The part of one tick in a dialect's form.
+/// One tick in a dialect's form.
 #[derive(Default)]
 struct FormedTick {
     seq: u64,
@@ -44,16 +43,16 @@ struct FormedTick {
     part: Vec<u8>,
 }
 
-/// How many ticks are cached in forms of dialects: sessions that keep up are sent those of one batch.
+/// Slots for ticks in dialect forms: sessions that keep up need those of one batch.
 const FORMED: usize = 32;
-/// A run that is longer than this is started again.
+/// A longer run is restarted.
 const RUN_BYTES_MAX: usize = 8 * 1024;
-/// How many tape events are cached: sessions that keep up are sent those of one batch, which has few for each topic.
+/// Slots for tape events: sessions that keep up need those of one batch, which has few for each topic.
 const TAPE_EVENTS: usize = 4;
 
-/// What is encoded anew is told of its topic by a function: most messages are there, and pay nothing for it.
+/// On a miss, a closure supplies the topic's data: hits, which are most, pay nothing for it.
 impl Cached {
-    /// The part of a snapshot that depends on this record alone.
+    /// The cached part of this record's snapshot.
     #[inline]
     pub fn record<'t, M: Messages>(
         &mut self,
@@ -70,7 +69,7 @@ impl Cached {
         &self.record
     }
 
-    /// The part of the update of the record's last tick.
+    /// The cached part of the update of the record's last tick.
     #[inline]
     pub fn last_tick<'t, M: Messages>(
         &mut self,
@@ -93,8 +92,7 @@ impl Cached {
         self.tick_seq = record.seq;
     }
 
-    /// The part of one tick in a dialect's form. It does not depend on the fields of a view: those of a form are the
-    /// same.
+    /// The cached part of one tick in a dialect's form. The fields follow from the form, so the view is not compared.
     #[inline]
     pub fn formed<'t, M: Messages>(
         &mut self,
@@ -115,7 +113,7 @@ impl Cached {
         &kept.part
     }
 
-    /// Updates of the record at a tape event.
+    /// The cached updates of the record at a tape event.
     #[inline]
     pub fn tape_event(&mut self, seq: u64) -> &mut MergedUpdates {
         if self.tape_events.is_empty() {
@@ -124,7 +122,7 @@ impl Cached {
         &mut self.tape_events[seq as usize % TAPE_EVENTS]
     }
 
-    /// Whether the run, once extended, has the ticks from `seq` on. A run that is too long is started again.
+    /// Whether the run, extended if needed, has the ticks from `seq` on. A run that is too long is restarted.
     #[inline]
     pub fn covers(&mut self, seq: u64) -> bool {
         let end = self.run_first + self.run.len() as u64;
@@ -148,7 +146,7 @@ impl Cached {
         }
     }
 
-    /// The parts of at most `count` ticks from `seq` on.
+    /// The cached parts of up to `count` ticks from `seq` on.
     #[inline]
     pub fn run(&self, seq: u64, count: usize) -> RunParts<'_> {
         self.run.parts((seq - self.run_first) as usize, count)

@@ -1,6 +1,6 @@
-//! One frame: its bytes, and what is known of the messages in it. `buffers.rs` has all frames.
+//! [`Frame`]: one frame's bytes, and what is known of its messages. `buffers.rs` owns all frames.
 //!
-//! Invariant: a finished frame begins at `start` in its bytes, and does not change until it is begun again.
+//! Invariant: a finished frame starts at `start` in its bytes, and does not change until it is reused.
 
 use flate2::Crc;
 
@@ -14,58 +14,57 @@ use crate::{
 /// A frame, finished or not.
 #[derive(Default)]
 pub(super) struct Frame {
-    /// Space for the header, then the payload.
+    /// Room for the header, then the payload.
     pub bytes: Vec<u8>,
-    /// The most bytes of payload.
+    /// The payload limit.
     pub room_bytes: usize,
     /// More than the longest message.
     pub message_bytes_max: usize,
-    /// Bytes of its last message, if that is one which may be longer.
+    /// Size of the last message if it may exceed the usual limit, otherwise 0.
     long_bytes: usize,
-    /// When it is sent, if its clients have asked for it.
+    /// The send time, if the clients asked for it.
     pub sent: Option<Nanos>,
-    /// The times of its last message.
+    /// The times of the last message.
     pub times: FrameTimes,
     /// Length of `bytes` before the first message.
     begun_bytes: usize,
-    /// Bytes of the payload before it was compressed, once the frame is finished.
+    /// Size of the payload before compression, once finished.
     payload_bytes: usize,
-    /// Offset of the header in `bytes`, once the frame is finished.
+    /// Offset of the header in `bytes`, once finished.
     start: usize,
     /// The encoding of a finished frame.
     encoding: Option<u8>,
-    /// Time of receipt of the newest tick of each message.
+    /// For each message, the receive time of its newest tick.
     pub rx: Vec<Nanos>,
-    /// The product of the last messages, and the first of these.
+    /// The product of the messages being written, and the first message of that product.
     product: ProductId,
     product_from: usize,
-    /// How many messages there are of each product, once the frame is finished.
+    /// The number of messages for each product, once finished.
     uses: ProductCounts,
-    /// Which of them are when the message could first be shown, and when its tick was taken in: those that are shown
-    /// delayed.
+    /// For delayed messages: when each could first be shown, with its message's index, and its receive time.
     late: Vec<(usize, Nanos)>,
-    /// The sum of these times, once the frame is finished.
+    /// A summary of the receive times, once finished.
     receipt_times: ReceiptTimes,
     pub newest_order: u64,
-    /// It leaves out ticks of a form of which a client must miss nothing.
+    /// Ticks are missing of a form of which a client must miss nothing.
     pub has_lost: bool,
-    /// Of a finished frame that is a part of a gzip member: the checksum of its plain bytes.
+    /// Checksum of the plain bytes, for a finished part of a gzip member.
     plain: Crc,
-    /// How many users the frame has: it is kept, or held.
+    /// The number of references: as kept, and as held.
     pub users: u32,
 }
 
 /// A frame that is ready to be sent.
 pub struct ReadyFrame<'a> {
     pub bytes: &'a [u8],
-    /// Time of receipt of the newest tick of each message.
+    /// For each message, the receive time of its newest tick.
     pub rx: &'a [Nanos],
     pub receipt_times: ReceiptTimes,
-    /// How many messages there are of each product.
+    /// The number of messages for each product.
     pub uses: &'a ProductCounts,
-    /// Order of the newest tick in it, over all symbols.
+    /// `order` of its newest tick, over all symbols.
     pub newest_order: u64,
-    /// Of a part of a gzip member: the checksum of its plain bytes.
+    /// Checksum of the plain bytes, for a part of a gzip member.
     pub plain: &'a Crc,
 }
 
@@ -97,13 +96,13 @@ impl Frame {
         self.bytes.len() <= self.begun_bytes
     }
 
-    /// Whether nothing was written since it was begun.
+    /// Whether nothing was written since it was started.
     #[inline]
     pub fn is_untouched(&self) -> bool {
         self.bytes.len() == self.begun_bytes && !self.has_lost
     }
 
-    /// The next messages are of this product.
+    /// Sets the product of the next messages.
     #[inline]
     pub fn is_of(&mut self, product: ProductId) {
         if self.product != product {
@@ -117,7 +116,7 @@ impl Frame {
         (self.product, self.product_from) = (product, self.rx.len());
     }
 
-    /// Counts the last messages, which are of one product.
+    /// Counts the last messages, all of one product.
     #[inline]
     fn count_product(&mut self) {
         self.uses.add(self.product, (self.rx.len() - self.product_from) as u64);
@@ -130,15 +129,14 @@ impl Frame {
         self.newest_order = self.newest_order.max(order);
     }
 
-    /// As [`Self::record`], of a message that is shown later than it was taken in: `due` is when it could first be
-    /// shown.
+    /// As [`Self::record`], for a delayed message: `due` is when it could first be shown.
     #[cold]
     pub fn record_late(&mut self, due: Nanos, rx: Nanos, order: u64) {
         self.late.push((self.rx.len(), rx));
         self.record(due, order);
     }
 
-    /// When the newest tick of its messages was taken in.
+    /// The newest receive time of its messages.
     pub fn newest_rx(&self) -> Option<Nanos> {
         let mut rx = self.rx.clone();
         for &(at, received) in &self.late {
@@ -147,8 +145,7 @@ impl Frame {
         rx.into_iter().max()
     }
 
-    /// As [`Self::record`], of a message that begins at this offset, if there is one: a dialect may have nothing to
-    /// say.
+    /// As [`Self::record`], for a message that starts at this offset, if one was written: a dialect may have none.
     #[inline]
     pub fn record_from(&mut self, begin: usize, rx: Nanos, order: u64) {
         if self.bytes.len() > begin {
@@ -156,19 +153,19 @@ impl Frame {
         }
     }
 
-    /// What was written from this offset is one message that may be longer than others: none follows it.
+    /// What was written from this offset is one message that may exceed the usual limit: no other follows it.
     #[cold]
     pub fn end_with_long(&mut self, begin: usize) {
         (self.long_bytes, self.room_bytes) = (self.bytes.len() - begin, 0);
     }
 
-    /// Whether another message fits, whatever it is.
+    /// Whether any further message fits.
     #[inline]
     pub fn has_room(&self) -> bool {
         self.payload_bytes() + self.message_bytes_max <= self.room_bytes
     }
 
-    /// Ends it. `end` ends the payload. `head` writes the header, and returns where the frame begins.
+    /// Finishes the frame. `end` ends the payload; `head` writes the header and returns the offset of the frame.
     #[inline]
     pub fn finish(
         &mut self,
@@ -189,8 +186,7 @@ impl Frame {
         self.count_product();
     }
 
-    /// Whether this finished frame can be sent in place of the one that is due: in its encoding, said to be sent at the
-    /// same time, and within its room.
+    /// Whether this finished frame can replace the one that is due: same encoding, same send time, and within its room.
     #[inline]
     pub fn is_as_due(&self, encoding: u8, due: &Frame) -> bool {
         // A full frame may have left out messages that fit into a larger one.

@@ -1,11 +1,12 @@
-//! Data frames with their headers, ready for the socket.
+//! [`Framer`]: builds data frames with their headers, ready for the socket. Which messages they have is the fan-out's
+//! choice.
 //!
-//! A [`Framer`] builds one frame at a time in a buffer that it reuses, so that no delivery allocates. What several
-//! sessions need is encoded once: a topic's whole record, what has changed of it since different seqs, its last tick,
-//! and a run of its newest ticks, of which a session gets a part in one copy. Finished frames can be held until they
-//! are sent, and kept for reuse.
+//! It builds one frame at a time in a reused buffer, so that no delivery allocates. What several sessions need is
+//! encoded once: a topic's whole record, its changes since different seqs, its last tick, and a run of its newest
+//! ticks, of which a session gets a part in one copy. Finished frames can be held until they are sent, and kept for
+//! repetition.
 //!
-//! Invariant: encodings share cached messages when they use the same type of messages, and otherwise never.
+//! Invariant: encodings share cached messages exactly when they use the same `Messages` type.
 
 use super::{
     buffers::{FrameBuffers, FrameSize, HeldFrame},
@@ -29,20 +30,19 @@ pub struct Framer {
     frames: FrameBuffers,
     /// Cached messages, by the encoding that writes them.
     cached: Vec<CachedTopics>,
-    /// Of frames and control messages in encodings that are compressed.
+    /// Compresses frames and control messages in compressed encodings.
     pub deflater: Deflater,
-    /// For ticks that are older than those in the cache.
+    /// Scratch for ticks that are older than the cached ones.
     old_run: Run,
 }
 
 impl Framer {
-    /// `payload_bytes_max`: the most bytes of payload in a frame; at least 2 KiB. For a service whose configuration
-    /// adds no fields.
+    /// `payload_bytes_max`: payload limit of a frame, at least 2 KiB. For a service without configured fields.
     pub fn new(payload_bytes_max: usize) -> Self {
         Framer::with_message_bytes(payload_bytes_max, MESSAGE_BYTES_MAX)
     }
 
-    /// The same where a message has up to so many bytes. A frame has space for two of them.
+    /// As `new`, for messages of up to `message_bytes_max`; a frame has room for two of them.
     pub fn with_message_bytes(payload_bytes_max: usize, message_bytes_max: usize) -> Self {
         Framer {
             frames: FrameBuffers::new(payload_bytes_max, message_bytes_max),
@@ -52,7 +52,7 @@ impl Framer {
         }
     }
 
-    /// With times since this one, in encodings that have them so.
+    /// Sets the origin of times, for encodings whose times are relative.
     #[must_use]
     pub fn with_origin(mut self, origin: Nanos) -> Self {
         self.frames.set_origin(origin);
@@ -64,18 +64,18 @@ impl Framer {
         self.frames.set_frame_bytes(payload_bytes_max);
     }
 
-    /// Releases the buffers of free frames, and the compressors.
+    /// Frees unused buffers and the compressors.
     pub fn shrink(&mut self) {
         self.frames.shrink();
         self.deflater.shrink();
     }
 
-    /// Begins a frame in this encoding. An unfinished frame is discarded.
+    /// Starts a frame in this encoding. An unfinished frame is discarded.
     pub fn begin<E: Encoder>(&mut self, size: FrameSize) -> FrameWriter<'_, E> {
         self.begin_sent(size, None)
     }
 
-    /// The same for clients that have asked when it is sent.
+    /// As [`Self::begin`]; `sent`: the send time, for clients that asked for it.
     pub fn begin_sent<E: Encoder>(&mut self, size: FrameSize, sent: Option<Nanos>) -> FrameWriter<'_, E> {
         self.frames.begin(E::ID, size, sent, |begun, times, out| {
             if E::Messages::CONTINUES {
@@ -91,7 +91,7 @@ impl Framer {
         self.writer()
     }
 
-    /// A writer for the current frame, in the encoding of that frame.
+    /// A writer for the current frame, in its encoding.
     #[inline]
     pub fn writer<E: Encoder>(&mut self) -> FrameWriter<'_, E> {
         let index = usize::from(<E::Messages as Encoder>::ID);
@@ -101,19 +101,19 @@ impl Framer {
         FrameWriter::new(&mut self.frames, &mut self.cached[index], &mut self.deflater, &mut self.old_run)
     }
 
-    /// The most bytes of payload of a frame of this size, and of a message.
+    /// The payload limit of a frame of this size, and of a message.
     pub fn room(&self, size: FrameSize) -> (usize, usize) {
         self.frames.room(size)
     }
 
-    /// Makes a frame of whole messages in the encoding of this number that are written elsewhere: `write` appends them.
+    /// Makes a frame of complete messages that `write` appends, under this encoding's number.
     pub fn compose(
         &mut self,
         size: FrameSize,
         encoding: u8,
         write: impl FnOnce(&mut Vec<u8>) -> FaultyFill,
     ) -> FaultyFill {
-        // What stands before its first message is its own.
+        // What precedes the first message is up to `write`.
         self.frames.begin(u8::MAX, size, None, |_, _, _| {});
         let frame = self.frames.current_mut();
         let filled = write(&mut frame.bytes);
@@ -125,29 +125,29 @@ impl Framer {
         filled
     }
 
-    /// The finished frame, until the next one begins. `None` when it has no message.
+    /// The finished frame, until the next one starts; `None` if it is empty.
     pub fn ready(&self) -> Option<ReadyFrame<'_>> {
         self.frames.ready()
     }
 
-    /// Whether the frame that was written last leaves out ticks of which its client must miss nothing.
+    /// Whether the last frame is missing ticks of which its client must miss nothing.
     pub fn has_lost(&self) -> bool {
         self.frames.current().has_lost
     }
 
-    /// The number of the next message of a session, in encodings that number them, and the message that it was sent a
-    /// part of: for the next frame.
+    /// Sets the session's next sequence number, for encodings that number messages, and its unfinished message: for the
+    /// next frame.
     pub fn set_message(&mut self, sequence: u64, unfinished: Option<Unfinished>) {
         self.frames.set_message(sequence, unfinished);
     }
 
-    /// The same once that is filled, for the one behind it.
+    /// Both values after the frame is filled, for the session's next one.
     pub fn message(&self) -> (u64, Option<Unfinished>) {
         let times = &self.frames.current().times;
         (times.sequence, times.unfinished)
     }
 
-    /// The finished frame, until it is released. `None` when it has no message.
+    /// The finished frame, held until it is released; `None` if it is empty.
     pub fn hold(&mut self) -> Option<HeldFrame> {
         self.frames.hold()
     }

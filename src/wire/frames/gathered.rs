@@ -1,18 +1,18 @@
-//! Messages that go over several frames of WebSocket, as its parts (RFC 6455, 5.4): an array may be longer than any
-//! buffer. What is between its parts are control frames, and nothing else.
+//! Messages that span WebSocket frames, by fragmentation (RFC 6455, 5.4): an array may be longer than any buffer. Only
+//! control frames may come between the fragments.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::times::{CLOSING_BYTES_MAX, OpenArray, Unfinished};
 use crate::wire::websocket;
 
-/// Of a frame that begins a message, or continues one.
+/// The opcode of a frame that starts or continues a message.
 pub const fn opcode_of(opcode: OpCode, is_rest: bool) -> OpCode {
     if is_rest { OpCode::Data(Data::Continue) } else { opcode }
 }
 
 impl Unfinished {
-    /// Appends the last part of it: nothing is added.
+    /// Appends the final fragment, without a further element.
     #[cold]
     pub fn finish(&self, out: &mut Vec<u8>) {
         let closing = &self.closing[..usize::from(self.closing_bytes)];
@@ -21,8 +21,8 @@ impl Unfinished {
 }
 
 impl OpenArray {
-    /// Ends its frame of WebSocket, with which the bytes end, and not the message: more of it follows in another one.
-    /// `opcode`: of its first one.
+    /// Ends the WebSocket frame at the end of `out`, but not its message, which continues in another. `opcode`: that of
+    /// the first fragment.
     pub fn break_off(&self, opcode: OpCode, out: &mut Vec<u8>) -> Unfinished {
         let elements = self.end - self.closing_bytes;
         let mut closing = [0; CLOSING_BYTES_MAX];

@@ -1,9 +1,10 @@
-//! The merged updates of one topic in one encoding, as of its newest record: each different one is encoded once.
+//! [`MergedUpdates`]: a topic's conflated updates in one encoding, as of its newest record, each distinct one encoded
+//! once.
 //!
-//! Sessions at different cursors nearly always lack the same fields, so there are few different ones, and a session's
-//! share of the cost is to find its own and copy it. One tick alone, with some of its fields, is such an update, too.
+//! Sessions at different cursors nearly always lack the same fields, so there are few distinct updates, and a session
+//! only looks up its own and copies it. A single tick with chosen fields is such an update too.
 //!
-//! Bounds: [`MERGED_MAX`] of them; one more, and they are encoded anew as they are asked for.
+//! Bounds: at most [`MERGED_MAX`] are kept; beyond that they are encoded anew on each request.
 
 use std::ops::Range;
 
@@ -14,41 +15,41 @@ use crate::{
     wire::encodings::encoder::{Constant, MessageKind, Messages, RecordPart},
 };
 
-/// The encoded merged updates of a topic.
+/// The encoded conflated updates of a topic.
 #[derive(Default)]
 pub(super) struct MergedUpdates {
-    /// They are of the record as of this seq.
+    /// Seq of the record that they are of.
     seq: u64,
     bytes: Vec<u8>,
     entries: Vec<MergedUpdate>,
 }
 
-/// For whom a part of the bytes is.
+/// One encoded update, and the requests that it answers.
 struct MergedUpdate {
-    /// Those that were sent one of these seqs last,
+    /// Cursors from which the same fields have changed.
     cursors: Range<u64>,
-    /// want these fields,
+    /// The fields that the view wants.
     wanted: WantedFields,
-    /// are always sent these,
+    /// The fields that are sent even if unchanged.
     always: WantedFields,
-    /// and may be told what is said of a trade.
+    /// Whether the view shows trade reports.
     reports: bool,
-    /// are written in this form.
+    /// The form of the message.
     form: Form,
-    /// So these fields are named.
+    /// The resulting fields.
     fields: WantedFields,
-    /// Whether what the last tick says of a trade is shown.
+    /// Whether the last tick's trade report is included.
     has_report: bool,
     bytes: Range<u32>,
 }
 
-/// How many entries are kept. The sets of fields that have changed since different seqs contain one another, so there
-/// are hardly more than three or four.
+/// The number of entries kept. The sets of fields changed since different seqs contain one another, so three or four
+/// are usual.
 const MERGED_MAX: usize = 8;
 
 impl MergedUpdates {
-    /// The part of an update that does not depend on how many ticks it stands for, with the wanted fields that changed
-    /// after `cursor` and those of `always`.
+    /// The encoded update, without its tick count: the wanted fields that changed after `cursor`, and those in
+    /// `always`.
     #[inline]
     pub fn update<'t, M: Messages>(
         &mut self,
@@ -92,7 +93,7 @@ impl MergedUpdates {
         let report = report.filter(|report| reports && report.concerns(wanted.fixed));
         let has_report = report.is_some();
         let is_same = |entry: &&MergedUpdate| {
-            // A dialect's message shows the record, whatever has changed.
+            // A dialect's message shows the whole record, whatever has changed.
             let is_whole = !form.is_native();
             entry.form == form && entry.has_report == has_report && (is_whole || entry.fields == fields)
         };
@@ -139,7 +140,7 @@ mod tests {
         fields
     }
 
-    /// Asks for an update, and compares it with what is encoded for this alone.
+    /// Requests an update, and compares it with a fresh encoding of the same request.
     fn check(
         updates: &mut MergedUpdates,
         record: &Record,
@@ -159,7 +160,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever was asked for before, also when there are more different updates than are kept.
+        /// Whatever was requested before, also with more distinct updates than are kept.
         #[test]
         fn an_update_is_what_is_encoded_for_its_cursor_alone(
             steps in prop::collection::vec(
@@ -192,10 +193,10 @@ mod tests {
         for cursor in (0..6).rev() {
             check(&mut updates, &record, cursor, WantedFields::ALL, WantedFields::NONE);
         }
-        // Last alone, since 5; last and bid, since 4; all three, since 3 or earlier.
+        // From cursor 5 only last; from 4 last and bid; from 3 or earlier all three.
         let cursors: Vec<_> = updates.entries.iter().map(|entry| entry.cursors.clone()).collect();
         assert_eq!(cursors, [5..6, 4..5, 0..4]);
-        // Other wishes for the same fields have the same bytes.
+        // Requests that lead to the same fields share bytes.
         let bytes = updates.bytes.len();
         check(&mut updates, &record, 5, WantedFields::ALL, WantedFields::ALL);
         check(&mut updates, &record, 1, record.fields.all_named(), WantedFields::NONE);

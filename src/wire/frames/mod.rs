@@ -1,7 +1,8 @@
-//! Data frames: a session's messages with their header, ready for the socket.
+//! Data frames: a session's messages with their header, ready for the socket. No I/O, and no choice of messages.
 //!
-//! [`Framer`] begins a frame, [`FrameWriter`] writes its messages, and [`FrameBuffers`](buffers) keeps the bytes. A
-//! message is encoded once for all sessions with one encoding that get it whole: `cached.rs` has a topic's messages,
+//! [`Framer`] starts a frame, [`FrameWriter`] writes its messages, and [`FrameBuffers`](buffers) keeps the bytes. A
+//! message is encoded once for all sessions of an encoding that receive it whole: `cached.rs` holds a topic's messages,
+//! `merged.rs` its conflated updates, `run.rs` a run of its ticks.
 //! `merged.rs` its merged updates, `run.rs` a run of its ticks.
 
 mod buffers;

@@ -1,10 +1,10 @@
-//! [`ReceiptTimes`]: when the ticks of one frame were received, summed up. The frame has the time of each message.
+//! [`ReceiptTimes`]: a summary of the receive times in one frame, for message ages. The frame has the single times.
 //!
-//! Invariant: the sum counts nanoseconds since the oldest, and is exact even if the sum of the times overflows.
+//! Invariant: the sum counts nanoseconds since the oldest, and is exact even if the sum of absolute times overflows.
 
 use crate::tick::Nanos;
 
-/// When the newest ticks of a frame's messages were received.
+/// A summary of the receive times of a frame's messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ReceiptTimes {
     pub oldest: Nanos,
@@ -15,7 +15,7 @@ pub struct ReceiptTimes {
 }
 
 impl ReceiptTimes {
-    /// One pass, because every frame does this for each of its messages.
+    /// One pass, because every frame does this for all its messages.
     pub fn of(rx: &[Nanos]) -> Self {
         let Some(&Nanos(first)) = rx.first() else { return ReceiptTimes::default() };
         let (mut oldest, mut newest, mut sum) = (first, first, 0_i64);
@@ -25,7 +25,7 @@ impl ReceiptTimes {
             sum = sum.wrapping_add(rx);
         }
         let count = rx.len() as u64;
-        // The sum and what is subtracted from it both wrap, so the difference is exact.
+        // Both sums wrap alike, so their difference is exact.
         let since_oldest_sum = sum.cast_unsigned().wrapping_sub(oldest.cast_unsigned().wrapping_mul(count));
         ReceiptTimes { oldest: Nanos(oldest), newest: Nanos(newest), count, since_oldest_sum }
     }
@@ -49,7 +49,7 @@ mod tests {
     }
 
     proptest! {
-        /// Also when the sum of the times overflows.
+        /// Holds also when the sum of the times overflows.
         #[test]
         fn the_sum_since_the_oldest_is_exact(
             begins in prop_oneof![Just(0), Just(i64::MAX - HOUR), Just(i64::MIN)],

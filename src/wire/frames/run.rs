@@ -1,13 +1,13 @@
-//! [`Run`]: the encoded parts of consecutive ticks, one after another, of which a session gets some in one piece.
+//! [`Run`]: the encoded parts of consecutive ticks back to back; a session copies a range of them in one piece.
 
-/// The parts of consecutive ticks, and the end of each.
+/// The encoded parts of consecutive ticks, with the end offset of each.
 #[derive(Default)]
 pub(super) struct Run {
     bytes: Vec<u8>,
     ends: Vec<u32>,
 }
 
-/// Some of them.
+/// A range of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct RunParts<'a> {
     bytes: &'a [u8],
@@ -26,7 +26,7 @@ impl Run {
         self.bytes.len()
     }
 
-    /// Removes all, and keeps memory for so many bytes.
+    /// Clears the run, and reserves this many bytes.
     pub fn clear(&mut self, bytes: usize) {
         self.bytes.clear();
         self.ends.clear();
@@ -40,7 +40,7 @@ impl Run {
         self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
     }
 
-    /// At most `count` of them from an index on.
+    /// Up to `count` parts from an index on.
     #[inline]
     pub fn parts(&self, first: usize, count: usize) -> RunParts<'_> {
         let start = if first == 0 { 0 } else { self.ends[first - 1] };
@@ -60,7 +60,7 @@ impl<'a> RunParts<'a> {
         self.ends.is_empty()
     }
 
-    /// All of them in one piece.
+    /// All parts in one piece.
     #[inline]
     pub fn joined(self) -> &'a [u8] {
         let end = self.ends.last().copied().unwrap_or(self.start);
@@ -76,14 +76,14 @@ impl<'a> RunParts<'a> {
         })
     }
 
-    /// As many as fit into `room` bytes.
+    /// As many parts as fit into `room` bytes.
     #[inline]
     pub fn within(self, room: usize) -> Self {
         let fitting = self.ends.partition_point(|&end| (end - self.start) as usize <= room);
         RunParts { ends: &self.ends[..fitting], ..self }
     }
 
-    /// As many as fit into `room` bytes when each takes `more` bytes, but one at least.
+    /// As many parts as fit into `room` bytes if each takes `more` extra bytes, but at least one.
     pub fn within_each(self, room: usize, more: usize) -> Self {
         let fits = |(end, count): &(&u32, usize)| (**end - self.start) as usize + count * more <= room;
         let fitting = self.ends.iter().zip(1..).take_while(fits).count().max(1);

@@ -1,54 +1,53 @@
-//! [`FrameTimes`]: the times of the message before, from which an encoding may write those of the next as differences.
+//! [`FrameTimes`]: the state carried from message to message within a frame, such as the base of time differences.
 
 use crate::{fanout::Form, tick::Nanos};
 
-/// The times of the last message of a frame, in microseconds. A frame begins with the origin of the node, so that a
-/// frame is read without any other.
+/// The times of the last message in a frame, in microseconds. Each frame starts from the node's origin, so that frames
+/// are decoded independently.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FrameTimes {
     rx: i64,
-    /// From a tick's own time to its receipt.
+    /// Receive time minus event time.
     lag: i64,
-    /// Of the next message, in encodings that number the messages of a session.
+    /// The next message's sequence number, in encodings that number a session's messages.
     pub sequence: u64,
-    /// The array that the frame ends with, in encodings that add to one.
+    /// The array at the end of the frame, in encodings that extend arrays.
     pub array: Option<OpenArray>,
-    /// When the next message goes out with all of its form, where these are one message.
+    /// For gathered forms: the time for which the next message is gathered.
     pub gathered: Nanos,
-    /// The message of which the frames before have a part.
+    /// The message that earlier frames hold the start of.
     pub unfinished: Option<Unfinished>,
 }
 
-/// A message that is an array, to which the next one of its form may add.
+/// A message that is an array, which the next message of its form may extend.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OpenArray {
     pub form: Form,
-    /// The time for which it is gathered, where its form is.
+    /// The time for which it is gathered, if its form is.
     pub gathered: Nanos,
-    /// Whether frames before have a part of it, so that its frame of WebSocket is a continuation.
+    /// Whether earlier frames hold its start, so that its WebSocket frame is a continuation.
     pub is_rest: bool,
-    /// Where its payload begins, and its frame ends.
+    /// Offset of its payload; the end of its frame.
     pub payload: usize,
     pub end: usize,
-    /// How many bytes stand behind its last element.
+    /// The number of bytes after its last element.
     pub closing_bytes: usize,
 }
 
-/// An array that several frames have parts of, so that it may be longer than any of them (RFC 6455, 5.4). A session
-/// keeps this of it, and no more.
+/// An array that spans several frames, by WebSocket fragmentation (RFC 6455, 5.4). A session keeps only this of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unfinished {
     pub form: Form,
     pub gathered: Nanos,
-    /// What stands behind its last element.
+    /// The bytes after its last element.
     pub closing: [u8; CLOSING_BYTES_MAX],
     pub closing_bytes: u8,
 }
 
-/// An array is closed, and what it is within.
+/// Enough to close the array and the object around it.
 pub const CLOSING_BYTES_MAX: usize = 2;
 
-/// What two messages differ by, in microseconds.
+/// The differences between two messages' times, in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimesAfter {
     pub rx: i64,
@@ -56,19 +55,19 @@ pub struct TimesAfter {
 }
 
 impl FrameTimes {
-    /// Those that a frame begins with.
+    /// The times at the start of a frame.
     pub fn since(origin: Nanos) -> Self {
         FrameTimes { rx: origin.micros(), lag: 0, ..FrameTimes::default() }
     }
 
-    /// Begins a frame of messages that depend on nothing but the times of the one before: of the rest, which is longer,
-    /// nothing is read.
+    /// Starts a frame in an encoding that depends only on the previous message's times; the other, longer state is not
+    /// read.
     #[inline]
     pub fn restart(&mut self, begun: &FrameTimes) {
         (self.rx, self.lag) = (begun.rx, begun.lag);
     }
 
-    /// Moves on to the next message. Microseconds of 64-bit nanoseconds are far from the ends of their type.
+    /// Advances to the next message. Microseconds of 64-bit nanoseconds cannot overflow here.
     #[inline]
     pub fn advance(&mut self, ts: Nanos, rx: Nanos) -> TimesAfter {
         let rx = rx.micros();

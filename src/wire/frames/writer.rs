@@ -1,4 +1,4 @@
-//! Writes the messages of one frame in one encoding, and copies from the cache what is encoded already.
+//! [`FrameWriter`]: writes the messages of one frame in one encoding, from the cache where they are encoded already.
 
 use std::marker::PhantomData;
 
@@ -24,12 +24,12 @@ pub struct FrameWriter<'a, E> {
     frames: &'a mut FrameBuffers,
     cached: &'a mut CachedTopics,
     deflater: &'a mut Deflater,
-    /// For ticks that are older than those in the cache.
+    /// Scratch for ticks that are older than the cached ones.
     old_run: &'a mut Run,
     encoder: PhantomData<E>,
 }
 
-/// What a message is written from.
+/// The frame and the cache for one message.
 struct MessagePlace<'a> {
     frame: &'a mut Frame,
     cached: &'a mut Cached,
@@ -37,9 +37,9 @@ struct MessagePlace<'a> {
     head: Addressed<'a>,
 }
 
-/// The most bytes of the head of a run: its kind, the number, the symbol with its reference, the name, seq and count.
+/// Maximum size of a run's head: kind, number, symbol with reference, name, seq and count.
 const RUN_HEAD_BYTES_MAX: usize = 1 + 5 + (1 + SYMBOL_BYTES_MAX + 21) + (1 + NAME_BYTES_MAX) + 10 + 10;
-/// The most bytes that a tick of a run has beside its part: its times.
+/// Maximum size of a tick in a run beside its cached part: its times.
 const RUN_TIMES_BYTES_MAX: usize = 20;
 
 impl<'a, E: Encoder> FrameWriter<'a, E> {
@@ -52,13 +52,13 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         FrameWriter { frames, cached, deflater, old_run, encoder: PhantomData }
     }
 
-    /// Finishes the frame. `None` when it has no message.
+    /// Finishes the frame; `None` if it is empty.
     pub fn finish(mut self) -> Option<ReadyFrame<'a>> {
         self.end();
         self.frames.ready()
     }
 
-    /// The same for whoever asks for the frame later.
+    /// As [`Self::finish`], for callers that fetch the frame later.
     #[inline]
     pub fn end(&mut self) {
         let encoding = self.encoding();
@@ -74,7 +74,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         });
     }
 
-    /// Ends its messages. `is_last`: the session is sent no more for now.
+    /// Ends the frame's messages. `is_last`: the session is sent no more for now.
     pub fn end_gathered(&mut self, is_last: bool) {
         let frame = self.frames.current_mut();
         E::Messages::end_gathered(is_last, &mut frame.times, &mut frame.bytes);
@@ -95,7 +95,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         self.frames.current().bytes.len()
     }
 
-    /// The current frame, and the cached messages of a topic, with decimals as this view has them.
+    /// The current frame, and a topic's cache for the view's kind of decimals.
     #[inline]
     fn place<'b>(&'b mut self, topic: &'b TopicRef<'b>, view: &'b View) -> MessagePlace<'b> {
         let numbers = if E::Messages::HAS_NUMBERS { view.numbers as usize } else { 0 };
@@ -112,7 +112,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         MessagePlace { frame, cached, old_run: self.old_run, head }
     }
 
-    /// As [`Emit::run`], message by message, each with the name of the subscription.
+    /// As [`Emit::run`], one message per tick, each with the subscription's name.
     fn run_named(&mut self, topic: &TopicRef<'_>, ticks: &[Stamped], view: &View) -> usize {
         let Some(first) = ticks.first() else { return 0 };
         let MessagePlace { frame, cached, head, .. } = self.place(topic, view);
@@ -137,7 +137,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
         sent
     }
 
-    /// An update of `n` ticks up to `record`, by way of the cached updates of this record.
+    /// An update of `n` ticks up to `record`, from that record's cached updates.
     #[inline]
     fn update(
         &mut self,
@@ -160,7 +160,7 @@ impl<'a, E: Encoder> FrameWriter<'a, E> {
 
 impl<E: Encoder> Emit for FrameWriter<'_, E> {
     fn encoding(&self) -> u8 {
-        // A frame that says when it is sent is another one.
+        // Frames with a send time are not interchangeable with others.
         E::ID << 1 | u8::from(self.frames.current().sent.is_some())
     }
 
@@ -256,7 +256,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
             cached.extend::<E::Messages>(|| head.constant(), ticks, view.numbers);
             write_run::<E>(&head, ticks, cached.run(first.seq, ticks.len()), room, frame)
         } else if E::Messages::JOINS_RUNS {
-            // Older than the run in the cache: this client catches up alone.
+            // Older than the cached run: this client catches up alone.
             old_run.clear(frame.room_bytes);
             for tick in ticks {
                 if old_run.bytes() > room {
@@ -289,7 +289,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
         view: &View,
     ) {
         if !view.form.is_native() {
-            // What is known of an older record may lack fields, and a conflated message shows all of them.
+            // A rebuilt older record may lack fields, and a conflated message shows all of them.
             return self.merged(topic, n, always, view);
         }
         self.update(topic, record, n, always, view, |cached| cached.tape_event(record.seq));
@@ -304,7 +304,7 @@ impl<E: Encoder> Emit for FrameWriter<'_, E> {
     }
 }
 
-/// Writes consecutive ticks from their parts, as many as fit into `room` bytes. Says how many.
+/// Writes consecutive ticks from their cached parts, as many as fit into `room` bytes. Returns how many.
 #[inline]
 fn write_run<E: Encoder>(
     head: &Addressed<'_>,
@@ -325,14 +325,14 @@ fn write_run<E: Encoder>(
     sent
 }
 
-/// Writes the wanted fields of a tick, set or withdrawn, and what it says of a trade.
+/// Writes the wanted fields of a tick, set or withdrawn, and its trade report.
 fn write_tick<E: Encoder>(head: &Addressed<'_>, tick: &Stamped, view: &View, n: u64, frame: &mut Frame) {
     let part = part_of(view, tick);
     let (kind, times) = (MessageKind::Update, &mut frame.times);
     E::Messages::whole(kind, head, &tick.into(), n, &part, times, &mut frame.bytes);
 }
 
-/// Records a message with the record as it stands, which begins at this offset, if there is one.
+/// Records a message with the current record that starts at this offset, if one was written.
 #[inline]
 fn record_of(begin: usize, topic: &TopicRef<'_>, record: &Record, frame: &mut Frame) {
     if frame.bytes.len() == begin {
@@ -345,14 +345,14 @@ fn record_of(begin: usize, topic: &TopicRef<'_>, record: &Record, frame: &mut Fr
     }
 }
 
-/// What a view shows of a tick.
+/// The part of a tick that a view shows.
 #[inline]
 fn part_of<'a>(view: &View, tick: &'a Stamped) -> RecordPart<'a> {
     let report = view.report_of(&tick.fields);
     RecordPart { fields: view.wanted, report, numbers: view.numbers, form: view.form }
 }
 
-/// Gives the last message, which begins at this offset, the name of its subscription.
+/// Adds the subscription's name to the last message, which starts at this offset.
 #[inline]
 fn write_name<E: Encoder>(begin: usize, view: &View, frame: &mut Frame) {
     if let Some(name) = &view.name {

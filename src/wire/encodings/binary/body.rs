@@ -1,6 +1,7 @@
-//! The body of a message: which fields it has, which are withdrawn, what is said of a trade, and the values.
+//! [`MessageBody`]: the part of a binary message that all sessions share: field masks, trade report, values. Heads are
+//! in `head.rs`.
 //!
-//! Invariant: it depends on the record, the view and the topic's reference alone.
+//! Invariant: a body depends only on the record, the view and the topic's reference.
 
 use super::{
     super::encoder::{MessageKind, RecordPart},
@@ -14,16 +15,16 @@ use crate::{
     topic::Reference,
 };
 
-/// What the first byte says: not a mask of fields 0 to 6.
+/// First-byte flag: the mask is not just fields 0 to 6.
 const FLAGS: u8 = 0x80;
-/// A mask of withdrawn fields follows that of the others.
+/// First-byte flag: a mask of withdrawn fields follows that of the set fields.
 const WITHDRAWS: u8 = 1;
-/// A report of a trade follows.
+/// First-byte flag: a trade report follows.
 const REPORTS: u8 = 2;
-/// A byte with the places of the decimals follows.
+/// First-byte flag: a byte with the decimal places follows.
 const HAS_PLACES: u8 = 4;
 
-/// A body that is ready to be written.
+/// A body, ready to be written.
 pub struct MessageBody<'a> {
     fields: &'a Fields,
     mask: u128,
@@ -34,7 +35,7 @@ pub struct MessageBody<'a> {
 }
 
 impl<'a> MessageBody<'a> {
-    /// What a message of this kind shows of these fields.
+    /// The body of a message of this kind for these fields.
     pub fn of(kind: MessageKind, fields: &'a Fields, part: &RecordPart<'a>, reference: Reference) -> Self {
         let fixed = fields.mask.intersect(part.fields.fixed);
         let (custom, mut withdrawn_custom) = match &fields.custom {
@@ -55,7 +56,7 @@ impl<'a> MessageBody<'a> {
         }
     }
 
-    /// In a short update, it is the first byte of the message, too.
+    /// The first byte; in a short update it is also the first byte of the message.
     pub fn first_byte(&self) -> u8 {
         let flag = |is_set, flag| if is_set { flag } else { 0 };
         let flags = flag(self.withdrawn != 0, WITHDRAWS)
@@ -64,7 +65,7 @@ impl<'a> MessageBody<'a> {
         if flags == 0 && self.mask < u128::from(FLAGS) { self.mask as u8 } else { FLAGS | flags }
     }
 
-    /// Appends what follows the first byte.
+    /// Appends everything after the first byte.
     pub fn write_rest(&self, out: &mut Vec<u8>) {
         if self.first_byte() & FLAGS != 0 {
             write_mask(self.mask, out);

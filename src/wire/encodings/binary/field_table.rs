@@ -1,11 +1,11 @@
-//! The numbers of fields, and the kinds of their values, as clients are told them.
+//! The numbers of fields and the types of their values, as clients are told in `welcome`.
 
 use crate::{
     tick::{CustomFields, CustomId, CustomSet, Field, FieldSet, custom::CustomKind},
     wire::control::NumberedField,
 };
 
-/// The fixed fields in the order of their ids, each with the kind of its values.
+/// The fixed fields in order of their ids, each with the type of its values.
 const FIXED: [(Field, &str); Field::ALL.len()] = [
     (Field::Bid, "price"),
     (Field::BidSize, "size"),
@@ -22,10 +22,10 @@ const FIXED: [(Field, &str); Field::ALL.len()] = [
     (Field::Low, "price"),
 ];
 
-/// The id of the first configured field.
+/// Id of the first configured field.
 const FIRST_CUSTOM: u32 = 14;
 
-/// By the discriminants of the fields.
+/// Field ids, indexed by the fields' discriminants.
 const IDS: [u8; FIXED.len()] = {
     let mut ids = [0; FIXED.len()];
     let mut id = 0;
@@ -36,7 +36,7 @@ const IDS: [u8; FIXED.len()] = {
     ids
 };
 
-/// The fixed fields of a mask in the order of their ids.
+/// The fixed fields of a mask, in order of their ids.
 #[inline]
 pub fn fixed_of(mask: u128) -> impl Iterator<Item = Field> {
     let mut bits = mask as u64 & ((1 << FIXED.len()) - 1);
@@ -47,7 +47,7 @@ pub fn fixed_of(mask: u128) -> impl Iterator<Item = Field> {
     })
 }
 
-/// Their ids as bits.
+/// The ids of fields as a bit mask.
 #[inline]
 pub fn mask_of(fixed: FieldSet, custom: CustomSet) -> u128 {
     let mut mask = 0;
@@ -59,7 +59,7 @@ pub fn mask_of(fixed: FieldSet, custom: CustomSet) -> u128 {
     mask | u128::from(custom.0) << FIRST_CUSTOM
 }
 
-/// Every field, with its number.
+/// All fields with their numbers.
 pub fn table(custom: &CustomFields) -> Vec<NumberedField<'_>> {
     let fixed = FIXED.iter().zip(0..);
     let mut fields: Vec<_> =

@@ -1,4 +1,4 @@
-//! The head of a message: everything before its body, and its first byte.
+//! The head of a binary message: everything before its body. It depends on the frame and the session.
 
 use super::{
     super::encoder::{Addressed, MessageKind, Shown},
@@ -11,13 +11,13 @@ use crate::{
     wire::frames::FrameTimes,
 };
 
-/// In a short update: `n` follows the seq. Bits 0 to 5 are the mask of the fields 0 to 5.
+/// In a short update: `n` follows the seq. Bits 0 to 5 are the mask of fields 0 to 5.
 const SHORT_HAS_N: u8 = 0x40;
 /// Not a short update. Bits 0 to 3 are the kind.
 const LONG: u8 = 0x80;
-/// The symbol and its reference follow the number.
+/// The symbol and its reference follow its number.
 const INTRODUCES: u8 = 0x10;
-/// The name of the subscription follows.
+/// The subscription's name follows.
 const HAS_NAME: u8 = 0x20;
 /// `n` follows the seq.
 const HAS_N: u8 = 0x40;
@@ -27,7 +27,7 @@ const SNAPSHOT: u8 = 1;
 const RUN: u8 = 2;
 const GAP: u8 = 3;
 
-/// Appends the head of a message whose body begins with this byte, and that byte. The rest of the body follows.
+/// Appends a message's head, and `first_byte` of its body, which it may merge with its own.
 #[inline]
 pub fn write(
     kind: MessageKind,
@@ -85,7 +85,7 @@ pub fn write_gap(head: &Addressed<'_>, from: u64, to: u64, reason: GapReason, ou
     });
 }
 
-/// Appends what every message but a short update begins with, up to the name of its subscription.
+/// Appends the common start of all messages but short updates, up to the subscription's name.
 fn write_begin(kind: u8, head: &Addressed<'_>, out: &mut Vec<u8>) {
     let introduces = introduces(head);
     let has_introduction = if introduces { INTRODUCES } else { 0 };
@@ -104,7 +104,7 @@ fn write_begin(kind: u8, head: &Addressed<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether the message tells what its number stands for.
+/// Whether the message introduces its symbol's number.
 #[inline]
 fn introduces(head: &Addressed<'_>) -> bool {
     head.topic.is_first && !is_planted(Fault::ForgetsIntroduction)

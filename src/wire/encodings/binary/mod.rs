@@ -1,11 +1,10 @@
-//! Binary messages over WebSocket: `tickcast.v1.binary`. Data is in binary frames, control messages are JSON in text
-//! frames. docs/PROTOCOL.md defines every byte.
+//! [`Binary`]: binary messages over WebSocket, `tickcast.v1.binary`. Data is in binary frames, control messages are
+//! JSON in text frames. docs/PROTOCOL.md defines every byte.
 //!
-//! What is cached for all sessions is a message's [`MessageBody`]: the mask of its fields, and their values. Its head,
-//! the number of its symbol, the seq and the times are written for each copy, because they depend on the frame or on
-//! the session.
+//! A message's [`MessageBody`] (field mask and values) is cached for all sessions. Its head (symbol number, seq, times)
+//! is written for each copy, because it depends on the frame or the session.
 //!
-//! Invariant: a frame is read with nothing but the table of numbers that introductions have told.
+//! Invariant: a frame can be decoded with only the table of symbol numbers from earlier introductions.
 
 mod body;
 mod field_table;
@@ -37,9 +36,9 @@ use crate::{
 /// Binary messages over WebSocket.
 pub struct Binary;
 
-/// Bytes of the time at which a frame is sent: microseconds since its newest tick was received.
+/// Bytes of a frame's send time: microseconds since its newest tick was received.
 const SENT_BYTES: usize = 3;
-/// So many or more.
+/// Saturates: this value means that many or more.
 const SENT_MAX: i64 = 0xFF_FFFF;
 
 impl Encoder for Binary {

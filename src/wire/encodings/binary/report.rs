@@ -1,4 +1,4 @@
-//! What a message says of a trade beside its fields: a cancel, a correction, a trade that does not affect everything.
+//! Trade reports in binary messages: cancels, corrections, and trades that do not affect every total.
 
 use super::{
     field_table::mask_of,
@@ -12,7 +12,7 @@ const CORRECT: u8 = 2;
 const TRADE: u8 = 4;
 const AFFECTS: u8 = 8;
 
-/// Appends a report. It is rare, so it may allocate.
+/// Appends a report. Reports are rare, so this may allocate.
 #[cold]
 pub fn write(report: &TradeReport, out: &mut Vec<u8>) {
     let mut bytes = Vec::new();

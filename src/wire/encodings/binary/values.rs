@@ -1,4 +1,5 @@
-//! Decimals: as whole numbers of one scale for all prices of a body and one for all sizes, or each with its own.
+//! Decimals in binary messages: integers of one scale for all prices and one for all sizes of a body, or each with its
+//! own scale.
 
 use super::{field_table::fixed_of, varint};
 use crate::{
@@ -8,44 +9,44 @@ use crate::{
     topic::reference::{Places, Reference, in_places, shortest},
 };
 
-/// In place of the places: each decimal has its own.
+/// Value of the places byte: each decimal has its own places.
 const WIDE: u8 = 0xFF;
-/// In place of the places of one decimal: its digits as text.
+/// Value of a decimal's own places: its digits follow as text.
 const AS_TEXT: u8 = 31;
 
-/// The decimals of a body, as they are written.
+/// The decimals of a body, scaled for writing.
 pub struct Decimals {
     form: ValueForm,
-    /// By the discriminants of the fields.
+    /// Indexed by the fields' discriminants.
     mantissas: [i64; DECIMAL_FIELDS + 2],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ValueForm {
-    /// From the reference of the topic.
+    /// Differences from the topic's reference.
     OfTopic(Reference),
-    /// With places of their own, from 0.
+    /// Differences from 0, with places of their own.
     Own(Places),
     Wide,
 }
 
-/// Writes them one after another.
+/// Writes decimals one after another.
 struct DecimalWriter<'a> {
     decimals: &'a Decimals,
-    /// What is subtracted from an ask.
+    /// The spread, subtracted from asks.
     spread: i64,
-    /// The price that the next one is written from.
+    /// The base of the next price's difference.
     base: i64,
     has_price: bool,
 }
 
-/// All decimals, the volume too.
+/// All decimal fields, the volume included.
 const DECIMALS: FieldSet = FieldSet(crate::tick::DECIMAL_BITS | Field::Volume.bit().0);
 
 // === impl Decimals ===
 
 impl Decimals {
-    /// From the reference, when all of them can be.
+    /// Scaled by the reference, if all values allow it.
     #[inline]
     pub fn of(fields: &Fields, set: FieldSet, reference: Reference) -> Self {
         let set = set.intersect(DECIMALS);
@@ -55,7 +56,7 @@ impl Decimals {
         }
     }
 
-    /// With the fewest places that all of them fit into.
+    /// With the fewest places that fit all values.
     #[cold]
     pub fn without_reference(fields: &Fields, set: FieldSet) -> Self {
         let set = set.intersect(DECIMALS);
@@ -74,7 +75,7 @@ impl Decimals {
         }
     }
 
-    /// The byte that says how they are written, where that is not by the reference.
+    /// The places byte; `None` when the reference's places apply.
     pub fn places_byte(&self) -> Option<u8> {
         match self.form {
             ValueForm::OfTopic(_) => None,
@@ -93,7 +94,7 @@ impl Decimals {
 }
 
 impl DecimalWriter<'_> {
-    /// Appends the value of a field that is set.
+    /// Appends the value of a set field.
     #[inline]
     fn write(&mut self, fields: &Fields, field: Field, out: &mut Vec<u8>) {
         if self.decimals.form == ValueForm::Wide {
@@ -115,8 +116,8 @@ const fn is_size(field: Field) -> bool {
     !field.may_be_negative()
 }
 
-/// The mantissas with the places of a reference; `None` when a value has more, or is too large to be written so. No
-/// difference that is then taken is out of range.
+/// The mantissas in the reference's places; `None` when a value has more places or is too large. Guarantees that no
+/// difference overflows.
 #[inline]
 fn scaled(fields: &Fields, set: FieldSet, reference: Reference) -> Option<[i64; DECIMAL_FIELDS + 2]> {
     let mut mantissas = [0; DECIMAL_FIELDS + 2];
@@ -143,7 +144,7 @@ fn scaled(fields: &Fields, set: FieldSet, reference: Reference) -> Option<[i64; 
     Some(mantissas)
 }
 
-/// By their discriminants, those that are decimals.
+/// The decimal fields, indexed by discriminant.
 const DECIMAL_ORDER: [Option<Field>; DECIMAL_FIELDS + 2] = [
     Some(Field::Bid),
     Some(Field::BidSize),
@@ -166,7 +167,7 @@ fn mantissa(fields: &Fields, field: Field) -> Option<(i64, u32)> {
     }
 }
 
-/// `None` when a value has more than places can say.
+/// `None` when a value has more places than the byte can say.
 fn fewest_places(fields: &Fields, set: FieldSet) -> Option<Places> {
     let mut most = Places { price: 0, size: 0 };
     for field in set.iter() {
@@ -185,7 +186,7 @@ fn write_wide(fields: &Fields, field: Field, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends one decimal with places of its own.
+/// Appends one decimal with its own places.
 fn write_general(value: (i64, u32), out: &mut Vec<u8>) {
     let (mantissa, places) = shortest(value);
     let bytes = mantissa.to_le_bytes();
@@ -207,7 +208,7 @@ fn write_volume(volume: Volume, out: &mut Vec<u8>) {
     out.extend_from_slice(&text);
 }
 
-/// Appends the values of the fixed fields of a mask, in the order of their ids.
+/// Appends the values of a mask's fixed fields, in order of their ids.
 pub fn write_fixed(fields: &Fields, mask: u128, decimals: &Decimals, out: &mut Vec<u8>) {
     let mut decimals = decimals.writer();
     for field in fixed_of(mask) {
@@ -224,7 +225,7 @@ pub fn write_fixed(fields: &Fields, mask: u128, decimals: &Decimals, out: &mut V
     }
 }
 
-/// Appends values of configured fields, in the order of their ids.
+/// Appends values of configured fields, in order of their ids.
 #[cold]
 pub fn write_custom(values: &CustomValues, wanted: CustomSet, out: &mut Vec<u8>) {
     for entry in values.entries().iter().filter(|entry| wanted.contains(entry.id)) {

@@ -1,17 +1,17 @@
-//! Whole numbers of variable length: seven bits a byte, the lowest first, and a set bit 7 on each but the last.
+//! Varints: seven bits per byte, least significant first; bit 7 is set on all bytes but the last.
 
 use crate::wire::frames::TimesAfter;
 
-/// Bytes that are gathered on the stack, so that they are copied at once.
+/// A buffer on the stack, so that a head is copied in one go.
 pub struct HeadBytes {
     bytes: [u8; HEAD_BYTES_MAX],
     len: usize,
 }
 
-/// A head, a number, seq, `n` and times, each as long as it may be.
+/// Maximum size of kind, number, seq, `n` and times together.
 const HEAD_BYTES_MAX: usize = 1 + 5 + 10 + 10 + 20;
 
-/// What takes bytes.
+/// A destination of bytes.
 pub trait ByteSink {
     fn put(&mut self, byte: u8);
 }
@@ -54,13 +54,13 @@ pub fn write(mut value: u64, out: &mut impl ByteSink) {
     out.put(value as u8);
 }
 
-/// A signed number: the sign in the lowest bit, so that small ones are short.
+/// A signed number, zigzag encoded: small ones are short.
 #[inline]
 pub fn write_signed(value: i64, out: &mut impl ByteSink) {
     write(zigzag(value), out);
 }
 
-/// The same groups of seven bits, for a set of fields.
+/// A bit set, in the same groups of seven bits.
 pub fn write_mask(mut mask: u128, out: &mut impl ByteSink) {
     while mask >= 0x80 {
         out.put(mask as u8 | 0x80);
@@ -69,13 +69,13 @@ pub fn write_mask(mut mask: u128, out: &mut impl ByteSink) {
     out.put(mask as u8);
 }
 
-/// Its length, and the bytes.
+/// A string: its length, then its bytes.
 pub fn write_text(text: &str, out: &mut Vec<u8>) {
     write(text.len() as u64, out);
     out.extend_from_slice(text.as_bytes());
 }
 
-/// The times of a message: the lowest bit says whether the time of receipt differs from that of the message before.
+/// A message's times: the lowest bit says whether the receive time differs from that of the previous message.
 #[inline]
 pub fn write_times(after: TimesAfter, out: &mut impl ByteSink) {
     let TimesAfter { rx, lag } = after;
