@@ -1,11 +1,12 @@
-//! How far a shard has told the accounts of use; what it tells is `maintenance/audit.rs`.
+//! How far a shard has reported to the usage audit; `maintenance/audit.rs` does the reporting.
 
 use crate::{audit::Month, fanout::Place};
 
-/// What a shard has told.
+/// A shard's progress in reporting.
 #[derive(Default)]
 pub struct AuditState {
     pub month: Option<Month>,
-    /// A month has begun, and the subscriptions from here on, of the session with this index, are not told for it yet.
+    /// A month has started: the session index and subscription from which subscriptions are still to be reported for
+    /// it.
     pub walk: Option<(usize, Place)>,
 }

@@ -1,4 +1,4 @@
-//! The state of one shard's sessions. `turn.rs` is what is done with it in turns.
+//! [`Core`]: the state of one shard's sessions. `turn.rs` runs its turns; sockets and threads are the caller's.
 
 use std::{
     cmp::Reverse,
@@ -28,86 +28,87 @@ use crate::{
     wire::{Framer, Inflater, assembled::Welcome, command::CommandReader, message_bytes_max},
 };
 
-/// The state of the turn. It is borrowed for the length of a call, never across an await.
+/// The state of a shard's sessions. It is borrowed for the length of a call, never across an await.
 pub struct Core<S> {
     pub node: Arc<NodeState>,
     /// The shard's number, from 0.
     pub(super) number: usize,
-    /// The order of the last tick that arrived here.
+    /// `order` of the last tick that this shard received.
     pub(super) taken: u64,
-    /// The order up to which records make up for the last loss of batches.
+    /// The order up to which records were re-read after batches were lost.
     pub(super) resync_to: u64,
     pub fanout: Fanout,
     pub framer: Framer,
-    /// Of compressed messages of clients.
+    /// Decompresses clients' messages.
     pub(super) inflater: Inflater,
-    /// By their index in the fan-out.
+    /// Indexed by the session's key in the fan-out.
     pub sessions: Vec<Option<Box<Session<S>>>>,
     pub stats: ShardStats,
-    /// How often a session was polled: whether the last ones had something to read, the driver learns from it.
+    /// How often a session was polled; from this the driver learns whether sessions had input.
     pub polled: u64,
-    /// How long input may have waited.
+    /// How long input may have waited before being read.
     pub lag: ReadLag,
     pub reader: CommandReader,
     pub(super) audit_state: AuditState,
-    /// Of the command that is carried out now.
+    /// Trace span of the current command.
     pub(super) command_span: OpenSpan,
-    /// For dialects, which name symbols in any case of their letters.
+    /// For dialects, whose clients spell symbols in any case.
     pub(super) spellings: Spellings,
-    /// Of published ticks; `None` until there are some.
+    /// Decoder of published ticks; `None` until first used.
     pub(super) decoder: Option<TickDecoder>,
     pub agents: UserAgents,
     pub scratch: Vec<u8>,
-    /// The message under the present limits; `None` until the next session opens.
+    /// The `welcome` for the current limits; `None` until the next session opens.
     welcome: Option<Welcome>,
     pub draining_since: Option<Nanos>,
-    /// Every feed is a replay that has ended. A session that has been sent everything then ends too.
+    /// Every feed is a replay that has ended: a session that was sent everything then ends too.
     pub over: bool,
-    /// Ingest reads here what batches should have.
+    /// The batch detail that this shard asks ingest for.
     pub(super) interest: Arc<Interest>,
     pub(super) batches: Vec<Arc<Batch>>,
-    /// The index of the next batch.
+    /// Index of the next batch to apply.
     pub(super) batch_at: usize,
-    /// Notices that sessions have not been sent yet, in order.
+    /// Notices that are still to be sent to sessions, in order.
     pub(super) unsent_notices: VecDeque<Notice>,
     pub(super) backlog: Backlog,
     pub(super) pacing: WritePacing,
     pub(super) round: Round,
-    /// Sessions that are sent frames at intervals, by when their next one may be sent. One that has ended meanwhile is
-    /// not looked for.
+    /// Sessions with spaced frames, by the time of their next frame. May hold sessions that have ended; these are
+    /// skipped.
     pub(super) spaced: BinaryHeap<Reverse<(Nanos, SessionKey)>>,
-    /// When tokens of sessions expire. A session that has ended or renewed its token meanwhile is not looked for.
+    /// Sessions by the expiry of their tokens. May hold sessions that have ended or renewed their token; these are
+    /// skipped.
     pub(super) expiring: BinaryHeap<Reverse<(Nanos, SessionKey)>>,
-    /// The first of them.
+    /// The earliest expiry.
     pub(super) next_expiry: Nanos,
-    /// It came after the last turn, which has to be followed by another at that time.
+    /// It became earlier after the last turn, so another turn is due at that time.
     pub(super) is_expiry_new: bool,
-    /// The generations of the authority and of the sessions of users that sessions were looked at for.
+    /// The generations of the authority and of user sessions at the last check of rights.
     pub(super) rights_seen: (u64, u64),
-    /// The `id` line of an event stream, written before a frame. Kept for its capacity.
+    /// Scratch for the `id` line of an event stream.
     pub(super) position_line: Vec<u8>,
-    /// So that no two of them are equal.
+    /// A counter that makes all positions distinct.
     pub(super) positions_written: u64,
-    /// How far the market's time has come with the batches that were applied, where a scenario runs.
+    /// With a scenario: the market time of the batches applied so far.
     pub(super) fault_time: Nanos,
-    /// Frames of the current group that are encoded and not yet sent.
+    /// Encoded but unsent frames of the current group.
     pub(super) prepared: Vec<(SessionKey, PreparedFrame)>,
 }
 
-/// One round of writes: each session that has something to send when it begins is written to once.
+/// One round of writes: each session that has something to send at its start is written to once.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Round {
     pub sessions_left: usize,
-    /// Frames sent before the round.
+    /// The number of frames sent before the round.
     pub frames: u64,
     pub ticks: u64,
 }
 
-/// A time that does not come.
+/// A time that never comes.
 pub(super) const NEVER: Nanos = Nanos(i64::MAX);
 
-/// What one turn spends on work that may come in bulk, about half a millisecond: symbols that are listed, topics that
-/// end or are caught up with, intervals that end, and states that sessions are sent.
+/// Units per turn, about half a millisecond, for bulk work: symbols to list, topics to end or resync, intervals to end,
+/// states to send.
 pub(super) const BULK_UNITS: u32 = 16 * 1024;
 
 impl<S: SessionSocket> Core<S> {
@@ -167,7 +168,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Reads the present limits again, where the core holds copies of them.
+    /// Re-reads the current limits where the core has copies of them.
     pub fn reload(&mut self) {
         let limits: &Limits = &self.node.limits;
         let market = self.node.market.now();
@@ -183,7 +184,7 @@ impl<S: SessionSocket> Core<S> {
         self.send_notices(&mut Units::new(BULK_UNITS));
     }
 
-    /// Frees the memory of sessions that have ended, in slices; `done` is notified at the end.
+    /// Frees the memory of ended sessions, in slices; then notifies `done`.
     pub fn shrink(&mut self, done: std::sync::mpsc::Sender<()>) {
         while self.sessions.pop_if(|session| session.is_none()).is_some() {}
         self.sessions.shrink_to_fit();
@@ -197,7 +198,7 @@ impl<S: SessionSocket> Core<S> {
         self.backlog.shrink(done);
     }
 
-    /// The order of the last tick that arrived here.
+    /// `order` of the last tick that this shard received.
     pub(super) fn taken(&self) -> u64 {
         self.taken
     }
@@ -206,7 +207,7 @@ impl<S: SessionSocket> Core<S> {
         self.sessions.get_mut(key.0 as usize)?.as_deref_mut()
     }
 
-    /// Adds a session, and sends `head` and then its `welcome`.
+    /// Adds a session; sends `head`, then its `welcome`.
     pub fn open(&mut self, mut session: Session<S>, head: Vec<u8>) -> SessionKey {
         let key = self.fanout.open();
         let index = key.0 as usize;

@@ -1,8 +1,8 @@
-//! What the shards of one node share: limits, clocks, ingest, and the counts of its sessions.
+//! [`NodeState`]: what the shards of a process share: limits, clocks, ingest, and session counts.
 //!
-//! Not what accepting connections and HTTP share, which is `server/state.rs`.
+//! What accepting connections and HTTP share is in `server/state.rs`.
 //!
-//! Invariant: it is read only, counted in atomics, or (the limits) replaced whole by a reload.
+//! Invariant: it is read-only, counted in atomics, or (the limits) replaced whole by a reload.
 
 use std::{
     net::IpAddr,
@@ -30,42 +30,42 @@ use crate::{
 };
 
 pub struct NodeState {
-    /// The present limits. A shard copies those that are on the path of a tick, see `Core::reload`.
+    /// The current limits. Shards copy those on the path of a tick, see `Core::reload`.
     pub limits: Live<Limits>,
     pub epoch: String,
-    /// What the positions of event streams are sealed with.
+    /// Encrypts the positions of event streams.
     pub position_key: PositionKey,
     /// The machine's clock, for sockets.
     pub clock: Clock,
-    /// The market's clock, for ticks and everything that follows from them.
+    /// The market's clock, for ticks and everything derived from them.
     pub market: MarketClock,
-    /// The market's time when the node began, from which the times of binary data count.
+    /// Market time at the start of the process: the origin of timestamps in binary data.
     pub origin: Nanos,
     pub ingest: Arc<Ingest>,
-    /// Where accounts of use are kept; `None` where none are.
+    /// The usage audit; `None` when none is kept.
     pub audit: Option<Arc<AuditLog>>,
-    /// By which use is counted.
+    /// The products by which usage is counted.
     pub products: Arc<Products>,
-    /// Where published ticks go; `None` where nothing may be published.
+    /// Where published ticks go; `None` if publishing is off.
     pub push: Option<Arc<dyn PublishSink>>,
     pub publishers: Publishers,
-    /// The fields that the configuration adds to the fixed ones.
+    /// The configured fields, beside the fixed ones.
     pub fields: Arc<CustomFields>,
-    /// Says who may read what.
+    /// Decides who may read what.
     pub authority: Arc<Authority>,
-    /// The sessions of each user whose token limits them.
+    /// Sessions per user, for tokens that limit them.
     pub users: Arc<UserSessions>,
-    /// What the sessions of each user have together.
+    /// Usage shared by all sessions of a user.
     pub shares: UserShares,
-    /// What was refused for want of a right.
+    /// Counts of refused access.
     pub refused: AccessRefusals,
-    /// Sessions that are open.
+    /// The number of open sessions.
     pub sessions: AtomicUsize,
     /// The number of the next session.
     pub session_numbers: AtomicU64,
-    /// The faults that are done to sessions of dialects.
+    /// The running fault scenario for dialect sessions.
     pub faults: Option<Arc<RunningScenario>>,
-    /// Limits the log lines about closed sessions, by reason.
+    /// Throttles log lines about closed sessions, by reason.
     pub closed_throttles: [Throttle; CloseReason::ALL.len()],
 }
 
@@ -101,7 +101,7 @@ impl NodeState {
         }
     }
 
-    /// In which market a symbol may be read with these rights; `None` for none.
+    /// The market (real time or delayed) in which these rights may read a symbol; `None` when they may not.
     pub fn plane_of(&self, rights: &Rights, symbol: &Symbol) -> Option<Plane> {
         match rights.reading(symbol) {
             Entitlement::RealTime => Some(Plane::RealTime),
@@ -110,29 +110,29 @@ impl NodeState {
         }
     }
 
-    /// With positions that are the same each time, for runs that must be.
+    /// Sets the position key, for reproducible runs.
     pub fn with_position_key(self, position_key: PositionKey) -> Self {
         NodeState { position_key, ..self }
     }
 
-    /// With fields beside the fixed ones.
+    /// Adds configured fields.
     pub fn with_fields(self, fields: Arc<CustomFields>) -> Self {
         NodeState { fields, ..self }
     }
 
-    /// With somebody who says who may read what.
+    /// Sets the authority that decides on access.
     pub fn with_authority(self, authority: Arc<Authority>) -> Self {
         NodeState { authority, ..self }
     }
 
-    /// Tells the accounts of use that a client was refused.
+    /// Reports to the usage audit that a client was refused.
     pub fn tell_refused(&self, who: AuditUser, address: IpAddr, code: &str) {
         if let Some(audit) = &self.audit {
             audit.tell_refused(self.clock.now(), who, address, code, None);
         }
     }
 
-    /// Tells the accounts of use what a user was sent by then.
+    /// Reports to the usage audit what a user was sent up to a time.
     pub fn tell_used_at(&self, at: Nanos, who: &AuditUser, via: AuditChannel, uses: &ProductCounts) {
         let Some(audit) = &self.audit else { return };
         for (product, messages) in uses.iter() {
@@ -140,12 +140,12 @@ impl NodeState {
         }
     }
 
-    /// With accounts of use, by these products.
+    /// Adds a usage audit, and the products by which usage is counted.
     pub fn with_audit(self, audit: Option<Arc<AuditLog>>, products: Arc<Products>) -> Self {
         NodeState { audit, products, ..self }
     }
 
-    /// With the faults of a scenario.
+    /// Adds a fault scenario.
     pub fn with_faults(self, faults: Option<Arc<RunningScenario>>) -> Self {
         if let Some(running) = &faults {
             // A replay with a scenario drives the market's clock from its first tick on.
@@ -154,7 +154,7 @@ impl NodeState {
         NodeState { faults, ..self }
     }
 
-    /// With a way for published ticks.
+    /// Adds a sink for published ticks.
     pub fn with_push(self, push: Arc<dyn PublishSink>) -> Self {
         NodeState { push: Some(push), ..self }
     }

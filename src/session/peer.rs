@@ -1,6 +1,6 @@
-//! The client of a session: its address, and its `User-Agent` for the log, cut and made printable.
+//! The client of a session: its address, and its `User-Agent` for the log, shortened and made printable.
 //!
-//! Most clients of a service use a few programs, so sessions share the text: it costs a session a pointer.
+//! Most clients use a few programs, so sessions share the text; it costs a session one pointer.
 
 use std::{collections::VecDeque, net::SocketAddr, rc::Rc};
 
@@ -9,26 +9,26 @@ use std::{collections::VecDeque, net::SocketAddr, rc::Rc};
 pub struct Peer {
     pub address: SocketAddr,
     pub agent: UserAgent,
-    /// It is on this machine, calls the server by an address or as localhost, and is not a page that only `*` allows: it
-    /// may control the server, and publish, where no authentication is configured.
+    /// The client is on this machine, addresses the server as localhost or by IP, and is no web page allowed only by
+    /// `*`: without authentication it may control the server and publish.
     pub is_local: bool,
 }
 
-/// Bounded, and only printable ASCII.
+/// A bounded text of printable ASCII.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UserAgent(Rc<str>);
 
-/// The most recent texts of clients.
+/// The most recent distinct texts.
 #[derive(Default)]
 pub struct UserAgents(VecDeque<UserAgent>);
 
-/// Characters that are kept; the rest is cut off.
+/// Maximum length; the rest is cut off.
 const CHARS_MAX: usize = 120;
-/// Texts that are searched for one that is seen again.
+/// How many texts are searched for an equal one.
 const KNOWN_MAX: usize = 16;
 
 impl UserAgents {
-    /// Of the value of a header; empty when there is none.
+    /// From the value of the header; empty when there is none.
     pub fn of(&mut self, value: &[u8]) -> UserAgent {
         let shown = value.iter().take(CHARS_MAX).map(|byte| match byte {
             b' '..=b'~' => *byte,

@@ -1,14 +1,14 @@
-//! The position of an event stream, in one short token that its client sends back: the `id` of an event.
+//! [`Position`]: the position of an event stream, as a short token in the `id` of events, which the client sends back.
 //!
-//! Mode `every` sends ticks in the order in which the market took them in. So the order of the last tick, with the
-//! epoch, says for every symbol at once which ticks were sent: `EPOCH:ORDER`, the order sealed (`position_key.rs`),
-//! since it counts what the client may not read. A client that is far behind is sent each symbol's ticks separately.
-//! Then no order describes it, and the token is `EPOCH:`, for a position that is not known.
+//! Mode `every` sends ticks in their global order, so the order of the last tick, with the epoch, describes the
+//! position in every symbol: `EPOCH:ORDER`. The order is encrypted (`position_key.rs`), since it counts ticks that the
+//! client may not read. A client far behind is sent each symbol's ticks separately; then no single order describes its
+//! position, and the token is `EPOCH:`, meaning unknown.
 //!
-//! In mode `trades` the token is known when nothing waits behind the trades that were sent.
+//! In mode `trades` the position is known when nothing is pending after the trades sent.
 //!
-//! A client that sends it back resumes like one that sends `resume`: exactly, or with a gap. In the other modes it
-//! begins anew, with snapshots.
+//! A client that sends the token back resumes as with `resume`: exactly, or with a gap. In other modes it restarts with
+//! snapshots.
 
 use std::{io::Write, sync::Arc};
 
@@ -29,17 +29,17 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Position {
     epoch: String,
-    /// The order of its last tick; `None` where it is not known.
+    /// The order of its last tick; `None` if unknown.
     order: Option<u64>,
 }
 
-/// Topics that are visited under one hold of the market's lock.
+/// Topics visited under one hold of the market's lock.
 const TOPICS_AT_ONCE: usize = 1_024;
 /// An epoch that no service has.
 const EPOCH_OF_NOBODY: &str = "";
 
 impl Position {
-    /// Reads a `Last-Event-ID`. A token that is not ours is a position that is not known. `None` when it is empty.
+    /// Parses a `Last-Event-ID`. A foreign token is an unknown position; an empty one gives `None`.
     pub fn parse(key: &PositionKey, text: &str) -> Option<Self> {
         if text.is_empty() {
             return None;
@@ -48,15 +48,15 @@ impl Position {
         Some(Position { epoch: epoch.to_owned(), order: key.open(order) })
     }
 
-    /// Appends the `id` line of an event. `None` for a position that is not known.
+    /// Appends the `id` line of an event. `None` means an unknown position.
     pub fn write(node: &NodeState, order: Option<(u64, PositionNumber)>, out: &mut Vec<u8>) {
         let sealed = order.map(|(order, number)| node.position_key.seal(order, number));
         let written = writeln!(out, "id: {}:{}", node.epoch, sealed.as_deref().unwrap_or_default());
         debug_assert!(written.is_ok(), "memory takes every write");
     }
 
-    /// The `resume` of a `subscribe` command that continues from this position; `None` where it begins anew. Walks all
-    /// topics when the command has globs. A symbol that is shown delayed begins anew: the order is that of real time.
+    /// The `resume` of a `subscribe` command that continues from this position; `None` where it restarts. Walks all
+    /// topics if the command has globs. A delayed symbol restarts, because the order is that of real time.
     pub fn resume(&self, node: &NodeState, command: &str, rights: &Rights) -> Option<String> {
         let read = CommandReader::with_fields(Arc::clone(&node.fields))
             .read(&mut command.as_bytes().to_vec(), &node.limits);
@@ -64,14 +64,14 @@ impl Position {
         if !spec.mode.reads_history() {
             return None;
         }
-        // With only some fields, the last tick that the client was sent may not be the last that there was.
+        // With chosen fields, the last tick sent may not be the last that there was.
         let exact = self.epoch == node.epoch && spec.view.has_every_field();
-        // An order beyond the newest tick is not one of this market.
+        // An order beyond the newest tick is not of this market.
         let order = self.order.filter(|order| exact && *order <= node.ingest.order());
         let mut symbols = named(node, &symbols);
         symbols.retain(|symbol| node.plane_of(rights, symbol) != Some(Plane::Delayed));
         let last = symbols.into_iter().map(|symbol| {
-            // Where the order is not known, the client is sent a gap over everything.
+            // If the position is unknown, the client is sent a gap over everything.
             let seq = order.map_or(0, |order| node.ingest.seq_at(&symbol, order).unwrap_or(0));
             (symbol.as_str().to_owned(), Value::from(seq))
         });
@@ -80,7 +80,7 @@ impl Position {
     }
 }
 
-/// The symbols that are named, and those that globs match now.
+/// The named symbols, and those that globs match now.
 fn named(node: &NodeState, targets: &[Target]) -> Vec<Symbol> {
     let mut symbols = Vec::new();
     let mut globs = Vec::new();

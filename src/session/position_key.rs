@@ -1,13 +1,12 @@
-//! What makes the order in an event's `id` unreadable: a secret of the process, and a cipher of one block.
+//! [`PositionKey`]: encrypts the order in an event's `id` with a per-process secret and a block cipher.
 //!
-//! The order counts the ticks of the whole market. Who may read one symbol, or any only delayed, must not learn from it
-//! how busy all the others are, nor by two `id` that are equal that nothing at all has happened. So no two are equal.
+//! The order counts the ticks of the whole market. A client that may read one symbol, or only delayed data, must not
+//! learn from it how busy the others are, nor from two equal `id`s that nothing happened; so no two are equal.
 //!
-//! The block is the order and a number that no other `id` has, under AES-128: a permutation that nobody without the
-//! secret can tell from a random one. So a text that was not written here (also one of an earlier process with the same
-//! epoch) has the wrong mark, and is not a position.
+//! One AES-128 block holds the order and a unique number. Without the secret it cannot be told from random, and a text
+//! written elsewhere (also by an earlier process with the same epoch) fails the check of its mark.
 //!
-//! Not a signature for what gives rights: a position gives none.
+//! Not a signature: a position grants no rights.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -17,15 +16,15 @@ use aes::{
 };
 use sha2::{Digest, Sha256};
 
-/// The lowest bits of the second half are 0, which tells our texts from others.
+/// The lowest bits of the second half are 0, which marks our own texts.
 const MARK_BITS: u32 = 16;
 const SHARD_BITS: u32 = 8;
-/// Of a sealed order, in hexadecimal digits.
+/// Length of an encrypted order in hexadecimal digits.
 const SEALED_DIGITS: usize = 32;
 
 pub struct PositionKey(Aes128);
 
-/// The number of an `id`: of its shard, and how many that shard has written.
+/// A unique number of an `id`: the shard, and a count within it.
 #[derive(Clone, Copy)]
 pub struct PositionNumber {
     pub shard: usize,
@@ -33,7 +32,7 @@ pub struct PositionNumber {
 }
 
 impl PositionKey {
-    /// A secret of this process, from what the system gave the standard library's hashes.
+    /// A random secret, from the entropy of the standard library's hashers.
     pub fn random() -> Self {
         let mut hash = Sha256::new();
         let state = RandomState::new();
@@ -43,18 +42,18 @@ impl PositionKey {
         PositionKey::from_hash(&hash.finalize().into())
     }
 
-    /// Of a seed, for runs that must be the same each time.
+    /// From a seed, for reproducible runs.
     pub fn of(seed: u64) -> Self {
         PositionKey::from_hash(&Sha256::digest(seed.to_le_bytes()).into())
     }
 
-    /// Half of a hash is as long as a key.
+    /// Half of the hash has the size of a key.
     fn from_hash(hash: &[u8; 32]) -> Self {
         let key: [u8; 16] = std::array::from_fn(|index| hash[index]);
         PositionKey(Aes128::new(&key.into()))
     }
 
-    /// The text of an order.
+    /// Encrypts an order into text.
     pub(super) fn seal(&self, order: u64, number: PositionNumber) -> String {
         let shard = number.shard as u64 & ((1 << SHARD_BITS) - 1);
         let unique = ((number.written << SHARD_BITS) | shard) << MARK_BITS;
@@ -63,7 +62,7 @@ impl PositionKey {
         format!("{:032x}", u128::from_be_bytes(block.into()))
     }
 
-    /// The order of a text; `None` where it was not written with this secret.
+    /// Decrypts an order; `None` if the text was not written with this secret.
     pub(super) fn open(&self, text: &str) -> Option<u64> {
         if text.len() != SEALED_DIGITS || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
@@ -104,7 +103,7 @@ mod tests {
         }
     }
 
-    /// Neither of successive orders nor of the same one is a text like another: on average half of the bits differ.
+    /// Whether of successive orders or the same one, texts look unrelated: on average half of the bits differ.
     #[test]
     fn nothing_of_the_order_is_seen() {
         let key = PositionKey::random();

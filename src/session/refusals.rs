@@ -1,21 +1,21 @@
-//! What was refused for want of a right, counted by reason.
+//! Counts of refused access, by reason.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::access::Refused;
 
-/// Why something was refused: the label of `tickcast_access_refused_total`.
+/// Why access was refused: the label of `tickcast_access_refused_total`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum RefusedAccess {
-    /// A token is needed, and none came.
+    /// A token is required, and none was sent.
     Missing,
     BadToken,
     Expired,
     Revoked,
     TooManyOfUser,
     NoKeys,
-    /// The token does not allow it: a symbol, a path.
+    /// The token does not allow the symbol or path.
     NotEntitled,
 }
 

@@ -1,13 +1,13 @@
-//! What a session needs of its connection. How a connection is made, watched or waited for is not part of it.
+//! [`SessionSocket`]: what a session needs of its connection. How connections are made and waited for is not part of
+//! it.
 //!
-//! Sessions and shards are written against this trait. The service runs them on the kernel's sockets and tokio's
-//! timers (`server/tcp.rs`); the simulator (`tests/sim`) runs them on simulated sockets, network and time.
+//! Sessions and shards are written against this trait. The service uses the kernel's sockets and tokio's timers
+//! (`server/tcp.rs`), the simulator (`tests/sim`) simulated sockets, network and time.
 //!
-//! The trait has calls, and does not hand bytes back: a data frame is shared by every session that is sent the same,
-//! and goes from the shared bytes into the socket without a copy. The implementation is chosen when compiling, so the
-//! choice costs a write nothing.
+//! Bytes are passed by reference: a data frame is shared by all sessions with the same content, and goes into each
+//! socket without a copy. Implementations are chosen at compile time, so a write has no dynamic dispatch.
 //!
-//! Invariants: no call waits. A caller that got `WouldBlock` or `Pending` is woken when a retry may succeed.
+//! Invariants: no call blocks. A caller that got `WouldBlock` or `Pending` is woken when a retry may succeed.
 
 use std::{
     io,
@@ -16,18 +16,18 @@ use std::{
 };
 
 pub trait SessionSocket: Unpin + Sized + 'static {
-    /// Ends after the duration that it was made with.
+    /// Completes after its duration.
     type Timer: Future<Output = ()>;
 
     fn timer(&self, after: Duration) -> Self::Timer;
 
-    /// Writes what the socket takes now.
+    /// Writes as many bytes as the socket accepts now; returns how many.
     ///
     /// # Errors
-    /// `WouldBlock` when it takes nothing; any other when the peer is gone.
+    /// `WouldBlock` when it accepts none; any other when the peer is gone.
     fn send(&self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// As [`Self::send`], of two runs of bytes in one write.
+    /// As [`Self::send`], for two buffers in one write.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -39,7 +39,7 @@ pub trait SessionSocket: Unpin + Sized + 'static {
     /// `WouldBlock` when nothing has arrived; any other when the peer is gone.
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Waits for bytes, and reads them.
+    /// Waits for bytes and reads them.
     ///
     /// # Errors
     /// As [`Self::receive`].
@@ -53,22 +53,22 @@ pub trait SessionSocket: Unpin + Sized + 'static {
         }
     }
 
-    /// Whether [`Self::receive`] may find something.
+    /// Ready when [`Self::receive`] may return something.
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Whether [`Self::send`] may take something.
+    /// Ready when [`Self::send`] may accept something.
     fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Bytes that were taken and are not yet sent.
+    /// Bytes accepted but not sent yet.
     fn unsent_bytes(&self) -> usize;
 
-    /// Bytes that were taken and that the peer has not acknowledged, sent or not.
+    /// Bytes accepted but not acknowledged by the peer, sent or not.
     fn unacknowledged_bytes(&self) -> usize;
 
-    /// Nothing more will be sent; bytes that were taken still go out.
+    /// Shuts down the write side; accepted bytes still go out.
     fn end_writing(&self);
 
-    /// Whether nobody on the way can read or change what is sent.
+    /// Whether nobody on the way can read or change the bytes.
     fn is_encrypted(&self) -> bool {
         false
     }

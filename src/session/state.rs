@@ -1,4 +1,4 @@
-//! A shard's state of one session. It is small, because most sessions are idle.
+//! [`Session`]: a shard's state of one session. Small, because most sessions are idle.
 
 use std::{rc::Rc, sync::Arc, task::Waker};
 
@@ -28,90 +28,90 @@ pub struct Session<S> {
     pub opened_at: Nanos,
     /// The session's number in this process, as `welcome` shows it.
     pub number: u64,
-    /// Control frames that wait, ready for the socket.
+    /// Control frames ready to be written.
     pub control: Vec<u8>,
     pub control_frames: u32,
-    /// The rest of a write that the socket took in part, from `rest_at` on.
+    /// The rest of a partial write, from `rest_at` on.
     pub rest: Vec<u8>,
     pub rest_at: usize,
     pub rest_frames: u32,
-    /// Of an event stream: the order of the newest tick that it was sent.
+    /// Event streams: order of the newest tick sent.
     pub newest_order: u64,
-    /// Of a stream that is one gzip member: the checksum of its plain bytes so far, up to the last that is queued.
-    /// `None` for others, and when queued bytes were dropped: it then has no proper end.
+    /// Gzip streams: checksum of all plain bytes queued so far. `None` for others, and after queued bytes were dropped:
+    /// the stream then has no proper end.
     pub plain: Option<Box<Crc>>,
     /// The data frame in `rest`, recorded when its last byte is out.
     pub in_flight: Option<Box<InFlight>>,
-    /// The socket takes no more for now.
+    /// The socket accepts no more for now.
     pub blocked: bool,
-    /// No data is sent for now, although the socket may take some.
+    /// Why no data is sent for now, although the socket may accept some.
     pub hold: DataHold,
-    /// Frames of data that were given to the socket, the one in `rest` included.
+    /// Data frames given to the socket, including the one in `rest`.
     pub data_frames: u64,
-    /// From this [cost](Sent::cost) on, the window is asked before a frame, and marked behind it.
+    /// From this [cost](Sent::cost) on, the window is consulted before a frame, and the frame is marked.
     pub check_at: u64,
     /// From this cost on, frames are small.
     pub small_at: u64,
-    /// How far the client may be sent ahead of what it has read; `None` until it was sent something to speak of.
+    /// Limits how far the client is sent ahead of what it has read; `None` until a substantial amount was sent.
     pub window: Option<Box<ReadWindow>>,
-    /// A pong has come.
+    /// A pong was received.
     pub answers_pings: bool,
     pub closing: Option<Closing>,
     pub pace: Pace,
-    /// Since when the session has had something to send without a break.
+    /// Since when the session has had pending data without a break.
     pub behind_since: Option<Nanos>,
-    /// Of that, since when its socket has refused bytes: frames are small then. A window that was full is no reason for
-    /// small frames: it says itself from where on they are, and a client in step may fill its first one.
+    /// Since when, within that, its socket has refused bytes: frames are then small. A full window alone does not make
+    /// frames small: it decides that itself, and a client that keeps up may fill its first one.
     pub refused_since: Option<Nanos>,
-    /// When the socket last took a byte, the client proved that it reads, or there was nothing to take.
+    /// When the socket last accepted a byte, the client proved that it reads, or nothing was pending.
     pub progress_at: Nanos,
-    /// The bytes that the kernel held for the peer at the last check. When they fall, the peer takes bytes.
+    /// Unacknowledged bytes in the kernel at the last check. When they fall, the peer is receiving.
     pub unacknowledged_bytes: usize,
     /// When the socket last refused a byte.
     pub blocked_at: Nanos,
-    /// When the last frame with a message went out, by the market's clock. Pings and pongs do not count, because pages
-    /// never see them.
+    /// When the last frame with a message was sent, by the market's clock. Pings and pongs do not count, because web
+    /// pages never see them.
     pub frame_at: Nanos,
     pub heard_at: Nanos,
     pub pinged_at: Nanos,
     pub budget: Budget,
-    /// The session has subscribed, and is counted among the readers.
+    /// Set once the session has subscribed: counts it among the readers.
     pub joined: Option<JoinedReader>,
     pub frames_sent: u64,
     pub bytes_sent: u64,
-    /// Messages of data that its socket has accepted, and that no account has yet.
+    /// Messages accepted by the socket and not yet reported to the audit.
     pub unreported_uses: ProductCounts,
-    /// Its beginning was recorded, so its end is.
+    /// The audit has recorded its start, so it must record its end.
     pub is_audited: bool,
-    /// Reading resumes when the control queue, or the list of commands, has room again.
+    /// Backpressure: reading resumes when the control queue, or the list of commands, has room again.
     pub reading_held: bool,
-    /// Commands that are not answered yet; `None` when all are.
+    /// Unanswered commands; `None` when there are none.
     pub jobs: Option<Box<Jobs>>,
-    /// What its token allows.
+    /// The rights given by its token.
     pub rights: SharedRights,
-    /// Its place among the sessions of its user, where the token limits those.
+    /// Its slot among the user's sessions, if the token limits these.
     pub user: Option<Box<UserPermit>>,
-    /// What it has together with the other sessions of its user; `None` for those without a name.
+    /// Usage shared with the user's other sessions; `None` for users without a name.
     pub share: Option<Arc<UserShare>>,
-    /// No token has come, and nobody may read without one.
+    /// It needs a token, and none has come yet.
     pub awaits_token: bool,
-    /// It was told that its token ends soon.
+    /// It was warned that its token expires soon.
     pub is_warned: bool,
-    /// What waits in `control` and `rest` tells of symbols that only who may read them is told.
+    /// Pending bytes in `control` and `rest` reveal symbols that need the right to read them.
     pub discloses_symbols: bool,
-    /// Of a session that speaks a venue's protocol.
+    /// Set in sessions that speak a venue's protocol.
     pub dialect: Option<Box<DialectSession>>,
 }
 
-/// A socket, and how its output is written.
+/// A socket, and the encoding of its output.
 pub struct Transport<S> {
     pub stream: Rc<S>,
     pub encoding: Encoding,
-    /// Of the session's task, which reads, and resumes writing when the socket takes bytes again.
+    /// Waker of the session's task, which reads, and resumes writing when the socket is writable again.
     pub waker: Option<Waker>,
 }
 
-/// A data frame of which the socket took a part.
+/// A data frame that the socket accepted only in part.
 pub struct InFlight {
     pub tally: FrameTally,
     pub rx: Vec<Nanos>,
@@ -119,23 +119,23 @@ pub struct InFlight {
     pub uses: ProductCounts,
 }
 
-/// A session that is closing: it is sent its close, and no more data.
+/// A closing session: it is sent its close, and no more data.
 #[derive(Clone, Copy, Debug)]
 pub struct Closing {
     pub reason: CloseReason,
     pub since: Nanos,
-    /// The connection is dropped at this time, whatever the client has read.
+    /// When the connection is dropped, whatever the client has read.
     pub deadline: Nanos,
-    /// The write side is shut down. Further input is read and discarded, so that a reset does not destroy the close
-    /// frame.
+    /// The write side is shut down. Further input is discarded, so that no reset destroys the close frame.
     pub is_sent: bool,
 }
 
-/// A replay stops waiting for a client that takes no byte for this long, if `limits.progress` has not ended it before.
+/// A replay stops waiting for a client that accepts no byte for this long, if `limits.progress` has not ended it
+/// before.
 const WAITED_FOR_NANOS: u64 = 10_000_000_000;
 
 impl<S> Session<S> {
-    /// `now` is by the machine's clock.
+    /// `now` is the machine's clock.
     pub fn new(node: &NodeState, transport: Transport<S>, peer: Peer, number: u64, now: Nanos) -> Self {
         let budget = Budget::new(&node.limits, now);
         let has_window = transport.encoding.has_window();
@@ -192,7 +192,7 @@ impl<S> Session<S> {
         self.transport.encoding
     }
 
-    /// Queues bytes of this session alone, behind its control messages: what `write` appends.
+    /// Queues bytes of this session alone after its control messages: what `write` appends.
     pub fn write_own(&mut self, write: impl FnOnce(Encoding, &mut Vec<u8>)) {
         let encoding = self.encoding();
         if !encoding.is_gzip() {
@@ -204,7 +204,7 @@ impl<S> Session<S> {
         self.control.extend_from_slice(&plain);
     }
 
-    /// Makes bytes that this session alone is sent next a part of its stream.
+    /// Wraps this session's own next bytes as a part of its gzip stream.
     pub fn make_part(&mut self, bytes: &mut Vec<u8>) {
         if !self.encoding().is_gzip() || bytes.is_empty() {
             return;
@@ -216,7 +216,7 @@ impl<S> Session<S> {
         gzip::write_stored(&plain, bytes);
     }
 
-    /// A part of the stream is sent next, or queued, whose plain bytes have this checksum.
+    /// Adds a part, sent or queued next, to the stream's checksum.
     pub fn note_part(&mut self, plain: &Crc) {
         if let Some(sum) = &mut self.plain {
             sum.combine(plain);
@@ -233,23 +233,23 @@ impl<S> Session<S> {
         Sent { bytes: self.bytes_sent, frames: self.data_frames }
     }
 
-    /// It has been sent all that it may be for now, by its socket or its window.
+    /// Whether its socket or its window stops it from sending.
     pub fn is_stopped(&self) -> bool {
         self.blocked || self.hold == DataHold::Window
     }
 
-    /// Its close is sent, and its write side is shut down.
+    /// Whether its close is sent and its write side shut down.
     pub fn is_close_sent(&self) -> bool {
         self.closing.is_some_and(|closing| closing.is_sent)
     }
 
-    /// A command is under way: the data that it calls for follows its answer.
+    /// Whether a command is running: the data that it causes must follow its answer.
     pub fn holds_data(&self) -> bool {
         let is_wrong = is_planted(Fault::DataBeforeAnswer);
         self.jobs.as_ref().is_some_and(|jobs| jobs.running.is_some()) && !is_wrong
     }
 
-    /// Something that its rights allow is partly written, or waits to be.
+    /// Whether something that needs its rights is partly written, or pending.
     pub fn owes_what_rights_allow(&self) -> bool {
         self.in_flight.is_some() || self.discloses_symbols
     }
@@ -258,8 +258,8 @@ impl<S> Session<S> {
         self.closing.is_none()
     }
 
-    /// When the client last took something that was due to it: a byte, or, after its last byte was sent, the time of
-    /// the close that it has yet to answer. Now, when nothing is due.
+    /// When the client last accepted a due byte; after its last byte, when the close was sent that it has yet to
+    /// answer. `now` if nothing is due.
     pub fn took_at(&self, now: Nanos) -> Nanos {
         if self.blocked {
             return self.progress_at;
@@ -267,7 +267,7 @@ impl<S> Session<S> {
         self.closing.map_or(now, |closing| closing.since)
     }
 
-    /// Whether a lossless replay still waits for this session: not for one that takes no byte.
+    /// Whether a lossless replay still waits for this session: not if it accepts no bytes.
     pub fn is_waited_for(&self, now: Nanos) -> bool {
         let stalled_since = self.is_stopped().then_some(self.progress_at);
         self.closing.is_none() && stalled_since.is_none_or(|since| now.since(since) < WAITED_FOR_NANOS)

@@ -1,4 +1,4 @@
-//! The counters of a shard: plain integers, read by a scrape.
+//! A shard's counters: plain integers, read by scrapes.
 
 use crate::{
     fanout::Accounts,
@@ -6,8 +6,8 @@ use crate::{
     wire::{CloseReason, DeflateCounts, ReceiptTimes, dialects::DIALECTS_MAX},
 };
 
-/// Upper bounds of the age histogram, in seconds: from 50 us, below any network, to the ten seconds after which a
-/// session that takes nothing is closed, in 1-2.5-5 steps.
+/// Upper bounds of the age histogram in seconds, in 1-2.5-5 steps: from 50 us, below any network, to the ten seconds
+/// after which a stuck session is closed.
 pub const AGE_BOUNDS: [f64; 19] = [
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0, 25.0, 60.0,
@@ -25,7 +25,7 @@ const AGE_BOUNDS_NANOS: [u64; AGE_BOUNDS.len()] = {
     nanos
 };
 
-/// Ages of delivered messages.
+/// A histogram of the ages of delivered messages.
 #[derive(Clone, Debug)]
 pub struct Ages {
     /// By [`AGE_BOUNDS`], and one for everything above.
@@ -33,31 +33,30 @@ pub struct Ages {
     pub sum_nanos: u128,
 }
 
-/// Everything a shard counts. Totals since it began, except for fields that are described as a gauge.
+/// All counts of a shard: totals since its start, unless documented as a gauge.
 #[derive(Clone, Debug, Default)]
 pub struct ShardStats {
     pub frames_sent: u64,
     pub bytes_sent: u64,
     pub opened: u64,
-    /// Sessions that were closed in a drain without waiting, because they took no bytes.
+    /// Sessions closed in a drain at once, because they accepted no bytes.
     pub cut: u64,
     pub closed: [u64; CloseReason::ALL.len()],
     pub limits: [u64; LimitHit::ALL.len()],
     pub commands: u64,
     pub resyncs: u64,
-    /// Units of commands, symbols that were listed and sessions that ended; in how many slices, and the longest of
-    /// them.
+    /// Units spent on commands, listed symbols and ended sessions; the number of slices, and the longest one.
     pub work_units: u64,
     pub slices: u64,
     pub slice_nanos_max: u64,
-    /// When sockets accepted messages.
+    /// Ages when sockets accepted messages.
     pub ages: Ages,
     pub deflate: DeflateCounts,
-    /// When clients had read them, of one message for each proof.
+    /// Ages when clients had read messages, one message per proof.
     pub read_ages: Ages,
 }
 
-/// A limit that was hit without ending the session: the label of `tickcast_limit_hits_total`.
+/// A limit that was reached without ending the session: the label of `tickcast_limit_hits_total`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum LimitHit {
@@ -70,14 +69,14 @@ pub enum LimitHit {
     ShardQueue,
     /// A request with a long answer was refused.
     BulkRequests,
-    /// A connection took no byte of an answer for too long, and was ended.
+    /// A connection accepted no byte of an answer for too long, and was ended.
     Progress,
-    /// The limits of a user's sessions together.
+    /// The limit for all sessions of a user.
     UserSubscriptions,
     UserCommands,
-    /// A session was sent nothing for a while, because its user had been sent as much as one may be.
+    /// A session was paused because its user had exceeded the byte rate.
     UserBytes,
-    /// A dialect's client was too slow for a stream of which it must miss nothing, and was closed.
+    /// A dialect's client was too slow for a lossless stream, and was closed.
     DialectLoss,
 }
 
@@ -85,26 +84,26 @@ pub enum LimitHit {
 #[derive(Clone, Debug, Default)]
 pub struct ShardReport {
     pub accounts: Accounts,
-    /// Those of the delayed market.
+    /// The accounts of the delayed market.
     pub delayed: Accounts,
     pub stats: ShardStats,
     /// A gauge, as all that follow: sessions that keep up.
     pub live: usize,
     pub conflating: usize,
     pub subscriptions: usize,
-    /// Subscriptions to which a tick is due.
+    /// Subscriptions with pending ticks.
     pub subscriptions_behind: usize,
-    /// When the oldest tick that is due was taken in.
+    /// Receive time of the oldest pending tick.
     pub oldest: Option<Nanos>,
     /// Bytes in the sessions' own buffers: answers, and unsent ends of frames.
     pub waiting_bytes: usize,
     /// The longest control queue of a session.
     pub control_bytes_max: usize,
-    /// Sessions that speak a dialect, by its index.
+    /// Sessions that speak a dialect, by the dialect's index.
     pub dialects: [usize; DIALECTS_MAX],
-    /// Sessions that are sent nothing until their clients have read more.
+    /// Sessions that are held until their clients have read more.
     pub held: usize,
-    /// Sessions whose clients have never answered a ping that they should have answered by now.
+    /// Sessions whose clients have never answered a ping, although an answer was due.
     pub unanswering: usize,
 }
 
@@ -145,10 +144,10 @@ impl LimitHit {
 }
 
 impl Ages {
-    /// Records the ages of a frame's messages, accepted at `now`. `rx` says when each was taken in, `receipt_times`
-    /// sums it up.
+    /// Observes the ages of a frame's messages, accepted at `now`. `rx`: their receive times; `receipt_times`: the
+    /// summary of these.
     pub fn observe(&mut self, rx: &[Nanos], receipt_times: ReceiptTimes, now: Nanos) {
-        // Most frames hold messages of nearly the same age. Then the cost does not depend on their number.
+        // Most frames hold messages of nearly the same age: one bucket then takes them all at once.
         let (most, least) = (now.since(receipt_times.oldest), now.since(receipt_times.newest));
         let (highest, lowest) = (bucket_of(most), bucket_of(least));
         if highest == lowest && now >= receipt_times.newest {
@@ -171,7 +170,7 @@ impl Ages {
     }
 }
 
-/// Processor time of this thread: it excludes other work on the machine.
+/// CPU time of this thread, which excludes other work on the machine.
 pub(super) fn thread_nanos() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
@@ -267,7 +266,7 @@ mod tests {
     }
 
     proptest! {
-        /// Together or one by one, the same is counted.
+        /// Counting together or one by one gives the same.
         #[test]
         fn a_frame_counts_as_its_messages_do(
             rx in prop::collection::vec(0i64..30_000_000, 1..20), now in 0i64..90_000_000_000, span in 1i64..40_000_000

@@ -1,7 +1,8 @@
-//! A shard's turn: it takes in everything that waits, then writes to the sessions concerned.
+//! A shard's turn: takes in everything queued, then writes to the sessions concerned. What is written is up to
+//! `fanout`.
 //!
-//! Smart batching: a turn takes in all ticks that wait, marks cursors, and then writes once to each session concerned.
-//! Under load the batches grow and the cost of a message falls. With slack a tick is written at once.
+//! Smart batching: a turn applies all queued ticks, marks subscriptions as behind, then writes once to each session
+//! concerned. Under load batches grow and the cost per message falls. With slack each tick is written at once.
 
 use std::sync::Arc;
 
@@ -25,16 +26,16 @@ pub enum Due {
     Never,
 }
 
-/// Sessions that one slice of a turn writes to. Then the runtime gets its share, and new ticks are taken in.
+/// Sessions written to per slice of a turn; then the runtime gets its share, and new ticks are taken in.
 const SESSIONS_A_SLICE: usize = 128;
 
-/// To send a session a state.
+/// Cost of sending a session a state.
 const NOTICE_UNITS: usize = 16;
-/// To change a topic's state.
+/// Cost of changing a topic's state.
 const STATE_UNITS: usize = 4;
 
 impl<S: SessionSocket> Core<S> {
-    /// Takes in what waits, and writes to a slice of the sessions concerned.
+    /// Takes in what is queued, and writes to a slice of the sessions concerned.
     pub fn turn(&mut self, batch_queue: &BatchQueue<Batch>) -> Due {
         let now = self.node.clock.now();
         self.end_rights(now);
@@ -71,8 +72,8 @@ impl<S: SessionSocket> Core<S> {
         due.into_iter().chain(self.next_spaced()).chain(expiry).min().map_or(Due::Never, Due::At)
     }
 
-    /// Whether a turn has something to do, after a session's input was taken or its output sent. A replay may wait for
-    /// what a session has just taken.
+    /// Whether a turn is needed after a session's input or output was handled. A replay may wait for what a session has
+    /// just accepted.
     pub fn wants_turn(&self) -> bool {
         self.fanout.has_ready()
             || self.has_work()
@@ -80,7 +81,7 @@ impl<S: SessionSocket> Core<S> {
             || self.node.ingest.readers.is_watched()
     }
 
-    /// Reports this shard's progress to a replay that waits for its readers.
+    /// Reports this shard's watermark to a replay that waits for its readers.
     fn note_mark(&mut self, now: Nanos) {
         let readers = &self.node.ingest.readers;
         if !readers.is_watched() || is_planted(Fault::ForgetsMark) {
@@ -95,15 +96,15 @@ impl<S: SessionSocket> Core<S> {
         readers.note(self.number, if is_planted(Fault::InventsMark) { u64::MAX } else { mark });
     }
 
-    /// Takes in the batches that wait, and the time: sessions become ready. Work that comes in bulk is done as far as
-    /// the units last. What follows it waits in the batch queue, which is bounded.
+    /// Takes in queued batches and the passage of time: sessions become ready. Bulk work is done as far as the units
+    /// last; what follows waits in the bounded batch queue.
     pub(super) fn take_in(&mut self, batch_queue: &BatchQueue<Batch>, now: Nanos, mut units: Units) {
         let market = self.node.market.at(now);
         let had_rest = !self.batches.is_empty() || self.fanout.is_resyncing();
         if !had_rest {
             self.take_batches(batch_queue);
         }
-        // Reading the time costs more than the work of an ordinary turn.
+        // Measuring the time costs more than an ordinary turn.
         let begun = (had_rest || self.has_bulk_work()).then(thread_nanos);
         if self.apply_batches(market, &mut units) && had_rest {
             self.take_batches(batch_queue);
@@ -117,7 +118,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Whether there is more to take in than ticks of known topics.
+    /// Whether there is more to do than to apply ticks of known topics.
     fn has_bulk_work(&self) -> bool {
         let has_bulk = |batch: &Arc<Batch>| !batch.new_topics.is_empty() || batch.has_states();
         self.fanout.is_resyncing() || self.batches.iter().any(has_bulk)
@@ -135,8 +136,8 @@ impl<S: SessionSocket> Core<S> {
         if batch_queue.take(&mut self.batches).missed {
             self.stats.resyncs += 1;
             self.stats.limits[LimitHit::ShardQueue as usize] += 1;
-            // No batch will report what was lost, and a feed that waits for its readers would wait for ever. The order
-            // is read first: the records, read after it, are at least as new.
+            // No batch reports the lost ticks, and a feed that waits for its readers would wait for ever. Read the
+            // order first: the records, read later, are at least as new.
             self.resync_to = self.node.ingest.order();
             if !is_planted(Fault::SkipsResync) {
                 self.fanout.begin_resync();
@@ -144,10 +145,10 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Returns whether all batches that were taken are applied.
+    /// Returns whether all taken batches are applied.
     fn apply_batches(&mut self, market: Nanos, units: &mut Units) -> bool {
         let node = Arc::clone(&self.node);
-        // What was taken may be due by other delays.
+        // The batches may be due under changed delays.
         self.change_delays(market);
         if !self.fanout.resync_some(market, &*node.ingest, units) {
             return false;
@@ -178,13 +179,13 @@ impl<S: SessionSocket> Core<S> {
         true
     }
 
-    /// Reports to ingest what this shard's subscriptions need of batches.
+    /// Tells ingest the batch detail that this shard's subscriptions need.
     pub fn publish_interest(&self) {
         self.interest.publish(self.fanout.wanted_detail());
     }
 
-    /// Puts notices on the sessions' control queues, as far as the units last. A notice that has waited for a turn may
-    /// be out of date. Then a newer one follows it, or the session was sent the state when it subscribed.
+    /// Puts notices on the sessions' control queues, as far as the units last. A notice may be out of date by then: a
+    /// newer one follows, or the session was sent the state when it subscribed.
     pub fn send_notices(&mut self, units: &mut Units) {
         let is_late = self.has_unsent_notices();
         self.unsent_notices.extend(self.fanout.take_notices());
@@ -197,7 +198,7 @@ impl<S: SessionSocket> Core<S> {
                     if is_late && reported() != Some(state) {
                         continue;
                     }
-                    // Also of what it reads now in the other market.
+                    // The session may read this symbol in the other market by now.
                     if self.fanout.plane_of(session, &symbol) != Some(plane) {
                         continue;
                     }
@@ -223,7 +224,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Whether there are notices that sessions have not been sent.
+    /// Whether notices are still to be sent.
     pub(super) fn has_unsent_notices(&self) -> bool {
         !self.unsent_notices.is_empty()
     }

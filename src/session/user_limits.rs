@@ -1,10 +1,10 @@
-//! The limits of what a user's sessions use together: commands and bytes. Subscriptions are counted by the fan-out.
+//! Limits for all sessions of a user together: commands and bytes. The fan-out counts subscriptions.
 
 use super::{state::Session, stats::LimitHit};
 use crate::{access::user_share::BucketSize, limits::Limits, tick::Nanos};
 
-/// What may be used at once after a quiet time, as the time in which it is earned: of commands as for one session, of
-/// bytes so little that no second has many more than others.
+/// Bursts after a quiet time, as the time in which they are earned: for commands as for one session, for bytes so short
+/// that no second has much more than others.
 const COMMANDS_NANOS: i64 = 4_000_000_000;
 const BYTES_NANOS: i64 = 250_000_000;
 
@@ -20,10 +20,10 @@ impl<S> Session<S> {
         self.take_of_user(limits, now)
     }
 
-    /// The same of its user alone: of a dialect's client, which has its venue's limit in place of the session's.
+    /// Counts a command for the user alone: a dialect's client has its venue's limit in place of the session's.
     ///
     /// # Errors
-    /// When it exceeds it.
+    /// When the user's limit is exceeded.
     pub(super) fn take_of_user(&self, limits: &Limits, now: Nanos) -> Result<(), LimitHit> {
         let size = BucketSize { rate: limits.user_commands_per_second, nanos: COMMANDS_NANOS };
         match &self.share {
@@ -32,8 +32,8 @@ impl<S> Session<S> {
         }
     }
 
-    /// Counts bytes of data that were given to the socket. When they are more than its user may have now: until when
-    /// this session waits.
+    /// Counts data bytes given to the socket. If the user's rate is exceeded, returns until when this session must
+    /// wait.
     pub(super) fn charge_user(&self, bytes: usize, limits: &Limits, now: Nanos) -> Option<Nanos> {
         let share = self.share.as_ref()?;
         let size = BucketSize { rate: limits.user_bytes_per_second, nanos: BYTES_NANOS };

@@ -1,8 +1,8 @@
-//! What the sessions of each user have together, over all shards. What is counted there is `user_limits.rs`.
+//! Finds the [`UserShare`] of each user, common to all shards. Its limits are applied in `user_limits.rs`.
 //!
-//! The lock is taken when a session of a user begins, or has another user's token; never on the path of a tick.
+//! The lock is taken when a user's session starts or changes users; never on the path of a tick.
 //!
-//! Invariant: sessions of one user that are open at the same time have the same [`UserShare`].
+//! Invariant: all open sessions of one user have the same [`UserShare`].
 
 use std::{
     collections::HashMap,
@@ -13,14 +13,14 @@ use compact_str::CompactString;
 
 use crate::access::{Rights, user_share::UserShare};
 
-/// The shares of users with a session.
+/// The shares of all users with a session.
 #[derive(Debug, Default)]
 pub struct UserShares(Mutex<KnownShares>);
 
 #[derive(Debug, Default)]
 struct KnownShares {
     shares: HashMap<CompactString, Weak<UserShare>>,
-    /// With so many, those that nobody has any more are dropped.
+    /// At this size, shares without sessions are dropped.
     sweep_at: usize,
 }
 
@@ -29,7 +29,7 @@ const SWEEP_MIN: usize = 64;
 // === impl UserShares ===
 
 impl UserShares {
-    /// What whoever has these rights shares with others; `None` for those without a name.
+    /// The share for these rights; `None` for rights without a user name.
     pub fn of(&self, rights: &Rights) -> Option<Arc<UserShare>> {
         let user = rights.user.as_ref()?;
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! The sessions of each user whose token limits them, over all shards.
 //!
-//! The lock is taken when a session with such a token begins or ends, and never on the path of a tick. A session that
-//! has to make room is marked; its shard closes it when it next looks, as with tokens that are revoked.
+//! The lock is taken when such a session starts or ends, never on the path of a tick. A session that must make room is
+//! marked; its shard closes it at its next check, as for revoked tokens.
 //!
 //! Invariant: a session is counted as long as its [`UserPermit`] lives.
 
@@ -22,7 +22,7 @@ use crate::access::{Authority, Refused, Rights, SessionsOver};
 pub struct UserSessions {
     users: Mutex<HashMap<CompactString, Vec<Counted>>>,
     numbers: AtomicU64,
-    /// Changes when a session was marked.
+    /// Increases whenever a session is marked.
     generation: AtomicU64,
 }
 
@@ -32,7 +32,7 @@ struct Counted {
     makes_room: Arc<AtomicBool>,
 }
 
-/// One session of a user; it is counted until this is dropped.
+/// One session of a user, counted until this is dropped.
 #[derive(Debug)]
 pub struct UserPermit {
     user: CompactString,
@@ -42,11 +42,11 @@ pub struct UserPermit {
 }
 
 impl UserSessions {
-    /// Counts one more session of a user; `None` where the token limits none. With [`SessionsOver::EvictOldest`] the
-    /// oldest ones make room.
+    /// Counts one more session of a user; `None` if the token sets no limit. With [`SessionsOver::EvictOldest`] the
+    /// oldest sessions are marked to make room.
     ///
     /// # Errors
-    /// When the user has as many as the token allows.
+    /// When the user has as many sessions as the token allows.
     pub fn take(
         self: &Arc<Self>,
         rights: &Rights,
@@ -55,7 +55,7 @@ impl UserSessions {
         let Some((most, user)) = rights.sessions.zip(rights.user.as_ref()) else { return Ok(None) };
         let mut users = self.lock();
         let counted = users.entry(user.clone()).or_default();
-        // One that makes room already is as good as gone.
+        // A session already marked is as good as gone.
         let staying = counted.iter().filter(|session| !session.makes_room.load(Ordering::Relaxed));
         let beyond = (staying.count() + 1).saturating_sub(most as usize);
         if beyond > 0 && (over == SessionsOver::Refuse || most == 0) {
@@ -75,7 +75,7 @@ impl UserSessions {
         Ok(Some(Box::new(UserPermit { user: user.clone(), number, makes_room, users: Arc::clone(self) })))
     }
 
-    /// It changes whenever a session was marked to make room.
+    /// Changes whenever a session is marked to make room.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
@@ -85,7 +85,7 @@ impl UserSessions {
     }
 }
 
-/// Why rights that were given a while ago, and the place of their user, cannot begin to be used now.
+/// Why rights and a user slot obtained a while ago can no longer take effect.
 pub fn taken_back(authority: &Authority, rights: &Rights, user: Option<&UserPermit>) -> Option<Refused> {
     if authority.is_revoked(rights) {
         Some(Refused::Revoked)
@@ -97,12 +97,12 @@ pub fn taken_back(authority: &Authority, rights: &Rights, user: Option<&UserPerm
 }
 
 impl UserPermit {
-    /// Whether it counts for a token with these rights too.
+    /// Whether the slot is also valid for a token with these rights.
     pub fn is_of(&self, rights: &Rights) -> bool {
         rights.sessions.is_some() && rights.user.as_ref() == Some(&self.user)
     }
 
-    /// The session has to end, for a newer one of its user.
+    /// Whether the session must end, for a newer one of its user.
     pub fn makes_room(&self) -> bool {
         self.makes_room.load(Ordering::Acquire)
     }

@@ -1,4 +1,4 @@
-//! Wishes of a dialect, carried out in their order by the jobs of every session.
+//! Carries out the wishes of a dialect (subscribe, answer, close, ...) in order, through the same jobs as commands.
 
 use std::collections::VecDeque;
 
@@ -23,9 +23,9 @@ use crate::{
     },
 };
 
-/// Bytes of a message that are read per unit.
+/// Bytes of a message parsed per work unit.
 const BYTES_A_UNIT: usize = 4;
-/// The code of a close by a rule of the venue's own.
+/// The close code when a venue's rule is broken.
 const POLICY_CODE: u16 = 1008;
 
 impl<S: SessionSocket> Core<S> {
@@ -38,7 +38,7 @@ impl<S: SessionSocket> Core<S> {
         Moment { machine: now, market: self.node.market.at(now) }
     }
 
-    /// Tells the session's dialect something. Nothing in a session without one.
+    /// Passes an event to the session's dialect; nothing in a session without one.
     pub(in crate::session) fn tell_dialect(
         &mut self,
         key: SessionKey,
@@ -55,7 +55,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Lets the dialect hear a message. What it wishes for is carried out by the job.
+    /// Passes a message to the dialect. A job carries out the resulting wishes.
     pub(in crate::session) fn begin_dialect_input(
         &mut self,
         key: SessionKey,
@@ -76,7 +76,7 @@ impl<S: SessionSocket> Core<S> {
         (!wishes.0.is_empty()).then(|| Box::new(Job::Dialect(Box::new(DialectJob::new(wishes)))))
     }
 
-    /// Continues with wishes; returns whether all are carried out and answered. `now` is by the machine's clock.
+    /// Continues the wishes; returns whether all are carried out and answered. `now` is the machine's clock.
     pub(in crate::session) fn step_dialect(
         &mut self,
         key: SessionKey,
@@ -121,7 +121,7 @@ impl<S: SessionSocket> Core<S> {
         true
     }
 
-    /// Begins a wish, together with those of its kind that follow. `None` when it is carried out.
+    /// Starts a wish, merged with following ones of the same kind. `None` if it is done already.
     fn begin_wish(
         &mut self,
         key: SessionKey,
@@ -152,7 +152,7 @@ impl<S: SessionSocket> Core<S> {
                 return None;
             }
         };
-        // Subscriptions of spellings have names of their own.
+        // Subscriptions by spelling have distinct names.
         let is_alone = matches!(whose, Whose::Spelled(_));
         let Some(name) = name_of(kind, &whose) else {
             job.results.push(Carried::Refused(WishRefusal::Unknown));
@@ -176,7 +176,7 @@ impl<S: SessionSocket> Core<S> {
         Some(CurrentWish::Symbols(Box::new(SymbolsJob::new(None, command, Some(name), targets))))
     }
 
-    /// A wish that takes no time.
+    /// Carries out a wish that takes no time.
     fn carry_out_now(&mut self, key: SessionKey, wish: Wish) {
         match wish {
             Wish::Send(mut payload) => {
@@ -198,7 +198,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Gives a message its number, in protocols that number them.
+    /// Inserts the message's sequence number, in protocols that number messages.
     fn number(&mut self, key: SessionKey, payload: &mut Vec<u8>) {
         let Some(at) = memchr::memchr(NUMBER_PLACE, payload) else { return };
         let dialect = self.session(key).and_then(|session| session.dialect.as_deref_mut());
@@ -207,7 +207,7 @@ impl<S: SessionSocket> Core<S> {
         *sequence += 1;
     }
 
-    /// Sends a subscription the record as it stands.
+    /// Schedules the current record for a subscription.
     fn send_again(&mut self, key: SessionKey, kind: &'static DialectStream, whose: &Whose) {
         let Some(name) = name_of(kind, whose) else { return };
         let (text, is_spelling) = match whose {
@@ -224,8 +224,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// The symbol as the market spells it; in capitals when nobody knows it yet. `None` when a spelling means no symbol of a
-    /// market that knows some.
+    /// The symbol in the market's spelling; in capitals when it is unknown. `None` when the market knows symbols and
+    /// the spelling matches none.
     fn target(
         &mut self,
         key: SessionKey,
@@ -267,7 +267,7 @@ impl<S: SessionSocket> Core<S> {
     }
 }
 
-/// The name of the subscription that a wish is about; `None` when a spelling can be no symbol.
+/// The name of the subscription that a wish is about; `None` when the spelling cannot be a symbol.
 fn name_of(kind: &DialectStream, whose: &Whose) -> Option<Name> {
     match whose {
         Whose::Spelled(text) => spelling::named(kind, text),
@@ -275,7 +275,7 @@ fn name_of(kind: &DialectStream, whose: &Whose) -> Option<Name> {
     }
 }
 
-/// Takes the next wish if it is of this kind, and says whose streams it is about.
+/// Takes the next wish if it is of the same kind; returns whose streams it is about.
 fn take_like(left: &mut VecDeque<Wish>, kind: &'static DialectStream, is_end: bool) -> Option<Whose> {
     let is_like = match left.front()? {
         Wish::Subscribe(_, Whose::Spelled(_)) | Wish::Unsubscribe(_, Whose::Spelled(_)) => false,
@@ -293,7 +293,7 @@ fn key_refused(refused: &Refused) -> Carried {
     Carried::Refused(WishRefusal::Key(CloseReason::of_refused(refused)))
 }
 
-/// What became of one symbol, or of all.
+/// The outcome for one symbol, or for all.
 fn carried(is_end: bool, target: &Target, entry: &Entry) -> Carried {
     if entry.status != Status::Error {
         let symbol = match target {

@@ -1,4 +1,5 @@
-//! [`DialectSession`]: what a session that speaks a venue's protocol has beside others: its conversation, pongs and faults.
+//! [`DialectSession`]: the additional state of a session that speaks a venue's protocol: conversation, pongs and
+//! faults.
 
 use crate::{
     session::inbound::budget::Bucket,
@@ -10,24 +11,24 @@ use crate::{
     },
 };
 
-/// A session's dialect, and what is known of its client's pongs.
+/// A session's dialect, and its client's pongs.
 pub struct DialectSession {
     pub id: DialectId,
     pub conversation: Box<dyn Dialect>,
-    /// When the oldest ping was sent that nothing has come after.
+    /// When the oldest ping was sent that nothing was received after.
     pub unanswered_since: Option<Nanos>,
-    /// What its client may say, where its venue's limit is kept to. `None` until it has said something.
+    /// The bucket of the venue's limit on messages; `None` until the client has sent something.
     pub messages: Option<Bucket>,
-    /// The message that its client was sent a part of.
+    /// The message that the client was sent only a part of.
     pub unfinished: Option<Unfinished>,
-    /// The faults that a scenario does to it.
+    /// The faults that a scenario applies to the session.
     pub faults: Option<Box<FaultyMessages>>,
 }
 
-/// What a dialect is told.
+/// An event for a dialect.
 #[derive(Clone, Copy, Debug)]
 pub enum DialectInput<'a> {
-    /// The session has begun.
+    /// The session has started.
     Opened,
     Text(&'a str),
     Binary(&'a [u8]),
@@ -45,7 +46,7 @@ impl DialectSession {
         })
     }
 
-    /// What the dialect wishes for.
+    /// The dialect's wishes in reaction to an event.
     pub fn hear(&mut self, input: DialectInput<'_>, at: Moment) -> Wishes {
         let mut wishes = Wishes::default();
         if !matches!(input, DialectInput::Opened) && self.refuses(at, &mut wishes) {

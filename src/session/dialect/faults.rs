@@ -1,6 +1,6 @@
-//! Sessions to which the faults of a scenario are done. Their frames are filled here, each for its session alone.
+//! Sessions with the faults of a scenario. Their frames are filled here, each for one session only.
 //!
-//! Invariant: what a fault drops is recorded as discarded, as everything that a session is not sent.
+//! Invariant: ticks of messages dropped by a fault are counted as discarded.
 
 use crate::{
     fanout::{FrameTally, SessionKey},
@@ -16,13 +16,13 @@ use crate::{
 };
 
 impl<S: SessionSocket> Core<S> {
-    /// Whether a session has faults done to it.
+    /// Whether a scenario applies faults to the session.
     pub(in crate::session) fn has_faults(&mut self, key: SessionKey) -> bool {
         let dialect = self.session(key).and_then(|session| session.dialect.as_deref());
         dialect.is_some_and(|dialect| dialect.faults.is_some())
     }
 
-    /// Begins the faults of a new session of a dialect, where there is a scenario.
+    /// Sets up the faults of a new dialect session, if there is a scenario.
     pub(super) fn begin_faults(&mut self, key: SessionKey) {
         let Some(running) = self.node.faults.clone() else { return };
         let dialect = self.session(key).and_then(|session| session.dialect.as_deref_mut());
@@ -31,7 +31,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// A batch was applied: the market's time has come so far.
+    /// Notes the market time of a batch that was applied.
     #[cold]
     pub(in crate::session) fn note_fault_time(&mut self, batch: &Batch) {
         if batch.plane == Plane::RealTime {
@@ -41,7 +41,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// As `prepare_frame` fills a frame, with the faults of its session. `None` when there is nothing to send.
+    /// As `prepare_frame`, with the session's faults. `None` when there is nothing to send.
     pub(in crate::session) fn fill_with_faults(
         &mut self,
         key: SessionKey,
@@ -89,7 +89,7 @@ impl<S: SessionSocket> Core<S> {
         Some(tally)
     }
 
-    /// Has a frame filled for a session that is due something by the market's time alone.
+    /// Fills a frame when faults have something due by market time alone.
     pub(super) fn keep_faults(&mut self, key: SessionKey) {
         let to = self.fault_time;
         let dialect = self.session(key).and_then(|session| session.dialect.as_deref());
@@ -100,7 +100,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Queues what is ready or held back for a session that ends.
+    /// Queues everything ready or held back for a session that ends.
     pub(super) fn flush_faults(&mut self, key: SessionKey) {
         let Some(session) = self.session(key) else { return };
         if let Some(faults) = session.dialect.as_deref_mut().and_then(|dialect| dialect.faults.as_deref_mut())
@@ -124,7 +124,7 @@ impl<S: SessionSocket> Core<S> {
 }
 
 impl DialectSession {
-    /// Whether a request is refused, and what is then answered.
+    /// Whether a fault refuses the request, and the answer.
     pub(super) fn refuses(&mut self, at: Moment, wishes: &mut Wishes) -> bool {
         let Some(faults) = self.faults.as_deref_mut() else { return false };
         if !faults.engine.refuses_request(at.market) {
@@ -136,7 +136,7 @@ impl DialectSession {
     }
 }
 
-/// For which reason a venue closes; `None` when the connection breaks.
+/// The close reason for a venue's kind of close; `None` when the connection is cut.
 const fn reason_of(like: LikeClose) -> Option<CloseReason> {
     match like {
         LikeClose::Age => Some(CloseReason::Normal),

@@ -1,4 +1,4 @@
-//! What a dialect's client says, on its way to be heard: at once when it is short and nothing else waits, as every command is.
+//! Input of a dialect's client: handled at once when it is short and nothing else waits, like a command.
 
 use std::sync::Arc;
 
@@ -19,19 +19,18 @@ use crate::{
 };
 
 impl<S: SessionSocket> Core<S> {
-    /// As [`Self::command`], of a binary message, which only dialects take.
+    /// As [`Self::command`], for a binary message, which only dialects accept.
     pub fn binary_message(&mut self, key: SessionKey, message: &[u8], now: Nanos) {
         self.take_dialect_input(key, DialectInput::Binary(message), now, OF_MESSAGE);
     }
 
-    /// Lets a new session of a dialect begin, whose rights are given.
+    /// Starts a dialect session whose rights are known.
     pub fn open_dialect(&mut self, key: SessionKey, now: Nanos) {
         self.begin_faults(key);
         self.take_dialect_input(key, DialectInput::Opened, now, OF_REQUEST);
     }
 
-    /// As [`Self::command`], for a session's dialect. How many messages there may be is its venue's affair
-    /// (`session/dialect/keep.rs`).
+    /// As [`Self::command`], for a dialect session. The venue's own rate limit applies (`session/dialect/keep.rs`).
     pub(in crate::session) fn take_dialect_input(
         &mut self,
         key: SessionKey,
@@ -56,7 +55,7 @@ impl<S: SessionSocket> Core<S> {
         }
         if waits || (self.backlog.allowance.is_spent() && bytes > at_once.bytes) {
             let waiting = match input {
-                // Nothing can have come before it.
+                // Nothing can precede it.
                 DialectInput::Opened => return,
                 DialectInput::Text(text) => WaitingMessage::Text(text.into()),
                 DialectInput::Binary(message) => WaitingMessage::Binary(message.into()),

@@ -1,4 +1,4 @@
-//! What a venue does by the clock: pings, their deadline, the age of a connection, and what its dialect does itself.
+//! A venue's rules of time: pings and their deadline, message rate, maximum age, and the dialect's own timers.
 
 use std::time::Duration;
 
@@ -10,8 +10,7 @@ use crate::{
 };
 
 impl<S: SessionSocket> Core<S> {
-    /// Pings when it is time to, and lets the dialect do what it does by the clock. Returns whether there is something to
-    /// write.
+    /// Sends pings when due, and runs the dialect's timers. Returns whether there is something to write.
     pub(in crate::session) fn keep_dialect(&mut self, key: SessionKey, now: Nanos) -> bool {
         let Some(session) = self.session(key) else { return false };
         if !session.ping_as_venue(now) && session.dialect.is_none() {
@@ -24,7 +23,7 @@ impl<S: SessionSocket> Core<S> {
         self.session(key).is_some_and(|session| !session.control.is_empty())
     }
 
-    /// Counts a message of a dialect's client, of whatever kind. One more than its venue allows closes the session.
+    /// Counts a client's message of any kind. Exceeding the venue's rate limit closes the session.
     pub(in crate::session) fn may_say_more(&mut self, key: SessionKey, now: Nanos) -> bool {
         let most = self.node.limits.dialect_messages_per_second;
         let dialect = self.session(key).and_then(|session| session.dialect.as_deref_mut());
@@ -38,7 +37,7 @@ impl<S: SessionSocket> Core<S> {
         false
     }
 
-    /// Tells a dialect that its session will be closed, before what is due is sent.
+    /// Tells a dialect that its session is about to be closed, before pending data is sent.
     pub(in crate::session) fn tell_leaving(&mut self, key: SessionKey, why: Leaving) {
         self.flush_faults(key);
         let at = self.moment(self.node.clock.now());
@@ -47,7 +46,7 @@ impl<S: SessionSocket> Core<S> {
 }
 
 impl<S> Session<S> {
-    /// Queues a ping at the venue's own times. Returns whether it has.
+    /// Queues a ping when the venue's schedule says so; returns whether it did.
     fn ping_as_venue(&mut self, now: Nanos) -> bool {
         let Some(dialect) = self.dialect.as_deref_mut() else { return false };
         let Some(every) = dialect.conversation.rules().ping else { return false };
@@ -55,7 +54,7 @@ impl<S> Session<S> {
             return false;
         }
         self.pinged_at = now;
-        // A ping that something has come after is answered, or its client is there all the same.
+        // Anything received after a ping shows that the client is there.
         let is_answered = dialect.unanswered_since.is_none_or(|since| self.heard_at > since);
         if is_answered {
             dialect.unanswered_since = Some(now);
@@ -65,7 +64,7 @@ impl<S> Session<S> {
         true
     }
 
-    /// Why a session of a dialect ends now by its venue's rules.
+    /// The close reason if the venue's rules end the session now.
     pub(in crate::session) fn ended_by_venue(&self, now: Nanos) -> Option<CloseReason> {
         let dialect = self.dialect.as_deref()?;
         let rules = dialect.conversation.rules();

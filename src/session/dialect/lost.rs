@@ -1,7 +1,7 @@
-//! Frames of dialects, once they are filled: the numbers of their messages, frames in which nothing is said, and frames that
-//! miss something. A client that is too slow for a stream of which it must miss nothing is closed, as its venue does.
+//! Accounts for filled frames of dialects: message numbers, frames without messages, and frames with missing ticks. A
+//! client too slow for a lossless stream is closed, as its venue would.
 //!
-//! Loss: the ticks of a frame that is not sent are recorded as discarded, and those that the ring no longer had as gapped.
+//! Loss: the ticks of an unsent frame are counted as discarded, those that the ring has dropped as gapped.
 
 use crate::{
     fanout::{FrameTally, SessionKey},
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl<S: SessionSocket> Core<S> {
-    /// Gives the next frame the number of its first message, and the message that it begins in.
+    /// Passes the next sequence number and the unfinished message to the next frame.
     pub(in crate::session) fn give_sequence(&mut self, key: SessionKey) {
         let mut dialect = self.session(key).and_then(|session| session.dialect.as_deref_mut());
         let unfinished = dialect.as_deref().and_then(|dialect| dialect.unfinished);
@@ -20,8 +20,8 @@ impl<S: SessionSocket> Core<S> {
         self.framer.set_message(sequence, unfinished);
     }
 
-    /// What is written next are answers: no message may stand within another, so an unfinished one ends before it. Pings,
-    /// pongs and a close may.
+    /// Ends an unfinished message before answers are written, since messages must not interleave. Pings, pongs and
+    /// closes may.
     pub(in crate::session) fn end_unfinished(&mut self, key: SessionKey) {
         let Some(session) = self.session(key) else { return };
         let Some(dialect) = session.dialect.as_deref_mut() else { return };
@@ -50,13 +50,13 @@ impl<S: SessionSocket> Core<S> {
         }
         let says_something = self.framer.ready().is_some();
         if !says_something {
-            // Ticks that its streams have no message for: they are dealt with.
+            // Ticks without a message in its streams count as handled.
             self.fanout.accepted(tally);
         }
         says_something
     }
 
-    /// Closes a session whose frame misses something.
+    /// Closes a session whose frame has missing ticks.
     pub(super) fn lose_frame(&mut self, key: SessionKey, tally: &FrameTally) {
         self.fanout.interrupted(tally);
         self.stats.limits[LimitHit::DialectLoss as usize] += 1;

@@ -1,10 +1,10 @@
-//! Sessions that speak a venue's protocol: what their clients say goes to a [`Dialect`](crate::wire::dialects::Dialect), and its wishes are carried out by
-//! the jobs of every other session. What they are sent is chosen by the fan-out, as everybody is.
+//! Sessions that speak a venue's protocol: their clients' input goes to a [`Dialect`](crate::wire::dialects::Dialect),
+//! whose wishes become the same jobs as commands. The fan-out chooses their data as for every session.
 //!
-//! Here is no protocol of any venue: that is `wire/dialects/`.
+//! The venues' protocols themselves are in `wire/dialects/`.
 //!
-//! Invariants: a message is heard when those before it are carried out; a session to which a lossless stream was
-//! interrupted is sent no more data, and is closed.
+//! Invariants: a message is handled only after those before it are carried out; a session whose lossless stream was
+//! interrupted gets no more data and is closed.
 
 mod carry;
 mod dialect_session;

@@ -1,8 +1,8 @@
-//! Symbols that are named in any case of their letters: venues write `btcusdt` and mean `BTCUSDT`. And those that are
-//! named by a venue's spelling, which has separators where the market has others or none.
+//! [`Spellings`]: finds symbols in a venue's spelling: any case (`btcusdt` for `BTCUSDT`), and with separators where
+//! the market has others or none.
 //!
-//! Most markets have capitals alone, so only the symbols that have others are kept, by their capitals and by what they are
-//! without separators. Bounds: as many as the market has.
+//! Most markets use capitals only, so just the other symbols are indexed: by their capitals, and without separators.
+//! Bounds: as many entries as the market has symbols.
 
 use std::collections::HashMap;
 
@@ -13,18 +13,18 @@ use crate::{
     wire::dialects::spelling,
 };
 
-/// The listed symbols with small letters, by their capitals.
+/// Listed symbols with lower-case letters, by their upper-case form.
 #[derive(Default)]
 pub struct Spellings {
-    /// How many listed symbols were looked at.
+    /// The number of listed symbols processed.
     seen: usize,
     mixed: HashMap<String, Symbol>,
-    /// Those that have separators, or small letters, by what they are without.
+    /// Symbols with separators or lower-case letters, by their bare upper-case form.
     joined: HashMap<CompactString, Symbol>,
 }
 
 impl Spellings {
-    /// Looks at the symbols that were listed since the last time. Returns how many.
+    /// Indexes the symbols listed since the last call. Returns how many.
     pub fn catch_up(&mut self, listed: &[Symbol]) -> usize {
         let new = listed.get(self.seen..).unwrap_or_default();
         for symbol in
@@ -46,15 +46,15 @@ impl Spellings {
     /// The symbols that this text may name, or may mean as a spelling.
     ///
     /// # Errors
-    /// When it is no symbol.
+    /// When it is no valid symbol.
     pub fn of(&self, text: &str, is_spelling: bool) -> Result<Vec<Symbol>, SymbolError> {
         if is_spelling { self.meanings(text) } else { self.candidates(text) }
     }
 
-    /// The symbols that this text may name, the likeliest first.
+    /// The symbols that this text may name in any case, the likeliest first.
     ///
     /// # Errors
-    /// When it is no symbol.
+    /// When it is no valid symbol.
     pub fn candidates(&self, text: &str) -> Result<Vec<Symbol>, SymbolError> {
         let upper = text.to_ascii_uppercase();
         let mixed = self.mixed.get(&upper).cloned();
@@ -65,10 +65,10 @@ impl Spellings {
         Ok(found)
     }
 
-    /// The symbols that a venue's spelling may mean: exactly it, and those that differ in separators and case.
+    /// The symbols that a venue's spelling may mean: the exact one, and those that differ in separators and case.
     ///
     /// # Errors
-    /// When it is no symbol.
+    /// When it is no valid symbol.
     pub fn meanings(&self, text: &str) -> Result<Vec<Symbol>, SymbolError> {
         let joined = spelling::joined(text);
         let mut found = vec![Symbol::new(text)?];

@@ -1,7 +1,7 @@
-//! The command `auth`: a token in place of none, or of an older one.
+//! The command `auth`: sets or replaces the session's token.
 //!
-//! It takes effect when nothing of what the old token allowed is partly written: then what the new one does not allow
-//! ends at once, and the answer follows. Until then the session's data waits, as for every command under way.
+//! It takes effect only when no data of the old token is partly written. Subscriptions that the new token does not
+//! allow then end at once, and the answer follows. Until then the session's data waits, as for any running command.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl<S: SessionSocket> Core<S> {
-    /// Verifies a token. One that is refused ends a session that has none; any other session goes on with what it has.
+    /// Verifies a token. A refused one closes a session without a token; any other session keeps its rights.
     pub(super) fn begin_auth(
         &mut self,
         key: SessionKey,
@@ -41,10 +41,10 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Verifies a token, and counts the session among those of its user.
+    /// Verifies a token, and counts the session for its user.
     ///
     /// # Errors
-    /// Why it is refused.
+    /// Why the token is refused.
     pub(in crate::session) fn admit_token(
         &mut self,
         key: SessionKey,
@@ -70,7 +70,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Tells the client. The client of a dialect is told by that.
+    /// Reports the refusal to the client, through its dialect if it has one.
     pub(in crate::session) fn refuse_token(&mut self, key: SessionKey, id: Option<Id>, refused: &Refused) {
         self.audit_refused(key, refused.into(), None);
         if self.session(key).is_some_and(|session| session.dialect.is_some()) {
@@ -83,7 +83,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Continues an `auth`; returns whether it has been answered. `now` is by the market's clock.
+    /// Continues an `auth`; returns whether it has been answered. `now` is the market's clock.
     pub(in crate::session) fn step_auth(
         &mut self,
         key: SessionKey,
@@ -97,7 +97,7 @@ impl<S: SessionSocket> Core<S> {
                 return false;
             }
             let place = std::mem::replace(&mut job.user, UserPlace::Kept);
-            // It may have waited for long, and no look at the sessions has seen its rights.
+            // It may have waited long, and no check of sessions has covered its rights.
             let new = if let UserPlace::New(user) = &place { user.as_deref() } else { None };
             if let Some(refused) = users::taken_back(&self.node.authority, &job.rights, new) {
                 self.refuse_token(key, job.id.take(), &refused);

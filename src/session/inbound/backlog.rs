@@ -1,32 +1,32 @@
-//! Work that waits for the next turns: sessions with commands, and walks over all topics.
+//! [`Backlog`]: work left for later turns: sessions with pending commands, and walks over all topics.
 //!
-//! Invariant: a session with commands left is in one of the two lists.
+//! Invariant: a session with pending commands is in one of the two lists, unless it is parked.
 
 use std::{collections::VecDeque, sync::mpsc};
 
 use crate::fanout::{SessionKey, Units};
 
-/// For all sessions between two turns, on commands as they are read.
+/// Units for all sessions between two turns, for commands carried out as they are read.
 pub const ALLOWANCE_UNITS: u32 = 8 * 1024;
-/// Every so many quanta, a long command goes first, so that short commands never delay it for ever.
+/// Every so many quanta a long command goes first, so that short ones never starve it.
 const LONG_EACH: u64 = 4;
 
-/// Sessions with commands that wait, and the units left before the next turn.
+/// Sessions with pending commands, and the units left before the next turn.
 pub struct Backlog {
     pub allowance: Units,
-    /// Sessions whose current command has had less than a quantum.
+    /// Sessions whose current command has had less than one quantum.
     pub short: VecDeque<SessionKey>,
     pub long: VecDeque<SessionKey>,
-    /// Quanta given out so far.
+    /// Quanta granted so far.
     quanta: u64,
-    /// Walks over all topics that are under way, and the index at which each resumes.
+    /// Walks over all topics in progress, with the index at which each resumes.
     pub stale_from: Option<u32>,
     pub shrink_from: Option<u32>,
     pub shrunk: Vec<mpsc::Sender<()>>,
 }
 
 impl Backlog {
-    /// The session whose commands are carried out next.
+    /// The next session whose commands are to be carried out.
     pub fn take_next(&mut self) -> Option<SessionKey> {
         self.quanta += 1;
         let (first, then) = match self.quanta % LONG_EACH {
@@ -36,12 +36,12 @@ impl Backlog {
         first.pop_front().or_else(|| then.pop_front())
     }
 
-    /// Begins to look for stale topics, unless such a walk is under way.
+    /// Starts a walk for stale topics, unless one is in progress.
     pub fn find_stale(&mut self) {
         self.stale_from.get_or_insert(0);
     }
 
-    /// Begins to free unused memory.
+    /// Starts to free unused memory.
     pub fn shrink(&mut self, done: mpsc::Sender<()>) {
         self.shrink_from = Some(0);
         self.shrunk.push(done);

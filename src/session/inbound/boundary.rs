@@ -1,12 +1,12 @@
-//! The bounds of frames in a client's input, found outside the decoder.
+//! Finds frame boundaries in a client's input, ahead of the decoder.
 //!
-//! This serves three purposes: every frame is counted, also those that never become a message; a session between two
-//! messages can drop its decoder; and compressed messages, which the decoder does not know, reach it as plain ones.
-//! Headers are read by tungstenite's own parser.
+//! Purposes: to count every frame, even one that never becomes a message; to drop a session's decoder between messages;
+//! and to hand compressed messages to the decoder, which does not support them, as plain ones. Headers are parsed by
+//! tungstenite.
 //!
-//! With permessage-deflate, RSV1 in the first header of a message says that it is compressed (RFC 7692, 6). It is
-//! cleared, and the message becomes a binary one, since its bytes are not text yet. Anywhere else RSV1 stays, and the
-//! decoder finds the fault.
+//! With permessage-deflate, RSV1 in a message's first header marks it as compressed (RFC 7692, 6). It is cleared, and
+//! the message becomes a binary one, since its bytes are not text yet. Anywhere else RSV1 stays, and the decoder
+//! reports it.
 
 use std::io::Cursor;
 
@@ -17,16 +17,16 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 
 use crate::wire::Encoding;
 
-/// The longest header of a client's frame, in bytes.
+/// Maximum header size of a client's frame, in bytes.
 const HEADER_BYTES_MAX: usize = 14;
 
-/// The first bits of a header.
+/// Bits of a header's first byte.
 const RSV1: u8 = 0x40;
 const OPCODE: u8 = 0x0F;
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 
-/// How a data message of a connection with permessage-deflate was sent.
+/// How a data message was sent, with permessage-deflate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Arrival {
     Plain,
@@ -34,30 +34,30 @@ pub enum Arrival {
     DeflatedBinary,
 }
 
-/// Follows the bytes of one connection.
+/// Follows the input of one connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Boundary {
-    /// The first bytes of a header that has not arrived whole.
+    /// The received part of an incomplete header.
     header: [u8; HEADER_BYTES_MAX],
     header_bytes: u8,
-    /// Bytes of the current frame's payload that are still to come.
+    /// Remaining payload bytes of the current frame.
     payload_left: u64,
     /// The last data frame was not the final one of its message.
     in_message: bool,
-    /// A close frame has begun: the peer sends nothing after it.
+    /// A close frame has started: nothing may follow it.
     close_seen: bool,
-    /// The connection has permessage-deflate.
+    /// permessage-deflate was negotiated.
     is_deflated: bool,
 }
 
 impl Boundary {
-    /// Of a connection that was just accepted.
+    /// For a newly accepted connection.
     pub fn of(encoding: Encoding) -> Self {
         Boundary { is_deflated: encoding.is_deflated(), ..Boundary::default() }
     }
 
-    /// Takes bytes that have arrived, and makes compressed messages plain ones for the decoder. With
-    /// permessage-deflate, tells how each data message that begins in them was sent. Returns how many frames began.
+    /// Processes received bytes, turning compressed messages into plain ones for the decoder. With permessage-deflate,
+    /// `arrived` is told how each data message that starts here was sent. Returns the number of frames that start.
     pub fn pass(&mut self, mut bytes: &mut [u8], mut arrived: impl FnMut(Arrival)) -> u32 {
         let mut frames = 0;
         while let Some(first) = bytes.first_mut() {
@@ -79,7 +79,7 @@ impl Boundary {
                     frames += 1;
                 }
                 Ok(None) => {}
-                // The decoder finds the same fault and ends the session, so nothing after it matters.
+                // The decoder finds the same error and ends the session.
                 Err(_) => self.in_message = true,
             }
             if usize::from(self.header_bytes) == HEADER_BYTES_MAX {
@@ -89,7 +89,7 @@ impl Boundary {
         frames
     }
 
-    /// No part of a frame or of a fragmented message has arrived.
+    /// Whether no frame and no fragmented message is incomplete.
     pub fn is_between_messages(&self) -> bool {
         self.header_bytes == 0 && self.payload_left == 0 && !self.in_message
     }
@@ -108,7 +108,7 @@ impl Boundary {
     }
 }
 
-/// The first byte of a header, as the decoder is to see it.
+/// A header's first byte as the decoder is to see it.
 fn plain_start(byte: u8, mut arrived: impl FnMut(Arrival)) -> u8 {
     let opcode = byte & OPCODE;
     if opcode != TEXT && opcode != BINARY {
@@ -141,7 +141,7 @@ mod tests {
         boundary.pass(&mut bytes.to_vec(), |_| ())
     }
 
-    /// What the decoder sees of the first byte of a frame, and how its message was sent.
+    /// A frame's first byte as the decoder sees it, and how its message was sent.
     fn start(is_deflated: bool, first: u8) -> (u8, Option<Arrival>) {
         let mut arrivals = Vec::new();
         let mut bytes = [first, 0x80, 0, 0, 0, 0];

@@ -1,7 +1,7 @@
-//! The limits of a client's input: token buckets for commands, frames and bytes.
+//! Rate limits on a client's input: token buckets for commands, frames and bytes.
 //!
-//! Bytes and frames are counted as they arrive, so that input that never becomes a message (pings, empty continuation
-//! frames) counts too.
+//! Bytes and frames are counted as they arrive, so that input that never becomes a message (pings, empty fragments)
+//! counts too.
 
 use super::boundary::{Arrival, Boundary};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     tick::Nanos,
 };
 
-/// A token bucket: `rate` a second, at most `burst` at once.
+/// A token bucket: `rate` tokens per second, up to `burst`.
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
     tokens: f32,
@@ -31,7 +31,7 @@ impl Bucket {
         Bucket { tokens: burst as f32, filled: now }
     }
 
-    /// Takes `cost` tokens; returns whether they were there. If they were not, none are taken.
+    /// Takes `cost` tokens if there are enough; returns whether there were.
     pub fn take(&mut self, cost: u32, rate: u32, burst: u32, now: Nanos) -> bool {
         let earned = now.since(self.filled) as f32 / 1e9 * rate as f32;
         self.tokens = (self.tokens + earned).min(burst as f32);
@@ -43,7 +43,7 @@ impl Bucket {
         there
     }
 
-    /// Gives tokens back.
+    /// Returns tokens to the bucket.
     fn give(&mut self, tokens: f32, rate: u32, burst: u32, now: Nanos) {
         self.take(0, rate, burst, now);
         self.tokens = (self.tokens + tokens).min(burst as f32);
@@ -63,7 +63,7 @@ impl Budget {
         self.commands.take(1, limits.commands_per_second, limits.commands_burst, now)
     }
 
-    /// Counts bytes that have arrived, and the frames that begin in them. Returns the budget that they exceed.
+    /// Counts received bytes and the frames that start in them. Returns the limit that they exceed.
     pub fn take_input(
         &mut self,
         boundary: &mut Boundary,
@@ -80,7 +80,7 @@ impl Budget {
         (!is_within).then_some(LimitHit::Frames)
     }
 
-    /// Counts a frame that has arrived whole. Returns the budget that it exceeds.
+    /// Counts one complete frame. Returns the limit that it exceeds.
     pub fn take_frame(&mut self, bytes: usize, limits: &Limits, now: Nanos) -> Option<LimitHit> {
         if !self.take_bytes(bytes, limits, now) {
             return Some(LimitHit::InboundBytes);
@@ -89,7 +89,7 @@ impl Budget {
         (!is_within).then_some(LimitHit::Frames)
     }
 
-    /// Gives back what a message cost that is not to be counted.
+    /// Returns the cost of a message that is exempt.
     pub fn give_back(&mut self, bytes: usize, limits: &Limits, now: Nanos) {
         self.bytes.give(bytes as f32, limits.inbound_bytes_per_second, limits.inbound_bytes_burst, now);
         self.frames.give(1.0, limits.frames_per_second, limits.frames_burst, now);

@@ -1,6 +1,6 @@
-//! Commands carried out in steps: the ack first, on the control queue, then the changes that it announces.
+//! Carries out commands in steps: the answer first, on the control queue, then the data that it announces.
 //!
-//! Each step does as much as its units allow and leaves the rest for the next. `schedule.rs` decides when a step runs.
+//! A step does as much as its units allow. `schedule.rs` decides when steps run.
 
 use super::{
     job::{AnswerProgress, Job, Step, SymbolsCommand, SymbolsJob},
@@ -20,13 +20,13 @@ use crate::{
     },
 };
 
-/// Symbols that a glob has matched, and that are shown delayed, in one message.
+/// Maximum number of delayed symbols, matched by globs, in one message.
 const LATE_AT_ONCE: usize = 64;
-/// To write one result, or one row of a list.
+/// Cost of writing one result, or one row of a list.
 pub(super) const ENTRY_UNITS: usize = 8;
 
 impl<S: SessionSocket> Core<S> {
-    /// Continues a command; returns whether it has been answered. `now` is by the machine's clock.
+    /// Continues a command; returns whether it has been answered. `now` is the machine's clock.
     pub(super) fn step(&mut self, key: SessionKey, job: &mut Job, now: Nanos, units: &mut Units) -> bool {
         match job {
             Job::Symbols(job) => self.step_symbols(key, job, self.node.market.at(now), units),
@@ -41,7 +41,7 @@ impl<S: SessionSocket> Core<S> {
         if !self.step_targets(key, job, now, units) || !self.answer(key, job, units) {
             return false;
         }
-        // Who is shown a symbol delayed is told so, also when a glob has matched it.
+        // A client must be told that a symbol is delayed, also when a glob matched it.
         while !job.late.is_empty() {
             let count = job.late.len().min(LATE_AT_ONCE);
             let late: Vec<_> = job.late.drain(..count).collect();
@@ -56,7 +56,7 @@ impl<S: SessionSocket> Core<S> {
                 return false;
             }
         }
-        // An old price must not look new, even when its topic was quiet before the client subscribed.
+        // A stale price must not look fresh, even if its topic went quiet before the client subscribed.
         while let Some((symbol, state)) = job.states.pop_first() {
             let name = job.name.clone();
             let plane = self.fanout.plane_of(key, &symbol).unwrap_or_default();
@@ -71,8 +71,7 @@ impl<S: SessionSocket> Core<S> {
         true
     }
 
-    /// Carries out what a command names, as far as the units last. Returns whether all of it is done, and the answer
-    /// due.
+    /// Processes a command's targets, as far as the units last. Returns whether all are done and the answer is due.
     pub(in crate::session) fn step_targets(
         &mut self,
         key: SessionKey,
@@ -94,8 +93,8 @@ impl<S: SessionSocket> Core<S> {
         true
     }
 
-    /// Writes the answer, as far as the units last. It is one message, however many results it has. Returns whether it
-    /// is complete.
+    /// Writes the answer, as far as the units last: one message, however many results it has. Returns whether it is
+    /// complete.
     fn answer(&mut self, key: SessionKey, job: &mut SymbolsJob, units: &mut Units) -> bool {
         loop {
             match &mut job.answer {
@@ -140,7 +139,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Begins the next target: a name is carried out, a glob begun.
+    /// Starts the next target: a symbol is carried out, a glob begun.
     fn begin_target(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
         units.spend(1);
         if !self.knows_topic(key, job, units) || job.repeat() {
@@ -168,8 +167,8 @@ impl<S: SessionSocket> Core<S> {
         job.results.push(result);
     }
 
-    /// Whether the next target can be carried out. A client that comes back may have seen ticks of a symbol whose
-    /// listing is still on its way here, behind many others.
+    /// Whether the next target can be carried out yet. A resuming client may have seen ticks of a symbol that this
+    /// shard is still to list, after many others.
     fn knows_topic(&mut self, key: SessionKey, job: &SymbolsJob, units: &mut Units) -> bool {
         let SymbolsCommand::Subscribe { resume: Some(resume), .. } = &job.command else { return true };
         let Target::Name(symbol) = &job.targets[job.results.len()] else { return true };
@@ -225,7 +224,7 @@ impl<S: SessionSocket> Core<S> {
         Entry { name, ..Entry::new(symbol.as_str(), Status::Ok) }
     }
 
-    /// The caller has asked whether the session may read the symbol, and any of the fields.
+    /// The caller has checked that the session may read the symbol, and any of the fields.
     fn subscribe(
         &mut self,
         key: SessionKey,
@@ -247,7 +246,7 @@ impl<S: SessionSocket> Core<S> {
         Ok(subscribed)
     }
 
-    /// The first step of a glob, or the reason why it is refused.
+    /// The first step of a glob, or the result that refuses it.
     fn begin_glob(&mut self, key: SessionKey, job: &mut SymbolsJob, glob: &Glob) -> Result<Step, Entry> {
         let most = self.node.limits.globs;
         job.globs += 1;
@@ -284,7 +283,7 @@ impl<S: SessionSocket> Core<S> {
         Err(Entry::error(glob.as_str(), ErrorCode::TooManyGlobs, message).named(name))
     }
 
-    /// Matches a glob against the listed symbols, until there are more matches than the session has subscriptions left.
+    /// Matches a glob against the listed symbols, until the matches exceed the session's remaining subscriptions.
     fn match_glob(&mut self, key: SessionKey, job: &mut SymbolsJob, units: &mut Units) {
         let Target::Glob(glob) = &job.targets[job.results.len()] else { return };
         let Step::Matching { at, found, new } = &mut job.step else { return };
@@ -331,7 +330,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Subscribes to what a glob has matched.
+    /// Subscribes to a glob's matches.
     fn subscribe_matches(&mut self, key: SessionKey, job: &mut SymbolsJob, now: Nanos, units: &mut Units) {
         let Step::Subscribing { found, mut at } = std::mem::replace(&mut job.step, Step::Next) else {
             return;
@@ -347,7 +346,7 @@ impl<S: SessionSocket> Core<S> {
             if !self.may_have_of(key, &symbol, job) {
                 continue;
             }
-            // Symbols listed in the meantime may have used up the subscriptions.
+            // Symbols listed meanwhile may have used up the subscriptions.
             match self.subscribe(key, &symbol, job, now, units) {
                 Ok(Subscribed { outcome, .. })
                     if self.fanout.plane_of(key, &symbol) == Some(Plane::Delayed) =>
@@ -382,7 +381,7 @@ impl<S: SessionSocket> Core<S> {
             *count += 1;
             match &job.command {
                 SymbolsCommand::Set { change } => {
-                    // Where none of the fields is shown, the others stay.
+                    // If it may read none of the fields of this symbol, leave it as it is.
                     let change = self.fanout.allowed_change_of(key, &symbol, change);
                     self.fanout.set(key, &symbol, name, &change.unwrap_or_default(), now)
                 }

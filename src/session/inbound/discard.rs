@@ -1,4 +1,4 @@
-//! Input that is read and discarded: to learn that the client has gone, or has answered a close.
+//! Discards input, only to learn that the client has disconnected, or has answered a close.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl<S: SessionSocket> Core<S> {
-    /// Reads and discards what a client sends after our close, until it closes its side or sends its own close.
+    /// Discards input after our close, until the client closes its side or sends its own close.
     pub(super) fn poll_close(
         &mut self,
         key: SessionKey,
@@ -46,7 +46,7 @@ impl<S: SessionSocket> Core<S> {
         Poll::Pending
     }
 
-    /// Reads and discards the input of an event stream, at most `left_bytes` of it.
+    /// Discards the input of an event stream, at most `left_bytes` of it.
     pub fn discard_input(
         &mut self,
         key: SessionKey,
@@ -75,8 +75,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// A client that has closed its side may still read, or be gone. A comment finds out: if the client is gone, a
-    /// reset answers it, and the next write fails.
+    /// Sends a comment after the client has closed its side: it may still read, or be gone. If it is gone, a reset
+    /// follows, and the next write fails.
     fn probe(&mut self, key: SessionKey) {
         if let Some(session) = self.session(key).filter(|session| session.is_open()) {
             session.write_own(|_, out| out.extend_from_slice(b":\n\n"));

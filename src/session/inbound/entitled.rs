@@ -1,4 +1,4 @@
-//! What a command is refused because the session may not read it. `fanout/entitlement.rs` knows what it may.
+//! Answers to commands for data that the session may not read. The rights are checked in `fanout/entitlement.rs`.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ use crate::{
     },
 };
 
-/// Results of one message that answers no command.
+/// Maximum number of results in a message that answers no command.
 const RESULTS_AT_ONCE: usize = 64;
 
 impl<S: SessionSocket> Core<S> {
-    /// Why a symbol is refused; `None` for one that may be read. It is asked before anything is looked up, so that
-    /// neither the answer nor its time says whether the symbol exists.
+    /// The refusal of a symbol; `None` if it may be read. Checked before any look-up, so that neither the answer nor
+    /// its timing reveals whether the symbol exists.
     pub(super) fn refused(&mut self, key: SessionKey, symbol: &Symbol, name: Option<&Name>) -> Option<Entry> {
         if self.fanout.may_read(key, symbol) || is_planted(Fault::ForgetsRights) {
             return None;
@@ -41,7 +41,7 @@ impl<S: SessionSocket> Core<S> {
         Some(Entry::error(symbol.as_str(), ErrorCode::NotEntitled, message).named(name))
     }
 
-    /// A result, with what must be known of a symbol that is shown delayed.
+    /// Adds the delay and its notice to a result, if the symbol is delayed.
     pub(super) fn with_delay(&self, key: SessionKey, symbol: &Symbol, entry: Entry) -> Entry {
         if self.fanout.plane_of(key, symbol) != Some(Plane::Delayed) {
             return entry;
@@ -50,15 +50,14 @@ impl<S: SessionSocket> Core<S> {
         Entry { delay_ms: Some(product.delay_ms()), notice: product.notice.clone(), ..entry }
     }
 
-    /// Tells of a subscription that has begun without a result of its own: a glob has matched the symbol when it was
-    /// listed.
+    /// Reports a delayed subscription that has no result of its own: a glob matched the symbol when it was listed.
     pub(in crate::session) fn tell_delayed(&mut self, key: SessionKey, symbol: &Symbol, name: Option<Name>) {
         let entry = Entry { name, ..Entry::new(symbol.as_str(), Status::Pending) };
         let results = vec![self.with_delay(key, symbol, entry)];
         self.control(key, &Control::Subscribed { id: None, results, fields: Vec::new() });
     }
 
-    /// Tells of subscriptions that go on in the other market.
+    /// Reports subscriptions that moved between real time and delayed.
     pub(super) fn tell_moved(&mut self, key: SessionKey, moved: &[Moved]) {
         for some in moved.chunks(RESULTS_AT_ONCE) {
             let results = some.iter().map(|Moved { symbol, name, outcome, .. }| {
@@ -79,8 +78,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Lets what is shown delayed begin anew, where products are shown otherwise now. It costs one load when they are
-    /// not.
+    /// Restarts delayed subscriptions after products have changed. Costs one atomic load when they have not.
     pub(in crate::session) fn change_delays(&mut self, now: Nanos) {
         let node = Arc::clone(&self.node);
         let Some(delayed) = node.ingest.delayed() else { return };
@@ -97,7 +95,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Tells of subscriptions that are not allowed any more.
+    /// Reports subscriptions that are no longer allowed.
     pub(super) fn tell_ended(&mut self, key: SessionKey, ended: Vec<Withdrawn>) {
         if ended.is_empty() {
             return;
@@ -109,21 +107,21 @@ impl<S: SessionSocket> Core<S> {
         self.control(key, &Control::Unsubscribed { id: None, results: results.collect() });
     }
 
-    /// The answer to a pattern where no symbol may be read: with this token, or before there is one.
+    /// The result for a glob when no symbol may be read, with this token or before there is one.
     pub(super) fn nothing_readable(&mut self, key: SessionKey, text: &str, name: Option<&Name>) -> Entry {
         self.audit_refused(key, RefusedAccess::NotEntitled, None);
         let message = "no symbol may be read with the session's token, or before it has one";
         Entry::error(text, ErrorCode::NotEntitled, message).named(name)
     }
 
-    /// The answer where none of the fields that are asked for may be read.
+    /// The result when none of the requested fields may be read.
     pub(super) fn no_field(&mut self, key: SessionKey, text: &str, name: Option<&Name>) -> Entry {
         self.audit_refused(key, RefusedAccess::NotEntitled, None);
         let message = "none of the fields may be read with the session's token";
         Entry::error(text, ErrorCode::NotEntitled, message).named(name)
     }
 
-    /// As [`Self::may_have`], of one symbol, which may be shown with fewer fields when it is shown delayed.
+    /// As [`Self::may_have`], for one symbol, which may have fewer fields when it is delayed.
     pub(super) fn may_have_of(&self, key: SessionKey, symbol: &Symbol, job: &SymbolsJob) -> bool {
         match &job.command {
             SymbolsCommand::Subscribe { spec, .. } => self.fanout.allowed_of(key, symbol, spec).is_some(),
@@ -132,7 +130,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Whether the session may read any of the fields that a subscription is to.
+    /// Whether the session may read any of the requested fields.
     pub(super) fn may_have(&self, key: SessionKey, job: &SymbolsJob) -> bool {
         match &job.command {
             SymbolsCommand::Subscribe { spec, .. } => self.fanout.allowed(key, spec).is_some(),

@@ -1,7 +1,7 @@
-//! A command under way. Its cost depends on what it names: a glob over a hundred thousand symbols, four thousand names.
-//! So it is carried out in slices, and its progress is kept here.
+//! Jobs: commands in progress. A command may be costly (a glob over a hundred thousand symbols, four thousand names),
+//! so it is carried out in slices, and a job keeps its progress.
 //!
-//! Loss: none. A command that waits, or is under way, ends with its session; what it has done by then ends too.
+//! Loss: none while the session lives. Pending and running commands end with it, as do their subscriptions.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -25,33 +25,33 @@ use crate::{
     },
 };
 
-/// The commands of a session that are not answered yet, in order.
+/// A session's unanswered commands, in order.
 #[derive(Default)]
 pub struct Jobs {
     pub running: Option<Box<Job>>,
     waiting: VecDeque<WaitingMessage>,
     waiting_bytes: usize,
-    /// Whether the session is in a list of sessions with work.
+    /// Whether the session is in a list of the backlog.
     pub is_listed: bool,
-    /// The running command waits until everything that is written is out. It is in no list.
+    /// The running command waits until all written bytes are out; the session is in no list meanwhile.
     pub is_parked: bool,
-    /// Of the running command.
+    /// Trace span of the running command.
     pub span: OpenSpan,
 }
 
-/// A message that has not been read.
+/// A message that was received but not parsed.
 pub enum WaitingMessage {
     Text(Box<str>),
-    /// Of a session whose dialect may take it.
+    /// Only for sessions whose dialect may accept it.
     Binary(Box<[u8]>),
-    /// A message over the rate limit: its answer comes in its turn.
+    /// A message over the rate limit: the error is sent in its turn.
     RateLimited,
 }
 
-/// A client is not read further while more than this of its commands waits.
+/// Reading from a client stops while more than this many bytes of its commands wait.
 const WAITING_BYTES_MAX: usize = 64 * 1024;
 const WAITING_MAX: usize = 256;
-/// A command with more targets may take long, and finds repeated ones by a table.
+/// A command with more targets may be long, and detects repeated ones by a hash table.
 const FEW_TARGETS: usize = 64;
 
 pub enum Job {
@@ -62,29 +62,29 @@ pub enum Job {
     Dialect(Box<DialectJob>),
 }
 
-/// A command that names symbols.
+/// A command on symbols.
 pub struct SymbolsJob {
     pub id: Option<Id>,
     pub command: SymbolsCommand,
-    /// Of the subscriptions that it is about.
+    /// The name of its subscriptions.
     pub name: Option<Name>,
     pub targets: Vec<Target>,
     /// The results so far; their number is the index of the next target.
     pub results: Vec<Entry>,
     seen: SeenTargets,
-    /// The number of different globs so far.
+    /// The number of distinct globs so far.
     pub globs: usize,
     /// The progress of the current target.
     pub step: Step,
-    /// The answer, written after the last target: how many results it contains.
+    /// The progress of the answer, which is written after the last target.
     pub answer: AnswerProgress,
-    /// What globs have matched that is shown delayed, which the client is told after the answer.
+    /// Delayed symbols that globs matched; the client is told of them after the answer.
     pub late: Vec<(Symbol, SubscribeOutcome)>,
-    /// States that the client is sent after the answer.
+    /// Trading states to be sent after the answer.
     pub states: BTreeMap<Symbol, State>,
 }
 
-/// The progress of an answer with many results.
+/// The progress of a long answer.
 #[derive(Default)]
 pub enum AnswerProgress {
     #[default]
@@ -96,15 +96,15 @@ pub enum AnswerProgress {
     Sent,
 }
 
-/// The targets of a command so far, to find repeated ones.
+/// The targets so far, to detect repeated ones.
 enum SeenTargets {
-    /// The fingerprint of each.
+    /// A fingerprint of each.
     Few(Vec<u64>),
-    /// The index of the first occurrence of each name and glob.
+    /// The first index of each symbol and glob.
     Many(HashMap<(TargetKind, CompactString), usize, RandomState>),
 }
 
-/// What a text names: `SAN-I*` may be a pattern, and is a symbol too.
+/// How a text is meant: `SAN-I*` may be a glob, or a symbol.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum TargetKind {
     Name,
@@ -119,19 +119,19 @@ pub enum SymbolsCommand {
 
 pub enum Step {
     Next,
-    /// A glob is matched against the listed symbols, from an index on. The matches, and how many of them are new.
+    /// Matching a glob against the listed symbols, from an index on: the matches, and how many of them are new.
     Matching {
         at: usize,
         found: Vec<u32>,
         new: usize,
     },
-    /// The matches are subscribed to, from an index on.
+    /// Subscribing to the matches, from an index on.
     Subscribing {
         found: Vec<u32>,
         at: usize,
     },
-    /// A glob is matched against the session's own subscriptions: the next index, the number of matches, and whether
-    /// the session held the glob.
+    /// Matching a glob against the session's own subscriptions: the next index, the number of matches, and whether the
+    /// session held the glob.
     Own {
         from: Place,
         count: usize,
@@ -139,46 +139,46 @@ pub enum Step {
     },
 }
 
-/// A token that was verified, on its way to be in force.
+/// A verified token that is about to take effect.
 pub struct AuthJob {
     pub id: Option<Id>,
     pub rights: SharedRights,
     pub user: UserPlace,
     pub stage: AuthStage,
-    /// Why it was taken back before it came into force.
+    /// Why it was refused before it took effect.
     pub refused: Option<Refused>,
 }
 
-/// A session's place among those of its user.
+/// How a session counts towards its user's session limit.
 pub enum UserPlace {
-    /// The same user, who is counted with it already.
+    /// It already counts for the same user.
     Kept,
     New(Option<Box<UserPermit>>),
 }
 
 pub enum AuthStage {
-    /// What the old token allows is still being written.
+    /// Data of the old token is still being written.
     Waiting,
-    /// What the new one does not allow ends, from a place on.
+    /// Ending what the new token does not allow, from a position on.
     Restricting { from: Place, changed: Restricted },
-    /// What goes on is told to the accounts of use, from a place on.
+    /// Reporting continued subscriptions to the usage audit, from a position on.
     Telling { from: Place, changed: Restricted },
 }
 
-/// A message of ticks.
+/// A message with published ticks.
 pub struct PublishJob {
     pub publishing: Publishing,
     pub message: TickMessage,
 }
 
-/// What is left of the wishes for one message of a dialect's client, and what became of those before.
+/// The remaining wishes for one message of a dialect's client, and the outcomes of earlier ones.
 pub struct DialectJob {
     pub left: VecDeque<Wish>,
     pub current: Option<CurrentWish>,
     pub results: Vec<Carried>,
 }
 
-/// A wish that takes several steps. Those of a kind that follow one another are one.
+/// A wish that takes several steps; consecutive wishes of a kind are merged.
 pub enum CurrentWish {
     Symbols(Box<SymbolsJob>),
     Auth(Box<AuthJob>),
@@ -186,7 +186,7 @@ pub enum CurrentWish {
 
 pub struct ListJob {
     pub id: Option<Id>,
-    /// The index of the session's next subscription.
+    /// The position of the session's next subscription.
     pub from: Place,
     pub subscriptions: BTreeSet<(Symbol, Option<Name>)>,
     /// The answer, once all subscriptions are known.
@@ -233,7 +233,7 @@ impl WaitingMessage {
 // === impl Job ===
 
 impl Job {
-    /// Whether it goes on when everything that is written is out.
+    /// Whether the job waits until all written bytes are out.
     pub fn waits_for_writing(&self) -> bool {
         let auth = match self {
             Job::Auth(job) => job,
@@ -246,7 +246,7 @@ impl Job {
         matches!(auth.stage, AuthStage::Waiting)
     }
 
-    /// Whether it may take longer than a few dozen names do.
+    /// Whether the job may cost more than a few dozen names.
     pub fn may_be_long(&self) -> bool {
         match self {
             Job::Symbols(job) => {
@@ -290,7 +290,7 @@ impl SymbolsJob {
         }
     }
 
-    /// Whether this command has named the next target before: it gets the same result, and nothing is done.
+    /// Whether the command has named this target before: it then gets the same result, and nothing is done.
     pub fn repeat(&mut self) -> bool {
         let at = self.results.len();
         let Some(first) = self.first(at) else { return false };
@@ -299,7 +299,7 @@ impl SymbolsJob {
         true
     }
 
-    /// The index of the first target with the same text, if this target repeats it.
+    /// The first index of this target's text, if it is repeated.
     fn first(&mut self, at: usize) -> Option<usize> {
         let SymbolsJob { targets, seen, .. } = self;
         let fingerprints = match seen {
@@ -327,7 +327,7 @@ fn named(target: &Target) -> Option<(TargetKind, &str)> {
     }
 }
 
-/// Equal for equal texts, different for most others: made of the first and the last eight bytes.
+/// A cheap hash of the first and last eight bytes.
 fn fingerprint(text: &str) -> u64 {
     let bytes = text.as_bytes();
     match (bytes.first_chunk(), bytes.last_chunk()) {

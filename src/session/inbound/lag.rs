@@ -1,10 +1,10 @@
-//! How long what clients have sent may wait in a busy shard before it is read. A session's window takes that off the
-//! delay of its client: it is the server's own, and a server that held its clients back for it would only send smaller
-//! frames, and be busier.
+//! [`ReadLag`]: how long input may wait in a busy shard before it is read. A session's window subtracts this from its
+//! client's delay: it is the server's own, and holding clients back for it would only lead to smaller frames and more
+//! load.
 //!
-//! The driver asks behind everything that waits to be read, and is answered when all of that was read.
+//! The driver asks behind all input that waits to be read; the answer comes when all of that was read.
 //!
-//! Pure: times are arguments. Without a driver that asks there is no lag.
+//! Pure: times are arguments. Without a driver that asks, the lag is zero.
 
 use crate::tick::Nanos;
 
@@ -15,26 +15,26 @@ pub struct ReadLag {
 }
 
 impl ReadLag {
-    /// Returns whether a question begins; not while the one before is unanswered.
+    /// Starts a measurement; `false` if the previous one is still open.
     pub fn ask(&mut self, now: Nanos) -> bool {
         let begins = self.asked_at.is_none();
         self.asked_at.get_or_insert(now);
         begins
     }
 
-    /// What had waited when it was asked has been read.
+    /// Everything that waited at the start of the measurement has been read.
     pub fn answer(&mut self, now: Nanos) {
         if let Some(at) = self.asked_at.take() {
             self.last_nanos = now.since(at);
         }
     }
 
-    /// The shard has nothing left to do.
+    /// The shard is idle.
     pub fn rest(&mut self) {
         self.last_nanos = 0;
     }
 
-    /// How long something that is read now may have waited.
+    /// How long input that is read now may have waited.
     pub fn nanos(&self, now: Nanos) -> u64 {
         self.asked_at.map_or(0, |at| now.since(at)).max(self.last_nanos)
     }

@@ -1,5 +1,5 @@
-//! The command `list`, in steps: first the session's subscriptions are found, then each of them is written, in the
-//! order of symbols and names.
+//! The command `list`, in steps: collects the session's subscriptions, then writes them in the order of symbols and
+//! names.
 
 use super::{commands::ENTRY_UNITS, job::ListJob};
 use crate::{
@@ -54,7 +54,7 @@ impl<S: SessionSocket> Core<S> {
         true
     }
 
-    /// A list without its subscriptions.
+    /// The answer without its subscriptions.
     fn list_of_globs(&self, key: SessionKey, id: Option<Id>) -> Control<'static> {
         let (mut globs, mut named_globs) = (Vec::new(), Vec::new());
         for HeldGlob { text, name } in self.fanout.globs(key).iter().cloned() {

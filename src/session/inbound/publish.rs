@@ -1,10 +1,10 @@
-//! The command `publish`: ticks of a client, decoded in slices, taken in at once, and acknowledged.
+//! The command `publish`: a client's ticks are decoded in slices, ingested at once, and acknowledged.
 //!
-//! Loss: none. A command whose session ends before it is acknowledged was taken in whole or not at all; a publisher
-//! that numbers its messages learns which by sending the same number again.
+//! Loss: none. If a session ends before the acknowledgement, the message was ingested whole or not at all; a publisher
+//! that numbers its messages finds out by sending the same number again.
 //!
-//! Publishing is not limited by a rate, since whoever may publish is trusted with the market: what is read of it is
-//! given back to the session's budgets. It is limited by the slices of its shard's time, and is not read ahead.
+//! No rate limit applies, since a publisher is trusted with the market: what a message costs the session's budgets is
+//! returned. It is limited by the shard's work slices, and not read ahead.
 
 use std::{mem, sync::Arc};
 
@@ -17,17 +17,16 @@ use crate::{
     wire::{Command, CommandError, Control, ErrorCode, Id, command::Publishing, published::Published},
 };
 
-/// Bytes of a message that are looked through per unit.
+/// Bytes of a message scanned per work unit.
 const SCANNED_A_UNIT: usize = 32;
 
 impl<S: SessionSocket> Core<S> {
-    /// Whether a message is not to be counted among the commands, as far as is known before it is read.
+    /// Whether a message may be exempt from the command rate, as far as is known before parsing.
     pub(super) fn may_be_free(&mut self, key: SessionKey, text: &str) -> bool {
         cut::may_publish(text.as_bytes()) && self.may_publish(key)
     }
 
-    /// Whether the session may publish anything. Without authentication configured, that is for clients on the same
-    /// machine.
+    /// Whether the session may publish anything. Without authentication, only clients on the same machine may.
     fn may_publish(&mut self, key: SessionKey) -> bool {
         let is_open = self.node.authority.is_open();
         let may = |session: &mut Session<S>| {
@@ -36,7 +35,7 @@ impl<S: SessionSocket> Core<S> {
         self.session(key).is_some_and(may)
     }
 
-    /// Reads a message that publishes; `None` when it is none. What it cost the session's budgets is given back.
+    /// Parses a `publish` message; `None` if it is none. Returns its cost to the session's budgets.
     pub(super) fn begin_publish(
         &mut self,
         key: SessionKey,
@@ -82,7 +81,7 @@ impl<S: SessionSocket> Core<S> {
         Some(Ok(PublishJob { publishing: Publishing { id, publisher, number }, message }))
     }
 
-    /// Continues a command; returns whether it has been answered. `now` is by the machine's clock.
+    /// Continues a command; returns whether it has been answered. `now` is the machine's clock.
     pub(super) fn step_publish(
         &mut self,
         key: SessionKey,
@@ -93,7 +92,7 @@ impl<S: SessionSocket> Core<S> {
         let (table, line_bytes) = (&self.node.fields, self.node.limits.line_bytes);
         let decoder = self.decoder.take().filter(|decoder| decoder.line_bytes_max() == line_bytes);
         let mut decoder = decoder.unwrap_or_else(|| TickDecoder::new(line_bytes, Arc::clone(table)));
-        // With nothing configured they are those to everything.
+        // Without authentication, these allow everything.
         let rights = self.session(key).map(|session| Arc::clone(&session.rights)).unwrap_or_default();
         let is_decoded = job.message.decode(&mut decoder, |symbol| rights.may_publish(symbol), units);
         self.decoder = Some(decoder);
@@ -122,7 +121,7 @@ impl<S: SessionSocket> Core<S> {
         let numbered = match (publisher, number) {
             (Some(publisher), Some(number)) => Some(NumberedMessage { publisher, number }),
             (Some(publisher), None) => {
-                // It asks where it stands.
+                // The publisher asks for its last number.
                 let last = Some(node.publishers.last(&publisher));
                 return self.control(
                     key,

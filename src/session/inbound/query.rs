@@ -1,10 +1,10 @@
-//! Reads queries by one rule, and subscriptions in a query, so that any WebSocket tool, and `curl`, can show prices.
+//! Parses URL queries by one rule, and subscriptions in a query, so that any WebSocket tool, and `curl`, can show
+//! prices.
+//! Lists are separated by commas, with optional blanks. A repeated list is concatenated. Any other parameter may be
+//! repeated only with the same value.
 //!
-//! The rule: lists are separated by commas, with optional blanks around them. A list that is given several times is the
-//! sum of them. Any other parameter may be given twice only with the same value.
-//!
-//! The parameters of a subscription become the text of a `subscribe` command, which the one reader of commands reads.
-//! So it alone reports faults.
+//! The parameters of a subscription are translated into the text of a `subscribe` command, so that the command parser
+//! alone reports errors.
 
 use std::borrow::Cow;
 
@@ -15,12 +15,12 @@ use crate::wire::assembled::write_text;
 /// Name and value.
 pub type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// The parameter with a token, which every path has.
+/// The parameter for a token, accepted on every path.
 pub const TOKEN: &str = "token";
-/// The parameters that stand for a field of the command.
+/// The parameters that correspond to fields of the command.
 const PARAMETERS: [&str; 8] =
     ["symbols", "fields", "as", "mode", "interval_ms", "snapshot", "numbers", "resume"];
-/// The parameters that are text, also where they look like another JSON value.
+/// The parameters that are always text, even if they look like other JSON.
 const TEXTS: [&str; 3] = ["as", "mode", "numbers"];
 /// The parameters that are lists.
 const LISTS: [&str; 2] = ["symbols", "fields"];
@@ -32,17 +32,17 @@ pub fn entries(list: &str) -> impl Iterator<Item = &str> {
     parts.map(trimmed).filter(|entry| !entry.is_empty())
 }
 
-/// Without the blanks around it. Most texts have none, which the first and the last byte show.
+/// Trims blanks. Most texts have none, which the first and the last byte show.
 fn trimmed(entry: &str) -> &str {
     let is_bare = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
     let bytes = entry.as_bytes();
     if is_bare(bytes.first()) && is_bare(bytes.last()) { entry } else { entry.trim() }
 }
 
-/// Parameters that are not lists, each once; without the token, which is not theirs to read.
+/// Parameters that are not lists, each once; without the token, which is handled elsewhere.
 ///
 /// # Errors
-/// With the name of one that is given twice with different values.
+/// With the name of a parameter that has two different values.
 pub fn singles(query: &str) -> Result<Vec<Parameter<'_>>, Cow<'_, str>> {
     let mut given: Vec<Parameter> = Vec::new();
     for (key, value) in form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key != TOKEN) {
@@ -55,12 +55,11 @@ pub fn singles(query: &str) -> Result<Vec<Parameter<'_>>, Cow<'_, str>> {
     Ok(given)
 }
 
-/// The command that the parameters stand for; `None` without `symbols`. A `resume` argument goes before the parameter,
-/// because it is newer than the address.
+/// The `subscribe` command that the parameters describe; `None` without `symbols`. The `resume` argument takes
+/// precedence over the parameter, because it is newer than the URL.
 ///
-/// `interval_ms`, `snapshot` and `resume` are as in the command. Parameters that are not part of a subscription are
-/// left to other readers of the query. One that is given twice with different values is written twice, which the reader
-/// refuses.
+/// `interval_ms`, `snapshot` and `resume` are as in the command. Parameters of other readers are ignored. One with two
+/// different values is written twice, so that the command parser rejects it.
 pub fn subscribe_command(query: &str, resume: Option<&str>) -> Option<String> {
     let mut given: [Vec<Cow<str>>; PARAMETERS.len()] = [const { Vec::new() }; PARAMETERS.len()];
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -73,7 +72,7 @@ pub fn subscribe_command(query: &str, resume: Option<&str>) -> Option<String> {
     if given[0].is_empty() {
         return None;
     }
-    // Written directly as text: a tree of values would be an allocation for each symbol.
+    // Written as text: a tree of values would be an allocation for each symbol.
     let mut command = Vec::with_capacity(query.len() + 128);
     command.extend_from_slice(br#"{"op":"subscribe""#);
     for (name, values) in PARAMETERS.into_iter().zip(&given) {
@@ -107,7 +106,7 @@ fn write_name(name: &str, out: &mut Vec<u8>) {
 fn write_value(name: &str, value: &str, out: &mut Vec<u8>) {
     match serde_json::from_str::<&RawValue>(value.trim()) {
         Ok(value) if !TEXTS.contains(&name) => out.extend_from_slice(value.get().as_bytes()),
-        // A value that is not JSON stays text, and the reader reports the fault.
+        // A value that is not JSON stays text, and the command parser reports the error.
         _ => write_text(value.trim(), out),
     }
 }

@@ -1,10 +1,10 @@
-//! The read side: tungstenite decodes a client's messages, from a stream that counts bytes and keeps its answers.
+//! The read side of a session: tungstenite decodes messages from a stream that counts bytes and captures its answers.
 //!
-//! tungstenite answers pings and closes by itself. Its answers go to the control queue, frame by frame, and never into
-//! the middle of a data frame. Input that it does not report (bytes, empty fragments) is counted as it is read.
+//! tungstenite answers pings and closes itself. Its answers go to the control queue, frame by frame, never into the
+//! middle of a data frame. Input that it does not report (bytes, empty fragments) is counted as it is read.
 //!
-//! An idle session owns no decoder. Between two messages there is no state to keep, so the decoder is dropped, together
-//! with the buffer that the last message may have grown.
+//! An idle session has no decoder: between messages there is no state to keep, so the decoder is dropped, with the
+//! buffer that the last message may have grown.
 
 use std::{
     collections::VecDeque,
@@ -36,15 +36,15 @@ use crate::{
     wire::{CloseReason, Encoding, InflateFault},
 };
 
-/// Messages that are read from one session before the others' turn.
+/// Messages read from one session before the others get their turn.
 pub(super) const MESSAGES_A_TURN: usize = 16;
-/// The same, in bytes of messages.
+/// The same limit, in bytes of messages.
 const BYTES_A_TURN: usize = 16 * 1024;
 
-/// What is there only while input is not yet a whole message.
+/// State that exists only while a message is incomplete.
 struct MessageDecoder {
     context: WebSocketContext,
-    /// With permessage-deflate: how the messages that have begun were sent.
+    /// With permessage-deflate: how the started messages were sent.
     arrivals: VecDeque<Arrival>,
 }
 
@@ -60,7 +60,7 @@ fn decoder(read_ahead: Vec<u8>, arrivals: VecDeque<Arrival>, limits: &Limits) ->
     Box::new(MessageDecoder { context, arrivals })
 }
 
-/// Input that is not yet a whole message.
+/// The read state of a session.
 pub struct Inbound {
     /// `None` between messages.
     decoder: Option<Box<MessageDecoder>>,
@@ -68,7 +68,7 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// `read_ahead`: bytes that came after the handshake.
+    /// `read_ahead`: bytes that were received after the handshake.
     pub fn new(read_ahead: &[u8], encoding: Encoding, limits: &Limits) -> Self {
         let mut boundary = Boundary::of(encoding);
         let (mut bytes, mut arrivals) = (read_ahead.to_vec(), VecDeque::new());
@@ -79,14 +79,14 @@ impl Inbound {
 }
 
 enum Progress {
-    /// Its length in bytes.
+    /// With its length in bytes.
     Message(usize),
     WouldBlock,
     Ended,
 }
 
 impl<S: SessionSocket> Core<S> {
-    /// Reads what the client has sent, and writes what its socket takes. Ready when the session has ended.
+    /// Reads the client's input, and writes what its socket accepts. Ready when the session has ended.
     pub fn poll_session(
         &mut self,
         key: SessionKey,
@@ -105,7 +105,7 @@ impl<S: SessionSocket> Core<S> {
             if session.control.len() > CONTROL_GATE_BYTES
                 || session.jobs.as_ref().is_some_and(|jobs| jobs.is_full())
             {
-                // A client that has not read its answers, or has not been sent them yet, is not read further.
+                // Backpressure: do not read on from a client that has not read, or not been sent, its answers.
                 session.reading_held = true;
                 self.flush(key);
                 if self.session(key).is_some_and(|session| session.reading_held) {
@@ -113,7 +113,7 @@ impl<S: SessionSocket> Core<S> {
                 }
                 continue;
             }
-            // A session that has nothing to read gets no decoder.
+            // Without input no decoder is created.
             if inbound.decoder.is_none() && stream.poll_readable(context).is_pending() {
                 self.flush_own(key);
                 return if self.session(key).is_some() { Poll::Pending } else { Poll::Ready(()) };
@@ -141,7 +141,7 @@ impl<S: SessionSocket> Core<S> {
         Poll::Pending
     }
 
-    /// Has the session's task woken when its socket can take bytes, and resumes writing then.
+    /// Registers the task to be woken when the socket accepts bytes, and resumes writing then.
     pub fn resume_writing(&mut self, key: SessionKey, stream: &S, context: &mut Context<'_>) {
         let Some(session) = self.session(key) else { return };
         let waker = &mut session.transport.waker;
@@ -209,8 +209,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Reads between two messages, and takes the proofs of reading that come first: whole frames, which neither the
-    /// boundary nor a decoder has to follow. What is behind them is left to a decoder; `None` when there is some.
+    /// Reads between two messages, and handles leading proofs of reading (whole pong and `ack` frames) without the
+    /// decoder. What follows is left to a decoder; `None` if there is some.
     fn read_small(
         &mut self,
         key: SessionKey,
@@ -231,9 +231,9 @@ impl<S: SessionSocket> Core<S> {
         while let Some((small, length)) = Small::read(rest) {
             match small {
                 Small::Pong(position) => self.take_pong(key, position, now),
-                // To a dialect it is a message like any other.
+                // A dialect handles it like any other message.
                 Small::Ack(_) if self.speaks_dialect(key) => break,
-                // The decoder's, which reports the fault.
+                // The decoder reports the error.
                 Small::Ack(seen) if self.take_ack(key, seen, now).is_err() => break,
                 Small::Ack(_) => {}
             }
@@ -307,7 +307,7 @@ impl<S: SessionSocket> Core<S> {
 }
 
 impl<S: SessionSocket> Core<S> {
-    /// Takes a compressed message of text. What it holds counts among the session's inbound bytes too.
+    /// Handles a compressed text message. Its decompressed size counts towards the session's inbound bytes too.
     fn take_deflated(&mut self, key: SessionKey, deflated: &[u8], now: Nanos) -> Progress {
         let mut inflater = std::mem::take(&mut self.inflater);
         let limits: &Limits = &self.node.limits;
@@ -335,7 +335,7 @@ impl<S: SessionSocket> Core<S> {
     }
 }
 
-/// The socket as tungstenite sees it: reads are counted, and writes are answers for the control queue.
+/// The socket as tungstenite sees it: reads are counted, and writes are collected for the control queue.
 struct CountedSocket<'a, S> {
     stream: &'a S,
     answers: &'a mut Vec<u8>,
@@ -345,7 +345,7 @@ struct CountedSocket<'a, S> {
     arrivals: &'a mut VecDeque<Arrival>,
     limits: &'a Limits,
     now: Nanos,
-    /// The budget that was exceeded.
+    /// The limit that was exceeded.
     spent: Option<LimitHit>,
 }
 
@@ -375,7 +375,7 @@ impl<S> Write for CountedSocket<'_, S> {
     }
 }
 
-/// The close reason for an error of reading: the client's fault, or ours.
+/// The close reason for a read error: the client's fault, or ours.
 fn reason_of(error: &Error) -> CloseReason {
     match error {
         Error::ConnectionClosed

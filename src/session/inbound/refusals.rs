@@ -1,4 +1,4 @@
-//! Commands that are refused, and the spans of those under way: by the session's number, with the code of the refusal.
+//! Answers to refused commands, which also mark the command's trace span with the error code.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl<S: SessionSocket> Core<S> {
-    /// The current command is answered by an error.
+    /// Answers the current command with an error.
     pub(in crate::session) fn refuse_command(&mut self, key: SessionKey, error: &CommandError) {
         self.command_span.fail(error.code.as_str());
         self.control(key, &Control::error(error));
@@ -29,7 +29,7 @@ impl<S: SessionSocket> Core<S> {
         self.control(key, &Control::error(&error));
     }
 
-    /// As `welcome` has it.
+    /// The session's number, as in `welcome`.
     pub(in crate::session) fn number_of(&mut self, key: SessionKey) -> u64 {
         self.session(key).map_or(0, |session| session.number)
     }

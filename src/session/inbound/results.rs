@@ -1,4 +1,4 @@
-//! Results of commands, as the fan-out's outcomes say.
+//! Translates the fan-out's outcomes into results of commands.
 
 use crate::{
     fanout::{Glob, Name, ResumePoint, SubscribeOutcome},
@@ -16,8 +16,8 @@ pub(super) fn resume_of(from: Option<&ResumeFrom>, symbol: &Symbol, epoch: &str)
     Some(ResumePoint { same_epoch: from.epoch == epoch, last })
 }
 
-/// A client that subscribes for the first time assumes that a symbol is live unless it is sent another state. A client
-/// that comes back may know a state that is out of date, so it is sent the state in any case.
+/// Whether to send a symbol's state. A new subscriber assumes live unless told otherwise; a resuming client may hold an
+/// outdated state, so it is always told.
 pub(super) fn is_state_sent(state: State, comes_back: bool) -> bool {
     match state {
         State::Stale | State::Halted | State::Closed => true,

@@ -1,12 +1,10 @@
-//! When commands are carried out: at once when they are short, in slices across turns of the shard when they are long.
+//! When commands run: short ones at once, long ones in slices across the shard's turns.
 //!
-//! Between two turns sessions may spend an allowance on commands as they are read. Work beyond it waits. Each turn
-//! gives a slice to the sessions with commands that wait: a quantum to each in turn, mostly short commands first. So a
-//! long command costs the other sessions one slice in each turn, whatever its length, and half a slice while there is
-//! something to write.
+//! Between two turns, sessions share an allowance for commands as they are read. Work beyond it waits. Each turn gives
+//! a slice to the waiting sessions: a quantum each, mostly short commands first. So a long command costs other sessions
+//! one slice per turn, whatever its length, and half a slice while there is something to write.
 //!
-//! Invariants: a session's commands are answered in their order, and its data waits for the answer to the current
-//! command.
+//! Invariants: a session's commands are answered in order, and its data waits for the current command's answer.
 
 use std::{mem, sync::Arc};
 
@@ -28,29 +26,29 @@ use crate::{
     wire::{Command, CommandError, Control, ErrorCode},
 };
 
-/// Per turn, about half a millisecond.
+/// Units per turn, about half a millisecond.
 const SLICE_UNITS: u32 = 16 * 1024;
-/// Per session, before the next session's turn.
+/// Units per session, before the next session's turn.
 const QUANTUM_UNITS: usize = 4 * 1024;
-/// A message of at most this length is read when it arrives, whatever other work there is, so that a ping does not
-/// wait. This much of its command is carried out at once.
+/// A message up to this length is handled on arrival, whatever the load, so that a ping does not wait; and this much of
+/// its command is done at once.
 pub(in crate::session) const OF_MESSAGE: AtOnce = AtOnce { bytes: 512, units: 64 };
-/// The same for a command in the query of a request. Accepting a client costs as much as about forty subscriptions.
-/// When a part of the command waits, the session costs one more write: the answer to the request is sent alone.
+/// The same for the command in a request's query. Accepting a client costs as much as about forty subscriptions, and a
+/// command that is split costs one more write: the answer to the request is then sent alone.
 pub(in crate::session) const OF_REQUEST: AtOnce = AtOnce { bytes: 2 * 1024, units: 2 * 1024 };
-/// Bytes of a message that are read per unit.
+/// Bytes of a message parsed per unit.
 const BYTES_A_UNIT: usize = 4;
-/// Walks over all topics get this share of a slice; commands get the rest.
+/// Walks over all topics get one part in this many of a slice; commands get the rest.
 const WALKS_SHARE: u32 = 4;
 /// A slice of fewer units is not counted.
 const COUNTED_UNITS: usize = 256;
-/// A longer `ack` is a command like the others.
+/// A longer `ack` is treated like other commands.
 const ACK_BYTES_MAX: usize = 256;
-/// A longer message is timed from its first byte, a shorter one when it needs many units: reading the thread's clock is
+/// A longer message is timed from its first byte, a shorter one once it needs many units: reading the thread's clock is
 /// a system call.
 const TIMED_BYTES: usize = 4 * 1024;
 
-/// How much of a command is carried out on arrival, even when the allowance is spent.
+/// How much of a command is done on arrival, even when the allowance is spent.
 #[derive(Clone, Copy)]
 pub(in crate::session) struct AtOnce {
     /// A longer command waits.
@@ -59,7 +57,7 @@ pub(in crate::session) struct AtOnce {
 }
 
 impl<S: SessionSocket> Core<S> {
-    /// Takes one message of a client. It is carried out now if it is short and no other command of this client waits.
+    /// Handles a client's message: now if it is short and none of this client's commands waits.
     pub fn command(&mut self, key: SessionKey, text: &str, now: Nanos) {
         self.take_command(key, text, now, OF_MESSAGE);
     }
@@ -97,7 +95,7 @@ impl<S: SessionSocket> Core<S> {
         self.carry_out(key, now, at_once, text.len(), |core, units| core.begin(key, text, now, units));
     }
 
-    /// Begins what a message asks for, and carries it out as far as can be done at once.
+    /// Starts a message's command, and does what can be done at once.
     pub(in crate::session) fn carry_out(
         &mut self,
         key: SessionKey,
@@ -123,7 +121,7 @@ impl<S: SessionSocket> Core<S> {
         self.note_slice(units.spent(), begun);
     }
 
-    /// Takes an `ack` without a fault, which is not a command among the others: it waits for none and counts as none.
+    /// Handles a valid `ack`, which is no command: it waits for none and counts as none.
     fn is_taken_ack(&mut self, key: SessionKey, text: &str, now: Nanos) -> bool {
         let node = Arc::clone(&self.node);
         let Some(seen) = Ack::parse(text.as_bytes()).or_else(|| {
@@ -138,7 +136,7 @@ impl<S: SessionSocket> Core<S> {
         self.take_ack(key, seen, now).is_ok()
     }
 
-    /// Does a turn's share of the work that waits.
+    /// Does a turn's share of the pending work.
     pub(in crate::session) fn work(&mut self, now: Nanos) {
         self.backlog.allowance = Units::new(ALLOWANCE_UNITS);
         if !self.has_work() {
@@ -181,7 +179,7 @@ impl<S: SessionSocket> Core<S> {
             self.backlog.shrink_from = self.fanout.shrink_from(from, units);
             if self.backlog.shrink_from.is_none() {
                 memory::renew_thread_cache();
-                // The asker may have timed out.
+                // The requester may have timed out.
                 for done in self.backlog.shrunk.drain(..) {
                     let _ = done.send(());
                 }
@@ -189,7 +187,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Continues the commands of a session, as far as the units last.
+    /// Continues a session's commands, as far as the units last.
     fn carry_on(&mut self, key: SessionKey, now: Nanos, units: &mut Units) {
         let Some(jobs) = self.jobs(key) else { return };
         jobs.is_listed = false;
@@ -246,7 +244,7 @@ impl<S: SessionSocket> Core<S> {
             let list = if is_long { &mut self.backlog.long } else { &mut self.backlog.short };
             list.push_back(key);
         }
-        // The session is read again.
+        // Resume reading from the session.
         if let Some(session) = self.session(key)
             && !is_full
             && mem::take(&mut session.reading_held)
@@ -255,7 +253,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Goes on with a command that has waited for what is written, when that is out.
+    /// Continues a command that waited until all written bytes were out.
     pub(in crate::session) fn unpark(&mut self, key: SessionKey) {
         let Some(session) = self.session(key).filter(|session| !session.owes_what_rights_allow()) else {
             return;
@@ -283,7 +281,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Reads a message. A command that can be answered at once is; an error is reported, and the session goes on.
+    /// Parses a message. A command that can be answered at once is; an error is reported, and the session goes on.
     fn begin(&mut self, key: SessionKey, text: &str, now: Nanos, units: &mut Units) -> Option<Box<Job>> {
         if self.session(key).is_some_and(|session| session.dialect.is_some()) {
             return self.begin_dialect_input(key, DialectInput::Text(text), now, units);
@@ -295,7 +293,7 @@ impl<S: SessionSocket> Core<S> {
                 let job = begun.inspect_err(|error| self.refuse_command(key, error)).ok()?;
                 return Some(Box::new(Job::Publish(Box::new(job))));
             }
-            // It has the word, and publishes nothing.
+            // It contains the word `publish`, but publishes nothing.
             None if self.may_be_free(key, text) => {
                 let session = self.session(key)?;
                 if let Err(limit) = session.take_command(&node.limits, now) {
@@ -328,7 +326,7 @@ impl<S: SessionSocket> Core<S> {
             Command::Set { id, symbols, name, change } => {
                 Job::Symbols(Box::new(SymbolsJob::new(id, SymbolsCommand::Set { change }, name, symbols)))
             }
-            // One without ticks whose `op` is written with escapes.
+            // A message without ticks, whose `op` is written with escapes.
             Command::Publish(publishing) => {
                 Job::Publish(Box::new(PublishJob { publishing, message: TickMessage::default() }))
             }
@@ -354,19 +352,19 @@ impl<S: SessionSocket> Core<S> {
         Some(Box::new(job))
     }
 
-    /// The current command is answered.
+    /// Ends the current command, which was answered.
     fn finish(&mut self, key: SessionKey) {
-        // Published before the answer is out: later ticks then come as the client asked for.
+        // Publish before the answer is sent: later ticks then come in the requested detail.
         self.publish_interest();
         self.join(key);
-        // Its data has waited for the answer.
+        // Its data was waiting for the answer.
         if !self.fanout.is_drained(key) {
             self.fanout.make_ready(key);
         }
     }
 
-    /// Counts the session among the readers from its first subscription on. Ingest must know its interest first: a
-    /// replay that waited for the session begins at once.
+    /// Counts the session as a reader from its first subscription on. Ingest must know its detail first: a replay that
+    /// waited for the session starts at once.
     fn join(&mut self, key: SessionKey) {
         let any = self.fanout.session_subscriptions(key) > 0 || !self.fanout.globs(key).is_empty();
         let node = Arc::clone(&self.node);
@@ -375,13 +373,13 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Counts the work done without a pause, and how long it took of the thread, if that was timed.
+    /// Counts uninterrupted work, and its thread time if it was measured.
     pub(in crate::session) fn note_slice(&mut self, units: usize, begun: Option<u64>) {
         self.stats.work_units += units as u64;
         self.time_slice(units, begun);
     }
 
-    /// Counts a slice, and how long it took of the thread, if that was timed.
+    /// Counts a slice, and its thread time if it was measured.
     pub(in crate::session) fn time_slice(&mut self, units: usize, begun: Option<u64>) {
         if units < COUNTED_UNITS {
             return;

@@ -1,32 +1,32 @@
-//! Proofs of reading, taken from what has arrived without a decoder: whole pongs, and `ack` in its usual spelling.
+//! Parses proofs of reading without a decoder: whole pong frames, and `ack` in its usual spelling.
 //!
-//! A client in step sends little else. Everything that is not exactly such a frame is left to the decoder.
+//! A client that keeps up sends little else. Any other input is left to the decoder.
 
-/// A frame that proves something.
+/// A frame that proves what the client has read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Small {
-    /// With the payload, as one number, when that is as long as those of our pings that have a position.
+    /// With the payload as a number, if it has the length of a position, as in our pings.
     Pong(Option<u64>),
     Ack(u64),
 }
 
-/// The usual spelling of `ack`.
+/// `ack` in its usual spelling.
 pub struct Ack;
 
-/// The longest payload of a control frame.
+/// Maximum payload of a control frame.
 const PONG_BYTES_MAX: usize = 125;
 const HEAD_BYTES: usize = 6;
 const FINAL: u8 = 0x80;
 const MASKED: u8 = 0x80;
 
-/// The usual spelling of `ack`, and the longest that it is.
+/// The usual start of `ack`, and its maximum length.
 const ACK_START: &[u8] = br#"{"op":"ack","seen":"#;
 const ACK_BYTES_MAX: usize = ACK_START.len() + DIGITS_MAX + 1;
-/// Digits that no 64 bits can overflow.
+/// This many digits fit into 64 bits.
 const DIGITS_MAX: usize = 19;
 
 impl Small {
-    /// The frame that these bytes begin with, and its length.
+    /// The frame at the start of these bytes, and its length.
     pub fn read(bytes: &[u8]) -> Option<(Small, usize)> {
         const PONG: u8 = FINAL | 0xA;
         const TEXT: u8 = FINAL | 0x1;
@@ -58,7 +58,7 @@ fn position(masked: &[u8], mask: [u8; 4]) -> Option<u64> {
 }
 
 impl Ack {
-    /// How many frames it says were read; `None` for any other text.
+    /// The number of frames that it says were read; `None` for any other text.
     pub fn parse(text: &[u8]) -> Option<u64> {
         let digits = text.strip_prefix(ACK_START)?.strip_suffix(b"}")?;
         let is_number = digits.iter().all(u8::is_ascii_digit)

@@ -1,4 +1,4 @@
-//! What a session is told that has as many subscriptions as it, or its user, may have.
+//! The errors for a session that has reached its own, or its user's, limit of subscriptions.
 
 use crate::{
     fanout::{Name, SessionKey},

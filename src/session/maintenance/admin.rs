@@ -1,9 +1,9 @@
-//! What operators ask of sessions: a list of them, and to close some.
+//! Operators' requests on sessions: listing and closing them.
 //!
-//! Not who may ask, nor what bars a token: that is `server/http/admin.rs` and `access`.
+//! Who may ask, and how tokens are barred, is in `server/http/admin.rs` and `access`.
 //!
-//! Invariants: a list describes at most as many sessions as are asked for, and of each a few of its symbols; what is
-//! closed is closed as by a revocation, so nothing that its rights allowed is written any more.
+//! Invariants: a list describes at most the requested number of sessions, with a few symbols each; a session is closed
+//! as by a revocation, so that nothing its rights allowed is written any more.
 
 use compact_str::CompactString;
 
@@ -15,7 +15,7 @@ use crate::{
     wire::{CloseReason, control::Pace},
 };
 
-/// Which sessions are listed: those with the lowest numbers beyond one.
+/// Which sessions to list: those with the lowest numbers after a given one.
 #[derive(Clone, Debug)]
 pub struct SessionsQuery {
     pub user: Option<CompactString>,
@@ -23,54 +23,54 @@ pub struct SessionsQuery {
     pub count: usize,
 }
 
-/// A session, as `GET /v1/admin/sessions` shows it.
+/// A session as shown by `GET /v1/admin/sessions`.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct ListedSession {
-    /// As its `welcome` named it.
+    /// Its number, as in `welcome`.
     pub session: String,
     pub user: Option<CompactString>,
     pub class: Option<CompactString>,
-    /// The name of its token, which is not the token.
+    /// The name of its token, not the token itself.
     pub token: Option<CompactString>,
-    /// When its token ends, in microseconds since 1970.
+    /// Expiry of its token, in microseconds since 1970.
     pub expires: Option<i64>,
-    /// Address and port of the client, as a trusted proxy told it.
+    /// Address and port of the client, as reported by a trusted proxy.
     pub peer: String,
     pub user_agent: String,
     pub via: AuditChannel,
-    /// The protocol of a venue that it speaks; `None` for the service's own.
+    /// The venue protocol that it speaks; `None` for the service's own.
     pub protocol: Option<&'static str>,
     pub age_ms: u64,
     pub pace: Pace,
     pub subscriptions: usize,
-    /// Some of the symbols that it reads.
+    /// Some of its symbols.
     pub symbols: Vec<CompactString>,
-    /// Some of the globs that it holds.
+    /// Some of its globs.
     pub globs: Vec<CompactString>,
     pub frames_sent: u64,
     pub bytes_sent: u64,
-    /// For how long it has been behind without a break.
+    /// How long it has been behind without a break.
     pub behind_ms: u64,
-    /// The age of the oldest tick that it has yet to be sent.
+    /// The age of its oldest pending tick.
     pub lag_ms: u64,
     pub pending_ticks: u64,
 }
 
-/// Which sessions a request closes.
+/// Which sessions to close.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CloseTarget {
     User(CompactString),
-    /// By the name of the token: `jti`, or the `sha256:…` that it goes by.
+    /// By token name: its `jti`, or else `sha256:…`.
     Token(CompactString),
-    /// By its number, as `welcome` names it.
+    /// By session number, as in `welcome`.
     Session(u64),
 }
 
-/// Symbols, and globs, of one session that a list shows.
+/// Maximum number of symbols, and of globs, listed per session.
 pub const SHOWN_MAX: usize = 16;
 
 impl<S: SessionSocket> Core<S> {
-    /// The sessions that are asked for, in the order of their numbers.
+    /// The requested sessions, in the order of their numbers.
     pub fn listed(&self, query: &SessionsQuery) -> Vec<ListedSession> {
         let now = self.node.clock.now();
         let is_asked_for = |session: &Session<S>| {
@@ -94,7 +94,7 @@ impl<S: SessionSocket> Core<S> {
         found.into_iter().map(|(_, key, session)| self.listed_session(key, session, now)).collect()
     }
 
-    /// Closes the open sessions that are meant; returns how many. What bars their tokens is set before.
+    /// Closes the matching open sessions; returns how many. Their tokens must have been barred before.
     pub fn close_for_operator(&mut self, target: &CloseTarget) -> u64 {
         let mut closed = 0;
         for index in 0..self.sessions.len() {

@@ -1,7 +1,7 @@
-//! Accounts of use, as far as sessions tell them: that they were opened, what they were sent, and that they ended.
+//! The sessions' part of the usage audit: that they were opened, what they were sent, and that they ended.
 //!
-//! The path of a tick pays an addition for each frame. A subscription's first message, the end of a session, another
-//! token and the turn of a month cost more. Where no accounts are kept, nothing of it does.
+//! The path of a tick pays one addition per frame. First messages, session ends, token changes and new months cost
+//! more. Without an audit, all of it costs nothing.
 
 use std::{collections::HashMap, mem, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
     wire::CloseReason,
 };
 
-/// To look at a subscription, and whether it was told.
+/// Cost of looking at a subscription and whether it was reported.
 const SUBSCRIPTION_UNITS: usize = 8;
 
 impl<S: SessionSocket> Core<S> {
@@ -23,7 +23,7 @@ impl<S: SessionSocket> Core<S> {
         self.node.audit.clone()
     }
 
-    /// A session was opened, and has its rights.
+    /// Reports that a session was opened and has its rights.
     pub(super) fn audit_opened(&mut self, key: SessionKey) {
         let Some(audit) = self.audit() else { return };
         let node = Arc::clone(&self.node);
@@ -41,7 +41,7 @@ impl<S: SessionSocket> Core<S> {
         audit.tell(self.node.clock.now(), opened);
     }
 
-    /// A session is about to have other rights. Nothing that the old ones allow is partly written.
+    /// Reports that a session is about to get other rights. Nothing under the old rights may be partly written.
     pub(in crate::session) fn audit_renewed(&mut self, key: SessionKey, rights: &Rights) {
         let Some(audit) = self.audit() else { return };
         let now = self.node.clock.now();
@@ -54,7 +54,7 @@ impl<S: SessionSocket> Core<S> {
         audit.tell(now, Event::Renewed { session: number, who, expires, products });
     }
 
-    /// A frame was filled for this session.
+    /// Accounts for a frame that was filled for this session.
     #[inline]
     pub(in crate::session) fn note_firsts(&mut self, key: SessionKey) {
         if !self.fanout.firsts().is_empty() {
@@ -74,7 +74,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// A session was refused something.
+    /// Reports that a session was refused something.
     pub(in crate::session) fn audit_refused(
         &mut self,
         key: SessionKey,
@@ -88,7 +88,7 @@ impl<S: SessionSocket> Core<S> {
         audit.tell_refused(self.node.clock.now(), who, address, reason.label(), symbol);
     }
 
-    /// A session has been removed.
+    /// Reports that a session was removed.
     pub(super) fn audit_ended(&self, session: &Session<S>, reason: CloseReason) {
         let Some(audit) = &self.node.audit else { return };
         let (now, rights) = (self.node.clock.now(), &session.rights);
@@ -103,14 +103,14 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// When a month has begun, tells what sessions were sent until then, and which subscriptions go on into it.
+    /// When a new month has started, reports what was sent before it, and which subscriptions continue into it.
     pub(super) fn sweep_audit(&mut self, now: Nanos, units: &mut Units) {
         if self.node.audit.is_none() {
             return;
         }
         let month = Month::of(now);
         if self.audit_state.month.replace(month).is_some_and(|before| before != month) {
-            // As of the last moment of the month before.
+            // As of the last moment of the previous month.
             let end = Nanos(month.begin_micros() * 1_000 - 1);
             let mut sent: HashMap<(AuditUser, AuditChannel), ProductCounts> = HashMap::new();
             for session in self.sessions.iter_mut().flatten() {
@@ -137,8 +137,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Tells a session's subscriptions as received, from a place on, as far as the units last: they go on into a month,
-    /// or under another token. Returns whether it has finished.
+    /// Reports a session's subscriptions as received, from a position on, as far as the units last: they continue into
+    /// a new month, or under another token. Returns whether it has finished.
     pub(in crate::session) fn audit_subscribed(
         &mut self,
         key: SessionKey,

@@ -1,4 +1,4 @@
-//! The end of a session: its close is sent, and then its connection is dropped.
+//! Ends a session: sends its close frame, then drops its connection.
 //!
 //! Invariant: a session is counted as closed once, for one reason.
 
@@ -12,15 +12,15 @@ use crate::{
 };
 
 impl<S: SessionSocket> Core<S> {
-    /// Ends a session: its pending data is discarded, its close is sent, and the connection is dropped when the client
-    /// has answered or the deadline has passed.
+    /// Closes a session: discards its pending data, sends the close, and drops the connection when the client has
+    /// answered or the deadline has passed.
     pub fn close(&mut self, key: SessionKey, reason: CloseReason) {
         let Some(encoding) = self.session(key).map(|session| session.encoding()) else { return };
         let sent = if is_planted(Fault::WrongCode) { CloseReason::Policy } else { reason };
         self.close_with(key, reason, |out| encoding.write_close(sent, out));
     }
 
-    /// The same, with a last frame of its own.
+    /// As [`Self::close`], with a custom last frame.
     pub(in crate::session) fn close_with(
         &mut self,
         key: SessionKey,
@@ -41,14 +41,14 @@ impl<S: SessionSocket> Core<S> {
         self.begin_close(key, reason);
     }
 
-    /// Ends a session whose client has closed, and was answered by the WebSocket layer.
+    /// Ends a session whose client sent a close, which the WebSocket layer has answered.
     pub(in crate::session) fn closed_by_client(&mut self, key: SessionKey) {
         if self.session(key).is_some_and(|session| session.is_open()) {
             self.begin_close(key, CloseReason::Normal);
         }
     }
 
-    /// Ends an open session whose close is written.
+    /// Ends an open session whose close frame is queued.
     fn begin_close(&mut self, key: SessionKey, reason: CloseReason) {
         let now = self.node.clock.now();
         let grace = self.node.limits.close_grace;
@@ -63,8 +63,7 @@ impl<S: SessionSocket> Core<S> {
         self.fanout.make_ready(key);
     }
 
-    /// Ends a session that was not admitted: it is sent the reason, after the `head_bytes` of its answer, and nothing
-    /// else.
+    /// Ends a session that was not admitted: after `head_bytes` of the HTTP response it is sent only the reason.
     pub fn refuse(&mut self, key: SessionKey, reason: CloseReason, head_bytes: usize) {
         if let Some(session) = self.session(key) {
             session.control.truncate(head_bytes);
@@ -73,7 +72,7 @@ impl<S: SessionSocket> Core<S> {
         self.close(key, reason);
     }
 
-    /// Removes a session; its task ends when it next runs. `reason` is counted if the session was still open.
+    /// Removes a session; its task ends when it runs next. `reason` is counted if the session was still open.
     pub fn drop_session(&mut self, key: SessionKey, reason: CloseReason) {
         if self.session(key).is_some_and(|session| session.is_open()) {
             self.log_closed(key, reason);

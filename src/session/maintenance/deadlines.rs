@@ -1,4 +1,4 @@
-//! Deadlines: one walk over a shard's sessions a few times a second, instead of a timer for each session.
+//! Deadlines: a sweep over a shard's sessions a few times a second, instead of a timer per session.
 
 use std::sync::Arc;
 
@@ -20,19 +20,19 @@ use crate::{
 
 /// A session that is behind without a break for this long is reported as conflating.
 const CONFLATING_AFTER_NANOS: u64 = 250_000_000;
-/// A session that is caught up for this long is reported as live again.
+/// A session that has been caught up for this long is reported as live again.
 const LIVE_AFTER_NANOS: u64 = 1_000_000_000;
 
 /// A session without a frame for this long frees its buffers.
 const IDLE_AFTER_NANOS: u64 = 1_000_000_000;
 
-/// Units for the walk over topics at once, before the sessions; the rest is done in later turns.
+/// Units for walking the topics before the sessions; the rest is done in later turns.
 const WALK_UNITS: u32 = 16 * 1024;
 
-/// Units for telling, in a new month, which subscriptions go on into it.
+/// Units for reporting, in a new month, which subscriptions continue into it.
 const AUDIT_UNITS: u32 = 8 * 1024;
 
-/// The action that a session's deadlines call for.
+/// What a session's deadlines call for.
 enum DeadlineAction {
     Fine,
     Drop,
@@ -40,7 +40,7 @@ enum DeadlineAction {
 }
 
 impl<S: SessionSocket> Core<S> {
-    /// Checks every deadline.
+    /// Checks all deadlines.
     pub fn sweep(&mut self) {
         let now = self.node.clock.now();
         self.end_rights(now);
@@ -70,15 +70,15 @@ impl<S: SessionSocket> Core<S> {
         self.sweep_end();
     }
 
-    /// Pings, heartbeats and the pace of a session that misses no deadline.
+    /// Pings, heartbeats and status of a session that has missed no deadline.
     fn maintain(&mut self, key: SessionKey, limits: &Limits, now: Nanos) {
-        // Heartbeats use the market's clock: they give the time as of which the values shown are true.
+        // Heartbeats carry market time: the time as of which the displayed values are true.
         let market = self.node.market.at(now);
         let is_told = self.maintain_rights(key, limits, now);
         let is_released = self.maintain_window(key, now, limits) || is_told;
         let Some(session) = self.session(key) else { return };
         if session.closing.is_some() {
-            // Its token did not come.
+            // Its token did not come in time.
             if is_told {
                 self.flush(key);
             }
@@ -128,7 +128,8 @@ impl<S: SessionSocket> Core<S> {
     }
 }
 
-/// On a thin link the peer takes bytes long before the kernel has room for more, or a pong can come. That is progress
+/// On a slow link the peer acknowledges bytes long before the socket is writable or a pong arrives. That is progress
+/// too.
 /// too.
 fn note_acknowledged<S: SessionSocket>(session: &mut Session<S>, now: Nanos) {
     if session.is_stopped() {
@@ -146,7 +147,7 @@ fn check_deadlines<S: SessionSocket>(session: &Session<S>, limits: &Limits, now:
         return if is_over { DeadlineAction::Drop } else { DeadlineAction::Fine };
     }
     let progress = nanos(limits.progress) / if is_planted(Fault::SlowTooSoon) { 4 } else { 1 };
-    // One that reads slowly proves it as seldom.
+    // A slow reader sends its proofs as slowly.
     let proof = if session.blocked { 0 } else { 2 * session.drain_nanos() };
     if session.is_stopped()
         && !session.may_answer_no_pings()
@@ -158,8 +159,7 @@ fn check_deadlines<S: SessionSocket>(session: &Session<S>, limits: &Limits, now:
     if let Some(reason) = session.ended_by_venue(now) {
         return DeadlineAction::Close(reason);
     }
-    // A client that has never answered a ping may be one that cannot: it is there while its system takes what it is
-    // sent.
+    // A client that never answered a ping may be unable to: it counts as alive while its kernel acknowledges data.
     let is_there = || !session.answers_pings && session.transport.stream.unacknowledged_bytes() == 0;
     let is_ours = session.dialect.is_none();
     if is_ours
@@ -174,19 +174,19 @@ fn check_deadlines<S: SessionSocket>(session: &Session<S>, limits: &Limits, now:
 }
 
 impl<S> Session<S> {
-    /// The last ping was not answered in time, and nothing else has come.
+    /// Whether the last ping was not answered in time, and nothing else was received since.
     pub(super) fn is_unanswered(&self, limits: &Limits, now: Nanos) -> bool {
         self.pinged_at > self.heard_at && now.since(self.pinged_at) >= nanos(limits.pong)
     }
 
-    /// Its socket takes bytes, and it is held because it has not answered yet: it may have read everything, and is
-    /// served without a window before long.
+    /// Whether a writable session is held only because no pong has come yet: the client may have read everything, and
+    /// will soon be served without a window.
     fn may_answer_no_pings(&self) -> bool {
         let is_awaited = |window: &ReadWindow| window.proof == ReadProof::Awaited;
         !self.blocked && self.window.as_deref().is_some_and(is_awaited)
     }
 
-    /// How long a held client needs, at its own rate, for what is under way.
+    /// How long a held client needs, at its own rate, to read the bytes in flight.
     fn drain_nanos(&self) -> u64 {
         self.window.as_deref().map_or(0, |window| window.drain_nanos(self.sent()))
     }

@@ -1,4 +1,4 @@
-//! A drain: every session is sent `drain` and what is due, and is closed.
+//! Draining on shutdown: every session is sent `drain` and its pending data, then closed.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -14,17 +14,17 @@ use crate::{
     wire::{CloseReason, Control, control::millis, dialects::Leaving},
 };
 
-/// The least `retry_ms` of a drain, and the span over which clients are spread (with a millisecond more for each).
+/// The minimum `retry_ms` of a drain, and the span over which clients are spread, plus one millisecond per client.
 const RETRY_FIRST_MS: u64 = 250;
 const RETRY_SPREAD_MS: u64 = 2_000;
 
 impl<S: SessionSocket> Core<S> {
-    /// Begins to end every session, because the server stops.
+    /// Starts to end all sessions, because the server stops.
     pub fn drain(&mut self, batch_queue: &BatchQueue<Batch>) {
         if self.draining_since.is_some() {
             return;
         }
-        // A tick that was taken in before the drain is due, even if this shard has not looked yet.
+        // Ticks ingested before the drain are due, even if this shard has not taken them yet.
         self.take_in(batch_queue, self.node.clock.now(), Units::unlimited());
         self.draining_since = Some(self.node.clock.now());
         for index in 0..self.sessions.len() {
@@ -33,7 +33,7 @@ impl<S: SessionSocket> Core<S> {
         self.sweep_drain(self.node.clock.now());
     }
 
-    /// Sends a session `drain`, with a time of its own to come back, and makes what waits for an interval due.
+    /// Sends a session `drain` with its own retry delay, and makes everything due that waits for an interval.
     pub fn drain_session(&mut self, key: SessionKey) {
         let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return };
@@ -49,8 +49,8 @@ impl<S: SessionSocket> Core<S> {
         self.flush(key);
     }
 
-    /// Closes sessions that have been sent everything. From half of the drain time on it closes all, and cuts off
-    /// clients that take no bytes.
+    /// Closes sessions that were sent everything. After half of the drain time closes all, and cuts off clients that
+    /// accept no bytes.
     pub(super) fn sweep_drain(&mut self, now: Nanos) {
         let Some(since) = self.draining_since else { return };
         let time = nanos(self.node.limits.drain);
@@ -70,7 +70,7 @@ impl<S: SessionSocket> Core<S> {
     }
 }
 
-/// When the client of a session that ends comes back: each at a time of its own.
+/// The reconnect delay of a session's client: different for each, to avoid a stampede.
 pub fn retry_ms(node: &NodeState, number: u64) -> u64 {
     let sessions = node.sessions.load(Ordering::Relaxed) as u64;
     RETRY_FIRST_MS + spread(number) % (RETRY_SPREAD_MS + sessions)

@@ -1,6 +1,6 @@
-//! The end of a market: every feed is a replay that has ended, so sessions that were sent everything end, too.
+//! The end of the market: every feed is a replay that has ended, so sessions that were sent everything end too.
 //!
-//! A client that connects later is still served: it is sent the records that it subscribes to, and then the end.
+//! A client that connects later is still served: it receives the records that it subscribes to, and then the end.
 
 use crate::{
     fanout::{SessionKey, Units},
@@ -11,11 +11,11 @@ use crate::{
 };
 
 impl<S: SessionSocket> Core<S> {
-    /// The market is over, or it continues, because the replay was started again.
+    /// Sets whether the market is over; it continues when a replay is restarted.
     pub fn set_over(&mut self, over: bool, batch_queue: &BatchQueue<Batch>) {
         self.over = over;
         if over {
-            // The last ticks may still wait.
+            // The last ticks may still be queued.
             self.take_in(batch_queue, self.node.clock.now(), Units::unlimited());
             for index in 0..self.sessions.len() {
                 self.end_when_drained(SessionKey(u32::try_from(index).unwrap_or(u32::MAX)));
@@ -23,7 +23,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Whether every session has been sent what it was due at this market time.
+    /// Whether every session has been sent everything due at this market time.
     pub fn is_caught_up(&mut self, batch_queue: &BatchQueue<Batch>, as_of: Nanos) -> bool {
         self.take_in(batch_queue, self.node.clock.now(), Units::unlimited());
         let mut open = self.sessions.iter().enumerate().filter_map(|(index, session)| {
@@ -35,14 +35,14 @@ impl<S: SessionSocket> Core<S> {
         })
     }
 
-    /// Ends sessions that have been sent everything by now.
+    /// Ends sessions that have been sent everything.
     pub(super) fn sweep_end(&mut self) {
         if !self.over || self.has_unsent_notices() {
             return;
         }
         for index in 0..self.sessions.len() {
             let key = SessionKey(u32::try_from(index).unwrap_or(u32::MAX));
-            // A session without a subscription connected after the end, to see how the market ended.
+            // A session without a subscription connected after the end; let it look at the final records.
             if self.session(key).is_some_and(|session| session.joined.is_some()) {
                 self.end_when_drained(key);
             }
@@ -50,7 +50,7 @@ impl<S: SessionSocket> Core<S> {
     }
 
     fn end_when_drained(&mut self, key: SessionKey) {
-        // Nothing more will come that an interval could wait for.
+        // No more ticks will come, so waiting for intervals is pointless.
         self.fanout.flush_intervals(key);
         self.flush(key);
         let drained = self.fanout.is_drained(key);

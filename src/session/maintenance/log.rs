@@ -1,7 +1,6 @@
-//! Log lines on sessions: at `debug` that they began and ended, at `info` why one was closed for a fault.
+//! Log lines about sessions: start and end at `debug`, closes for a fault at `info`.
 //!
-//! Loss: at `info` there is one line for each reason in ten seconds, with a count of those suppressed; at `debug` there
-//! is one for each session.
+//! Loss: at `info` one line per reason and ten seconds, with a count of suppressed ones; at `debug` one per session.
 
 use crate::{
     fanout::SessionKey,
@@ -28,7 +27,7 @@ impl<S: SessionSocket> Core<S> {
         let passed = if is_fault { self.node.closed_throttles[reason as usize].pass(now) } else { None };
         let Session { number, peer, opened_at, frames_sent, bytes_sent, .. } = session;
         let duration_ms = now.since(*opened_at) / 1_000_000;
-        // The level of a line is fixed in the code, hence the macro.
+        // A macro, because the level of a log line must be a constant.
         macro_rules! log {
             ($level:ident, $($rest:tt)+) => {
                 tracing::$level!(

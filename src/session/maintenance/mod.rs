@@ -1,4 +1,4 @@
-//! What happens to sessions besides messages: deadlines, their end, a drain, the end of a market, and reports.
+//! Everything about sessions but messages: deadlines, closing, drains, the end of the market, and reports.
 
 pub mod admin;
 pub mod audit;

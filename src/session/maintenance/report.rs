@@ -1,4 +1,4 @@
-//! A shard's report: everything that it counts, at one moment.
+//! A shard's report: all of its counts at one moment, for scrapes.
 //!
 //! Invariant: taken between two turns, so that the accounts balance exactly.
 

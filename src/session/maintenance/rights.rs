@@ -1,8 +1,8 @@
-//! When rights begin and end: a token's expiry to the instant, revocation at the next look, and what happens then to
-//! what waits.
+//! When rights take effect and end: expiry of a token at its exact time, revocation at the next check, and what happens
+//! to pending bytes.
 //!
-//! Invariants: nothing is written to a session from the moment on at which its token has expired; a frame that was
-//! partly written under rights that ended is not finished; a close frame is written only where nothing else waits.
+//! Invariants: nothing is written to a session after its token's expiry; a frame partly written under ended rights is
+//! not completed; a close frame is written only if nothing else is pending.
 
 use std::{cmp::Reverse, sync::Arc};
 
@@ -22,12 +22,11 @@ use crate::{
     wire::{CloseReason, Control},
 };
 
-/// A session is told this long before its token ends.
+/// How long before its token's expiry a session is warned.
 const WARNED_BEFORE_NANOS: i64 = 60_000_000_000;
 
 impl<S: SessionSocket> Core<S> {
-    /// Gives an open session rights, in place of those that it has. What it has beyond them is ended by the caller,
-    /// before it is sent anything.
+    /// Replaces an open session's rights. The caller ends what exceeds them before anything is sent.
     pub fn entitle(&mut self, key: SessionKey, rights: &SharedRights, user: Option<Box<UserPermit>>) {
         let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return };
@@ -55,7 +54,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Ends the sessions whose rights have ended. It costs two comparisons and two loads when nothing has changed.
+    /// Ends the sessions whose rights have ended. Costs two comparisons and two loads when nothing has changed.
     pub fn end_rights(&mut self, now: Nanos) {
         self.is_expiry_new = false;
         if now >= self.next_expiry {
@@ -68,8 +67,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Ends the session if its token has expired; a close frame is left to be written. Asked before each write once any
-    /// token of the shard has expired.
+    /// Ends the session if its token has expired; queues a close frame. Checked before each write once any token of the
+    /// shard has expired.
     pub(in crate::session) fn is_ended_by_expiry(&mut self, key: SessionKey, now: Nanos) -> bool {
         let is_over = now >= self.next_expiry
             && self.session(key).is_some_and(|session| session.rights.is_expired(now))
@@ -85,7 +84,7 @@ impl<S: SessionSocket> Core<S> {
             && expires <= now
         {
             self.expiring.pop();
-            // Its key may be another session's by now, and its token may have been renewed.
+            // The key may have been reused, or the token renewed.
             if self.session(key).is_some_and(|session| session.rights.is_expired(now)) {
                 self.end_by_rights(key, CloseReason::Expired);
                 self.flush(key);
@@ -111,8 +110,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Ends a session whose rights have ended. When anything that they allowed waits, the connection is cut without a
-    /// close frame; also that of a session that is closing already.
+    /// Ends a session whose rights have ended. If data that they allowed is pending, the connection is cut without a
+    /// close frame, even if the session was closing already.
     pub(super) fn end_by_rights(&mut self, key: SessionKey, reason: CloseReason) {
         let Some(session) = self.session(key) else { return };
         if session.owes_what_rights_allow() && !is_planted(Fault::FinishesRevokedFrame) {
@@ -122,11 +121,11 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// A session that is told that its token ends soon, or whose token did not come. Returns whether there is something
-    /// to write.
+    /// Warns a session whose token expires soon, and closes one whose token did not come. Returns whether there is
+    /// something to write.
     pub(super) fn maintain_rights(&mut self, key: SessionKey, limits: &Limits, now: Nanos) -> bool {
         let Some(session) = self.session(key) else { return false };
-        // A dialect says by itself that its client was too late, and first.
+        // A dialect reports the timeout itself, and earlier.
         let within = nanos(limits.auth).saturating_mul(if session.dialect.is_some() { 2 } else { 1 });
         if session.awaits_token && now.since(session.opened_at) >= within {
             self.audit_refused(key, (&Refused::Missing).into(), None);
@@ -141,7 +140,7 @@ impl<S: SessionSocket> Core<S> {
 }
 
 impl<S> Session<S> {
-    /// When its token ends, if that is soon and it was not told.
+    /// The expiry of its token, if that is soon and the client was not warned.
     fn ends_soon(&self, now: Nanos) -> Option<Nanos> {
         let expires = self.rights.expires.filter(|_| !self.is_warned)?;
         (expires.0.saturating_sub(WARNED_BEFORE_NANOS) <= now.0).then_some(expires)

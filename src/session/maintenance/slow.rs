@@ -1,4 +1,4 @@
-//! The sessions that are furthest behind, described for an operator.
+//! Describes the sessions that are furthest behind, for operators.
 
 use std::cmp::Reverse;
 
@@ -14,37 +14,37 @@ use crate::{
     wire::control::Pace,
 };
 
-/// A session, as `GET /debug/slow` shows it.
+/// A session as shown by `GET /debug/slow`.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct SlowSession {
-    /// As its `welcome` named it.
+    /// Its number, as in `welcome`.
     pub session: String,
     /// Address and port.
     pub peer: String,
-    /// From its first request, cut and made printable.
+    /// From its first request, shortened and made printable.
     pub user_agent: String,
     pub pace: Pace,
-    /// The exchange's protocol that it speaks; none for our own.
+    /// The venue protocol that it speaks; `None` for the service's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialect: Option<&'static str>,
-    /// Why the session is in this list, for a person.
+    /// Why the session is in this list, as text for people.
     pub why: String,
-    /// For how long it has been behind without a break.
+    /// How long it has been behind without a break.
     pub behind_ms: u64,
-    /// For how long the client has taken no byte, when it is sent none before it does.
+    /// How long the client has accepted no byte; nothing is sent until it does.
     pub blocked_ms: u64,
     pub dirty: usize,
     pub pending_ticks: u64,
     pub oldest_ms: u64,
-    /// In the kernel, not yet sent.
+    /// Bytes in the kernel, not sent yet.
     pub kernel_unsent_bytes: usize,
-    /// In the session's own buffers.
+    /// Bytes in the session's own buffers.
     pub waiting_bytes: usize,
-    /// Given to the socket, and not yet read by the client as far as it is known.
+    /// Bytes given to the socket and, as far as known, not read by the client yet.
     pub under_way_bytes: u64,
-    /// As much may be; `null` for a session without a window.
+    /// The limit for these; `null` for a session without a window.
     pub window_bytes: Option<u64>,
-    /// How long the last proven byte was under way to the client, and back its proof.
+    /// Round trip from the last proven byte to its proof.
     pub delay_ms: u64,
     /// How the client proves what it has read: `awaited`, `pongs`, `acks` or `missing`.
     pub proof: &'static str,
@@ -54,7 +54,7 @@ pub struct SlowSession {
 }
 
 impl SlowSession {
-    /// Sorts the worst first.
+    /// Sort key: the worst session first.
     pub fn rank(&self) -> impl Ord + use<> {
         Reverse((self.blocked_ms, self.oldest_ms, self.pending_ticks))
     }
@@ -65,7 +65,7 @@ impl<S: SessionSocket> Core<S> {
     pub fn slowest(&self, count: usize) -> Vec<SlowSession> {
         let now = self.node.clock.now();
         let market = self.node.market.at(now);
-        // All are ranked; only those that are shown are described.
+        // Rank all, describe only those shown.
         let mut ranked: Vec<_> = (0..)
             .map(SessionKey)
             .zip(&self.sessions)
@@ -131,7 +131,7 @@ impl<S: SessionSocket> Core<S> {
     }
 }
 
-/// As [`SlowSession::rank`] of its description.
+/// As [`SlowSession::rank`], without the description.
 fn rank<S>(session: &Session<S>, behind: &Behind, now: Nanos, market: Nanos) -> Reverse<(u64, u64, u64)> {
     let blocked_ms = if session.is_stopped() { now.since(session.progress_at) / 1_000_000 } else { 0 };
     let oldest_ms = behind.oldest.map_or(0, |oldest| market.since(oldest) / 1_000_000);

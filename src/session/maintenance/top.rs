@@ -1,6 +1,6 @@
-//! What users and addresses use now: sessions that are open, added up by each, for an operator.
+//! Current usage by user and by address, summed over open sessions, for operators.
 //!
-//! Metrics have no such labels: there would be one for each user. Here the first few are shown on request.
+//! Metrics have no such labels, since there would be one per user. Here the top few are shown on request.
 
 use std::{collections::HashMap, net::IpAddr};
 
@@ -11,25 +11,25 @@ use crate::{
     session::{core::Core, socket::SessionSocket},
 };
 
-/// What open sessions use, by user and by address.
+/// Usage of open sessions, by user and by address.
 #[derive(Clone, Debug, Default)]
 pub struct Used {
     pub users: HashMap<CompactString, UsedNow>,
     pub addresses: HashMap<IpAddr, UsedNow>,
 }
 
-/// What some open sessions use together.
+/// The total usage of some open sessions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
 pub struct UsedNow {
     pub sessions: u64,
     pub subscriptions: u64,
-    /// Since each of them was opened.
+    /// Summed since each session was opened.
     pub frames_sent: u64,
     pub bytes_sent: u64,
 }
 
 impl Used {
-    /// The users that use the most, the first first: by bytes, and then by sessions.
+    /// The users with the highest usage: by bytes, then by sessions.
     pub fn top_users(&self, count: usize) -> Vec<(CompactString, UsedNow)> {
         top(&self.users, count)
     }
@@ -68,7 +68,7 @@ fn top<K: Ord + Clone>(used: &HashMap<K, UsedNow>, count: usize) -> Vec<(K, Used
 }
 
 impl<S: SessionSocket> Core<S> {
-    /// What the sessions of this shard use.
+    /// The usage of this shard's sessions.
     pub fn used(&self) -> Used {
         let mut used = Used::default();
         for (key, session) in (0..).map(SessionKey).zip(&self.sessions) {

@@ -1,11 +1,11 @@
-//! A slice of a round: frames are encoded for several sessions, then sent to all of them.
+//! A slice of a write round: encodes frames for a group of sessions, then sends them.
 //!
-//! A write runs thousands of kernel instructions, which evict our code and data from the processor's caches; our work
-//! does the same to the kernel's. Encoding the frames of a group together, and then sending them together, finds code
-//! and data still cached from the session before; and memory accesses for several sessions overlap.
+//! A write executes thousands of kernel instructions, which evict our code and data from the CPU caches, and vice
+//! versa. Encoding for a group and then sending to it keeps each side's code and data warm, and lets memory accesses
+//! for several sessions overlap.
 //!
-//! Invariant: a frame is sent within its group, tens of microseconds after it was chosen, and before anything else of
-//! its session.
+//! Invariant: a frame is sent within its group, tens of microseconds after its content was chosen, and before any other
+//! bytes of its session.
 
 use super::prepared::WriteOutcome;
 use crate::{
@@ -15,15 +15,14 @@ use crate::{
     wire::CloseReason,
 };
 
-/// Sessions in a group.
+/// Sessions per group.
 const GROUP: usize = 16;
-/// Entries in every-mode queues, and ticks of rings, that a slice visits. For each frame, mode `every` sorts all that
-/// the session is behind by. Few sessions are behind by this much.
+/// Limit of every-mode queue entries and ring ticks visited per slice. For each frame, mode `every` sorts everything
+/// that the session is behind by; few sessions are this far behind.
 const WALKED_A_SLICE: usize = 4 * 1024;
 
 impl<S: SessionSocket> Core<S> {
-    /// Writes to the next `sessions` that have something to send, or to fewer when they are far behind. Returns how
-    /// many. Advances `now`.
+    /// Writes to up to `sessions` ready sessions, fewer when they are far behind. Returns how many. Advances `now`.
     pub(in crate::session) fn write_sessions(&mut self, sessions: usize, now: &mut Nanos) -> usize {
         let walked_max = self.fanout.walked() + WALKED_A_SLICE;
         let mut left = sessions;
@@ -35,7 +34,7 @@ impl<S: SessionSocket> Core<S> {
         sessions - left
     }
 
-    /// Returns how many sessions are done; all, when no more are ready.
+    /// Returns how many sessions were handled; all, when no more are ready.
     fn prepare_group(&mut self, sessions: usize, walked_max: usize, now: &mut Nanos) -> usize {
         for served in 0..sessions {
             if self.fanout.walked() >= walked_max {
@@ -47,7 +46,7 @@ impl<S: SessionSocket> Core<S> {
                 continue;
             }
             if !self.may_send_data(key, *now) {
-                // Its ping may have to be written.
+                // A ping may be due.
                 self.flush_at(key, now);
                 continue;
             }

@@ -1,4 +1,4 @@
-//! A session's control queue: bounded, and written before any data.
+//! A session's control queue: bounded, and always written before data.
 
 use crate::{
     fanout::SessionKey,
@@ -6,20 +6,20 @@ use crate::{
     wire::{CloseReason, Control, Encoding},
 };
 
-/// A message buffer that grew beyond this is freed.
+/// A larger scratch buffer is freed after its message.
 const SCRATCH_BYTES_MAX: usize = 64 * 1024;
 
 impl<S: SessionSocket> Core<S> {
-    /// Appends to a session's control queue. A queue that grows beyond its limit ends the session.
+    /// Appends a message to the control queue. Exceeding the queue's limit ends the session.
     pub fn control(&mut self, key: SessionKey, message: &Control<'_>) {
         self.control_with(key, |encoding, payload| encoding.write_control(message, payload));
-        // A dialect has its own words, so nothing was written.
+        // A dialect encodes no such message, so nothing was written.
         if message.tells_of_symbols() && !self.speaks_dialect(key) {
             self.note_telling(key);
         }
     }
 
-    /// What waits for the session now tells of symbols.
+    /// Notes that pending bytes of the session reveal symbols.
     pub(in crate::session) fn note_telling(&mut self, key: SessionKey) {
         if let Some(session) = self.session(key) {
             session.discloses_symbols = true;
@@ -44,7 +44,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// As [`Self::control`], with a message that is already encoded as in its frame.
+    /// As [`Self::control`], for an encoded payload.
     pub fn control_payload(&mut self, key: SessionKey, payload: &[u8]) {
         let most = self.node.limits.control_bytes;
         let market = self.node.market.now();

@@ -1,9 +1,10 @@
-//! Sessions and their windows: whether data may follow, which positions are marked, and what proofs change.
+//! Flow control between sessions and their windows: whether data may be sent, where to place marks, and what proofs of
+//! reading change.
 //!
-//! Most frames cost one comparison: [`Session::check_at`] says where the window has to be asked next, so that a session
-//! without data, and a client in step, hardly pay. Control messages are never held back.
+//! Most frames cost one comparison: [`Session::check_at`] says when the window must be consulted next, so a client that
+//! keeps up pays next to nothing. Control messages are never held back.
 //!
-//! Invariant: a session that is held is released by a proof, by the list of spaced sessions, or by the sweep.
+//! Invariant: a held session is released by a proof of reading, by the list of spaced sessions, or by the sweep.
 
 use std::{cmp::Reverse, sync::Arc};
 
@@ -17,15 +18,15 @@ use crate::{
     wire::{FrameSize, ReceiptTimes, control::millis, ping},
 };
 
-/// A ping with a position.
+/// A ping frame with a position.
 pub type Ping = [u8; 10];
 
-/// A client's answer to one: its header, its mask and the position.
+/// Size of the client's pong: header, mask and position.
 const PONG_BYTES: usize = 14;
 
-/// How much a session is sent between two looks at a limit that is off.
+/// How much is sent between two checks while a limit is off.
 const OFF_STEP: u64 = 64 * 1024;
-/// With a window of this much, frames that come seldom may be longer.
+/// With a window of at least this size, spaced frames may be longer.
 const MEDIUM_WINDOW_BYTES: u64 = 8 * 1024;
 const LARGE_WINDOW_BYTES: u64 = 32 * 1024;
 
@@ -34,7 +35,7 @@ pub fn target_nanos(limits: &Limits) -> u64 {
 }
 
 impl<S> Session<S> {
-    /// The size of the next frame: small where values that are chosen later are newer.
+    /// The size of the next frame: small where choosing values later makes them newer.
     #[inline]
     pub(super) fn frame_size(&self) -> FrameSize {
         let is_small = self.refused_since.is_some() || self.sent().cost() >= self.small_at;
@@ -51,7 +52,7 @@ impl<S> Session<S> {
         }
     }
 
-    /// The ping that goes behind so many bytes of the next write, if one is due there. They end a frame of data.
+    /// The ping to append after this many bytes of the next write, which end a data frame, if one is due there.
     #[inline]
     pub(super) fn ping_behind(
         &mut self,
@@ -78,7 +79,7 @@ impl<S> Session<S> {
         is_due.then(|| ping(sent.bytes))
     }
 
-    /// Whether the session has a window. It gets one when it is first asked for.
+    /// Whether the session has a window, which is created on first use.
     fn has_window(&mut self, sent: Sent, now: Nanos, limits: &Limits) -> bool {
         if limits.target_delay.is_zero() || !self.encoding().has_window() {
             self.window = None;
@@ -91,7 +92,7 @@ impl<S> Session<S> {
         true
     }
 
-    /// Where the window has to be asked next.
+    /// Recomputes when the window must be consulted next.
     fn renew(&mut self, limits: &Limits) {
         if let Some(window) = self.window.as_deref() {
             self.check_at = window.check_at();
@@ -105,7 +106,7 @@ impl<S> Session<S> {
 }
 
 impl<S: SessionSocket> Core<S> {
-    /// Whether a frame of data may be written now. If not, the session is held until that changes.
+    /// Whether a data frame may be written now. If not, the session is held until that changes.
     #[inline]
     pub(super) fn may_send_data(&mut self, key: SessionKey, now: Nanos) -> bool {
         let is_free = |session: &mut Session<S>| {
@@ -118,7 +119,7 @@ impl<S: SessionSocket> Core<S> {
     fn ask_window(&mut self, key: SessionKey, now: Nanos) -> bool {
         let is_drained = self.fanout.is_drained(key);
         if let Some(session) = self.session(key).filter(|session| session.hold == DataHold::Share) {
-            // It waits for its time, which no proof of its client brings nearer.
+            // It waits for its time; no proof of reading shortens that.
             if !is_drained {
                 session.behind_since.get_or_insert(now);
                 session.blocked_at = now;
@@ -164,7 +165,7 @@ impl<S: SessionSocket> Core<S> {
         session.hold == DataHold::None
     }
 
-    /// Makes sessions ready whose next frame may be sent now.
+    /// Makes sessions ready whose spaced frame is due.
     pub(in crate::session) fn release_spaced(&mut self, now: Nanos) {
         while let Some(&Reverse((at, key))) = self.spaced.peek()
             && at <= now
@@ -178,8 +179,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Counts a frame of data that was given to a session's socket. When its user has been sent as much as one may be,
-    /// the session is held for as long as the bytes beyond that take to be earned.
+    /// Counts a data frame given to a session's socket. When its user exceeds the byte rate, the session is held until
+    /// the excess is paid off.
     pub(super) fn charge_user(&mut self, key: SessionKey, bytes: usize, now: Nanos) {
         let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return };
@@ -203,7 +204,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// A pong has come: with a position, or with a payload of another length.
+    /// Handles a pong, with a position or with a payload of another size.
     pub(in crate::session) fn take_pong(&mut self, key: SessionKey, position: Option<u64>, now: Nanos) {
         let node = &self.node;
         let Some(session) = self.sessions.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
@@ -216,16 +217,16 @@ impl<S: SessionSocket> Core<S> {
         let heard = HeardAt { at: now, late_nanos: self.lag.nanos(now) };
         let proved = window.pong(position, heard, target_nanos(&node.limits));
         if let Some(proved) = proved {
-            // It was asked for, hundreds of times a second where much is read: no frame of the client's own.
+            // We asked for it, up to hundreds of times a second: do not count it against the client.
             session.budget.give_back(PONG_BYTES, &node.limits, now);
             self.proved(key, proved, now);
         }
     }
 
-    /// The client has read so many frames of data.
+    /// Handles the client's `ack`: it has read this many data frames.
     ///
     /// # Errors
-    /// When it cannot have.
+    /// When the client cannot have read that many.
     pub(in crate::session) fn take_ack(
         &mut self,
         key: SessionKey,
@@ -265,11 +266,11 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// A session that nothing waits for is not held.
+    /// Releases the hold of a session with nothing pending.
     pub(in crate::session) fn release_drained(&mut self, key: SessionKey) {
         let Some(hold) = self.session(key).map(|session| session.hold) else { return };
         if hold != DataHold::None && self.fanout.is_drained(key) {
-            // What its user was sent stays counted, whether more waits for it or not.
+            // Bytes sent to its user stay counted.
             if hold != DataHold::Share {
                 self.release(key);
             }
@@ -278,8 +279,8 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// A client that answers no pings is served without a window; one that acknowledges is asked whether it is there;
-    /// and a window that was switched off holds nobody. Returns whether there is something to write.
+    /// Serves a client that answers no pings without a window; probes whether an acknowledging client is alive;
+    /// releases sessions when windows were turned off. Returns whether there is something to write.
     pub(in crate::session) fn maintain_window(
         &mut self,
         key: SessionKey,

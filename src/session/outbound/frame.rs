@@ -1,4 +1,4 @@
-//! Data frames: chosen and encoded for one session, and sent whole, or in part.
+//! Prepares a data frame for one session, and sends it, whole or in part.
 
 use std::io;
 
@@ -11,13 +11,13 @@ use crate::{
 };
 
 impl<S: SessionSocket> Core<S> {
-    /// Chooses and encodes the next frame of the session; `None` when there is nothing to send.
+    /// Chooses the content of the session's next frame and encodes it; `None` when there is nothing to send.
     pub(in crate::session) fn prepare_frame(&mut self, key: SessionKey, now: Nanos) -> Option<PreparedFrame> {
         let tally = self.fill_frame(key, now)?;
         self.framer.hold().map(|frame| PreparedFrame { frame, tally })
     }
 
-    /// Chooses and encodes it, in the framer's current frame.
+    /// Fills the framer's current frame for the session.
     pub(super) fn fill_frame(&mut self, key: SessionKey, now: Nanos) -> Option<FrameTally> {
         let session = self.session(key)?;
         let (size, encoding) = (session.frame_size(), session.encoding());
@@ -37,7 +37,7 @@ impl<S: SessionSocket> Core<S> {
         Some(tally)
     }
 
-    /// Writes a frame to the session's socket, which has taken everything before it. Advances `now`.
+    /// Writes a frame to the session's socket, which must have accepted everything before it. Advances `now`.
     pub(in crate::session) fn send_frame(
         &mut self,
         key: SessionKey,
@@ -65,13 +65,13 @@ impl<S: SessionSocket> Core<S> {
         sent
     }
 
-    /// A frame that is not sent: its session has ended.
+    /// Abandons a frame whose session has ended.
     pub(super) fn give_up_frame(&mut self, PreparedFrame { frame, tally }: PreparedFrame) {
         self.framer.release(frame);
         self.fanout.abandoned(&tally);
     }
 
-    /// Sends the shared frame, after bytes of this session's own.
+    /// Sends the shared frame, after bytes of this session alone.
     fn try_send(
         &mut self,
         key: SessionKey,
@@ -89,7 +89,7 @@ impl<S: SessionSocket> Core<S> {
         let ping =
             session.ping_behind(own.len() + frame.bytes.len(), frame.receipt_times, *now, &self.node.limits);
         let ping = ping.as_ref().map_or(&[][..], |ping| &ping[..]);
-        // An encoding has pings or positions, and not both.
+        // An encoding has pings or positions, never both.
         let runs = if ping.is_empty() { [own, frame.bytes] } else { [frame.bytes, ping] };
         let taken = match session.transport.stream.send_both(runs[0], runs[1]) {
             Ok(taken) => taken,

@@ -1,6 +1,6 @@
-//! One write for a command's answer and the data that it calls for: the answer to a subscription, and its snapshots.
+//! One write for a command's answer and the data that it causes, such as a subscription's snapshots.
 //!
-//! Invariant: data is encoded here only when everything before it goes into the socket in the same write.
+//! Invariant: data is encoded here only if everything before it goes to the socket in the same write.
 
 use std::sync::Arc;
 
@@ -18,12 +18,12 @@ use crate::{
     tick::Nanos,
 };
 
-/// With more control bytes than this, data waits: the socket may not take both, and data encoded later is fresher.
+/// With more control bytes than this, data waits: the socket may not accept both, and data encoded later is fresher.
 const CONTROL_BYTES_MAX: usize = 8 * 1024;
 
 impl<S: SessionSocket> Core<S> {
-    /// Puts a frame of due data after the control frames that are written next. It is recorded with its last byte, like
-    /// every frame that a socket takes in part.
+    /// Appends a due data frame to the control frames that are written next. It is recorded with its last byte, like
+    /// every frame that a socket accepts in part.
     pub fn join_data(&mut self, key: SessionKey, now: Nanos) {
         let takes_data = |session: &Session<S>| {
             session.rest.len() <= CONTROL_BYTES_MAX

@@ -1,4 +1,4 @@
-//! What a client is sent: control messages first, then data, for as long as its socket takes bytes.
+//! The write side of sessions: control messages first, then data, as long as the socket accepts bytes.
 
 mod batch;
 mod control;

@@ -1,31 +1,31 @@
-//! When a shard's next round of writing begins: at once while there is slack, after a short pause under load.
+//! [`WritePacing`]: when a shard's next write round starts: at once while it has slack, after a short pause under load.
 //!
-//! A write costs the kernel microseconds, and one more tick in it almost nothing. A shard with slack writes each tick
-//! at once. A busy shard, with a tick or two in each write, would spend all its time on writes. A pause after each
-//! round (`limits.pause_ms`, one millisecond by default) lets ticks gather, and each write carries more of them.
+//! A write costs the kernel microseconds; one more tick in it almost nothing. A shard with slack writes each tick at
+//! once. A busy shard with a tick or two per write would spend all its time on writes, so a pause after each round
+//! (`limits.pause_ms`, 1 ms by default) lets ticks gather.
 //!
 //! Pure: times are arguments.
 //!
-//! Invariants: no pause is longer than the limit. There is none while the shard is idle for more than a fifth of the
-//! recent time, nor when writes are full already, where a pause would add age and save nothing.
+//! Invariants: no pause exceeds the limit. There is no pause while the shard was idle for more than a fifth of the
+//! recent time, or when writes are full anyway: it would add latency and save nothing.
 
 use crate::tick::Nanos;
 
 pub struct WritePacing {
     pause_nanos_max: u64,
-    /// Share of the recent time that was spent at work, 0 to 1.
+    /// Share of recent time spent working, 0 to 1.
     busy: f64,
-    /// The time up to which `busy` is known.
+    /// The time up to which `busy` is computed.
     seen: Nanos,
-    /// No round begins before this.
+    /// No round starts before this.
     until: Nanos,
 }
 
-/// The time constant over which "recent" fades, in nanoseconds.
+/// Time constant of the exponential average, in nanoseconds.
 const RECENT_NANOS: f64 = 50e6;
-/// The share of time at work at which pauses begin, and at which they are full.
+/// The load at which pauses start, and at which they reach full length.
 const BUSY: (f64, f64) = (0.8, 0.95);
-/// The messages per write at which pauses begin to shrink, and at which there are none.
+/// Messages per write at which pauses start to shrink, and at which they vanish.
 const FULL: (f64, f64) = (4.0, 12.0);
 
 impl WritePacing {
@@ -37,17 +37,17 @@ impl WritePacing {
         self.pause_nanos_max = pause_nanos_max;
     }
 
-    /// Whether a round may begin or continue.
+    /// Whether a round may start or continue.
     pub fn may_write(&self, now: Nanos) -> bool {
         now >= self.until
     }
 
-    /// When the next round may begin.
+    /// When the next round may start.
     pub fn until(&self) -> Nanos {
         self.until
     }
 
-    /// Records that the shard was at work between these times, and idle before.
+    /// Notes that the shard worked between these times, and was idle before.
     pub fn worked(&mut self, from: Nanos, to: Nanos) {
         let fade = |nanos: u64| (-(nanos as f64) / RECENT_NANOS).exp();
         self.busy *= fade(from.since(self.seen));
@@ -55,7 +55,7 @@ impl WritePacing {
         self.seen = to;
     }
 
-    /// Every session that had something to send when the round began has been written to: `messages` in `writes`.
+    /// Notes the end of a round: all its sessions were sent `messages` in `writes`.
     pub fn round_is_over(&mut self, now: Nanos, writes: u64, messages: u64) {
         let batch = messages as f64 / writes.max(1) as f64;
         let share = within(self.busy, BUSY) * (1.0 - within(batch, FULL));
@@ -63,7 +63,7 @@ impl WritePacing {
     }
 }
 
-/// The position of a value between two others: 0 at the first or below, 1 at the second or above.
+/// Linear interpolation: 0 at or below the first bound, 1 at or above the second.
 fn within(value: f64, (from, to): (f64, f64)) -> f64 {
     ((value - from) / (to - from)).clamp(0.0, 1.0)
 }
@@ -76,7 +76,7 @@ mod tests {
 
     const MOST: u64 = 5_000_000;
 
-    /// Rounds of `work` each `period`, for a second; returns the pause after the last.
+    /// Simulates rounds of `work` per `period` for a second; returns the last pause.
     fn pause(work: u64, period: u64, batch: u64) -> u64 {
         let mut pacing = WritePacing::new(Nanos(0), MOST);
         let mut now = Nanos(0);

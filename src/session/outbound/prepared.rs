@@ -1,20 +1,20 @@
-//! A frame on its way from the fan-out to a socket, and the result of a write.
+//! [`PreparedFrame`]: a frame between the fan-out and a socket, and the outcome of a write.
 
 use crate::{fanout::FrameTally, wire::HeldFrame};
 
-/// A frame that will be sent, and what is recorded when it is.
+/// An encoded frame, and the tally to record when it is sent.
 pub struct PreparedFrame {
     pub frame: HeldFrame,
     pub tally: FrameTally,
 }
 
-/// The result of writing to a session.
+/// The outcome of writing to a session.
 pub enum WriteOutcome {
     /// Everything at hand was written; there may be more.
     All,
-    /// The socket takes no more.
+    /// The socket accepts no more bytes.
     Blocked,
-    /// The client has yet to read what it was sent.
+    /// The session is held until its client has read more.
     Held,
     /// Nothing is left to write.
     CaughtUp,

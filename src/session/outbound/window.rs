@@ -1,15 +1,15 @@
-//! The window of one session: how far it may be sent ahead of what its client has proved to have read.
+//! [`ReadWindow`]: how far one session may be sent ahead of what its client has proved to have read.
 //!
-//! A ping passes in order behind data, through kernels, proxies and the client's own buffers, so its pong says what has
-//! been read. A client whose network stack answers pings by itself (a browser's) counts the frames that it has read,
-//! and says so by `ack`. Either way the session learns how long its bytes were under way. The window shrinks when that
-//! is longer than the target, and grows when it was the window that held the session back.
+//! A ping travels in order behind data, through kernels, proxies and the client's buffers, so its pong proves that the
+//! data was read. A client whose network stack answers pings itself (a browser) counts the frames that it has read, and
+//! sends `ack`. Either way the session measures how long its bytes take. The window shrinks when that exceeds the
+//! target, and grows when the window itself was the bottleneck.
 //!
 //! Pure: times, positions and proofs are arguments. No socket, no session.
 //!
-//! Invariants: what is under way is at most the window and one frame. A window grows by no more than the client has
-//! just read; one beyond [`UNPROVEN`] grows only while what is under way is read within the least delay and the target.
-//! A session that was refused has a mark to wait for.
+//! Invariants: bytes in flight never exceed the window plus one frame. A window grows by at most what the client has
+//! just read; beyond [`UNPROVEN`] only while bytes in flight are read within the minimum delay plus the target. A held
+//! session always has a mark whose proof will come.
 
 mod adapt;
 mod pace;
@@ -27,28 +27,28 @@ use crate::tick::Nanos;
 /// How much a session was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Sent {
-    /// Given to the socket.
+    /// Bytes given to the socket.
     pub bytes: u64,
-    /// Frames of data among them.
+    /// Data frames among them.
     pub frames: u64,
 }
 
-/// A position up to which the client will say that it has read.
+/// A marked position, for which the client will send a proof.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     sent: Sent,
     at: Nanos,
-    /// When the newest tick before it was taken in, by the market's clock.
+    /// Receive time of the newest tick before it, by the market's clock.
     rx: Option<Nanos>,
-    /// What was under way when it was made, itself included.
+    /// What was in flight when the mark was made, itself included.
     flight: u64,
 }
 
-/// When a proof was heard.
+/// When a proof was received.
 #[derive(Clone, Copy, Debug)]
 pub struct HeardAt {
     pub at: Nanos,
-    /// It may have waited as long in the server, which had other things to do. That is not a delay of the client.
+    /// How long it may have waited in the server, which is not the client's delay.
     pub late_nanos: u64,
 }
 
@@ -56,7 +56,7 @@ pub struct HeardAt {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
     Send,
-    /// Not before a proof arrives. With `ping`, nothing that could prove it is under way.
+    /// Not before a proof arrives. `ping`: send one, because no proof is on its way.
     Full {
         ping: bool,
     },
@@ -64,26 +64,26 @@ pub enum Verdict {
     Until(Nanos),
 }
 
-/// Why a session is sent no data, although its socket may take some.
+/// Why a session with a writable socket is sent no data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DataHold {
     None,
-    /// As much is under way as its window allows.
+    /// Its window is full.
     Window,
-    /// Its client takes frames at intervals only.
+    /// Its client is sent spaced frames.
     Spacing,
-    /// Its user was sent as much as one may be for now.
+    /// Its user's byte rate is used up for now.
     Share,
 }
 
-/// What a proof has told.
+/// What a proof shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Proved {
-    /// When the newest tick before the position was taken in.
+    /// Receive time of the newest tick before the position.
     pub rx: Option<Nanos>,
 }
 
-/// An `ack` of more frames than were sent, or of fewer than before.
+/// An `ack` of more frames than were sent, or fewer than before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BadAck {
     pub least: u64,
@@ -91,23 +91,23 @@ pub struct BadAck {
 }
 
 pub struct ReadWindow {
-    /// What the client has read for certain.
+    /// What the client has certainly read.
     read: Sent,
-    /// Of frames, as the client has last said.
+    /// The number of frames in the client's last `ack`.
     seen: u64,
     marks: VecDeque<Mark>,
-    /// The next mark is due from here on.
+    /// The next mark is due at this cost.
     mark_at: u64,
-    /// In [`Sent::cost`].
+    /// The window's size, in [`Sent::cost`].
     size: u64,
-    /// Frames that may be under way.
+    /// Maximum number of frames in flight.
     frames_max: u64,
     /// When the session was last refused.
     full_at: Option<Nanos>,
     /// Since when it has been refused without a break.
     full_since: Option<Nanos>,
     pub proof: ReadProof,
-    /// From a mark to its proof, the last one and the least so far.
+    /// Time from a mark to its proof: the last one, then the minimum so far.
     delay_nanos: u64,
     least_nanos: u64,
     /// When the last proof came.
@@ -115,39 +115,39 @@ pub struct ReadWindow {
     pace: RecentReading,
     /// What the client reads in a small part of the target, by the last proof.
     brief_bytes: u64,
-    /// What is left of the window when the next mark is due: with a client in step, what it is sent until the proof
+    /// The part of the window left when the next mark is due: what a client that keeps up is sent until its proof
     /// comes.
     reserve: u64,
-    /// Marks before this were sent under a larger window.
+    /// Marks before this were made under a larger window.
     shrunk_at: Nanos,
     spacing: Spacing,
-    /// When a client that acknowledges was last asked whether it is there.
+    /// When an acknowledging client was last probed for being alive.
     pub probed_at: Nanos,
 }
 
-/// What a frame costs its reader beside its bytes.
+/// The cost of a frame to its reader, beyond its bytes.
 const FRAME_COST: u64 = 512;
-/// The most without a rate that proves the need of more. One frame more is at most 64 KiB.
+/// The maximum without a measured rate that justifies more. One more frame is at most 64 KiB.
 pub const UNPROVEN: u64 = 48 * 1024;
-/// A new session's window: a burst of less than that holds no client in step back.
+/// A new session's window: smaller bursts hold back no client that keeps up.
 const INITIAL: u64 = UNPROVEN;
-/// A window below this is of a slow client: all its frames are small.
+/// A smaller window means a slow client: all its frames are small.
 const SLOW: u64 = 16 * 1024;
-/// The least window: one small frame.
+/// The minimum window: one small frame.
 const FLOOR: u64 = 2 * 1024;
 /// Where the first ping goes.
 pub const FIRST_MARK: u64 = 4 * 1024;
-/// A session that has no window yet is sent small frames from here on.
+/// A session without a window is sent small frames from here on.
 pub const FIRST_SMALL: u64 = INITIAL / 2;
-/// The least cost between two pings, and between two marks of a client that acknowledges.
+/// Minimum cost between two pings, and between two marks of an acknowledging client.
 const BETWEEN_PINGS: u64 = 2 * 1024;
 const BETWEEN_ACKS: u64 = 1024;
-/// The same where a long path holds more than half of the window: several are under way.
+/// The same on a path that holds more than half of the window: several pings are in flight.
 const BETWEEN_PINGS_LONG: u64 = 32 * 1024;
-/// Between the pings to a client that answers none.
+/// Between pings to a client that answers none.
 const BETWEEN_UNANSWERED: u64 = 64 * 1024;
 const MARKS_MAX: usize = 32;
-/// A full first window without an answer for this long: the client answers no pings.
+/// After the first window was full for this long without an answer, the client counts as answering no pings.
 const MISSING_AFTER_NANOS: u64 = 3_000_000_000;
 
 // === impl Sent ===
@@ -161,7 +161,7 @@ impl Sent {
 // === impl ReadWindow ===
 
 impl ReadWindow {
-    /// `sent`: so far. More than the first window was sent while there was none, and counts as read.
+    /// `sent`: the totals so far. What exceeds the first window was sent without one, and counts as read.
     pub fn new(sent: Sent, now: Nanos) -> Self {
         ReadWindow {
             read: if sent.cost() > INITIAL { sent } else { Sent::default() },
@@ -185,14 +185,15 @@ impl ReadWindow {
         }
     }
 
-    /// Whether a frame of data may follow.
+    /// Whether a data frame may be sent.
     pub fn may_send(&mut self, sent: Sent, now: Nanos) -> Verdict {
         if self.proof == ReadProof::Missing {
             return Verdict::Send;
         }
         let frames = sent.frames.saturating_sub(self.read.frames);
         let is_full = self.flight(sent) >= self.size || frames >= self.frames_max;
-        // Acknowledgements are of frames: when all are, only answers are under way, and no proof of those would come.
+        // An `ack` covers data frames: when all are acknowledged, only answers are in flight, which no proof would
+        // cover.
         let is_all_seen = self.proof == ReadProof::Acks && self.seen >= sent.frames;
         if is_full && !is_all_seen {
             self.full_at = Some(now);
@@ -206,12 +207,12 @@ impl ReadWindow {
         }
     }
 
-    /// Whether the session has to ask before its next frame, or to mark it, from this cost on.
+    /// The cost from which on the window must be consulted before the next frame, or that frame marked.
     pub fn check_at(&self) -> u64 {
         match self.proof {
             ReadProof::Missing => self.mark_at,
             _ if self.spacing.is_on() => 0,
-            // No more frames than that are under way at this cost.
+            // No more frames than that are in flight at this cost.
             _ => {
                 let frames = self.frames_max.saturating_mul(FRAME_COST);
                 self.mark_at.min(self.read.cost().saturating_add(self.size.min(frames)))
@@ -219,12 +220,12 @@ impl ReadWindow {
         }
     }
 
-    /// From this cost on, frames are small: a frame of this length would go far beyond the window.
+    /// The cost from which on frames are small: one of full length would go far beyond the window.
     pub fn small_at(&self, frame_bytes: u64) -> u64 {
         let frame = frame_bytes + FRAME_COST;
         let kept = match self.size {
             ..SLOW => frame,
-            // A smaller one would be hardly newer, and cost the server as much.
+            // A smaller frame would hardly be fresher, at the same cost to the server.
             _ if frame <= self.brief_bytes => 0,
             _ => frame.min(self.size / 2),
         };
@@ -235,15 +236,15 @@ impl ReadWindow {
         }
     }
 
-    /// Whether what is sent up to here is to be marked.
+    /// Whether a mark is due at this point.
     pub fn wants_mark(&self, sent: Sent) -> bool {
         sent.cost() >= self.mark_at
     }
 
-    /// Marks what has been sent up to here. Returns whether a ping goes behind it.
+    /// Marks what was sent so far. Returns whether a ping is to follow it.
     pub fn mark(&mut self, sent: Sent, now: Nanos, rx: Option<Nanos>) -> bool {
         if self.marks.len() >= MARKS_MAX {
-            // Every second one is enough. The oldest stays, which is answered first.
+            // Thin out by half. Keep the oldest, which is answered first.
             let mut index = 0;
             self.marks.retain(|_| {
                 index += 1;
@@ -255,7 +256,7 @@ impl ReadWindow {
         self.proof != ReadProof::Acks
     }
 
-    /// From a mark, or from what is read when there is none, to the next mark.
+    /// The distance to the next mark, from the last mark or, without one, from what was read.
     fn mark_step(&self) -> u64 {
         match self.proof {
             ReadProof::Missing => BETWEEN_UNANSWERED,
@@ -268,8 +269,8 @@ impl ReadWindow {
         }
     }
 
-    /// A pong with this payload has arrived. `None` when it answers none of the pings that are under way, or the client
-    /// proves by `ack` what it has read.
+    /// Handles a pong with this payload. `None` when it answers no ping in flight, or the client proves reading by
+    /// `ack`.
     pub fn pong(&mut self, position: u64, heard: HeardAt, target_nanos: u64) -> Option<Proved> {
         if self.proof == ReadProof::Acks {
             return None;
@@ -280,10 +281,10 @@ impl ReadWindow {
         Some(self.proved(&mark, mark.sent, heard, target_nanos))
     }
 
-    /// The client has read so many frames of data.
+    /// Handles an `ack`: the client has read this many data frames.
     ///
     /// # Errors
-    /// When it cannot have.
+    /// When it cannot have read that many.
     pub fn ack(
         &mut self,
         seen: u64,
@@ -313,7 +314,7 @@ impl ReadWindow {
         Ok(None)
     }
 
-    /// A client that has left its first window full and unanswered is served without one. Returns whether that begins.
+    /// Gives up on the window of a client that left its first one full and unanswered. Returns whether it just did.
     pub fn give_up(&mut self, now: Nanos) -> bool {
         let is_missing = self.proof == ReadProof::Awaited
             && self.full_since.is_some_and(|since| now.since(since) >= MISSING_AFTER_NANOS);
@@ -324,27 +325,27 @@ impl ReadWindow {
         is_missing
     }
 
-    /// What was sent and is not known to be read, in bytes.
+    /// Bytes in flight: sent, and not known to be read.
     pub fn under_way_bytes(&self, sent: Sent) -> u64 {
         sent.bytes.saturating_sub(self.read.bytes)
     }
 
-    /// The window; `None` for a client that is served without.
+    /// The window; `None` for a client served without one.
     pub fn size_bytes(&self) -> Option<u64> {
         (self.proof != ReadProof::Missing).then_some(self.size)
     }
 
-    /// From a position to its proof, the last time.
+    /// The last time from a mark to its proof.
     pub fn delay_nanos(&self) -> u64 {
         self.delay_nanos
     }
 
-    /// The client reads few frames a second: it is sent fewer, and longer ones.
+    /// Whether the client reads few frames per second: it is sent fewer, longer ones.
     pub fn is_spaced(&self) -> bool {
         self.spacing.is_on() && self.proof != ReadProof::Missing
     }
 
-    /// How long the client needs, at its own rate, to prove what is under way.
+    /// How long the client needs, at its own rate, to prove what is in flight.
     pub fn drain_nanos(&self, sent: Sent) -> u64 {
         let flight = self.flight(sent) as f64;
         (flight / self.size as f64 * self.delay_nanos as f64) as u64
@@ -355,7 +356,7 @@ impl ReadWindow {
     }
 }
 
-/// The position of a frame between two, by their numbers.
+/// Interpolates the position of a frame between two others, by frame numbers.
 fn between(from: Sent, to: Sent, frames: u64) -> Sent {
     let (passed, all) = (frames.saturating_sub(from.frames), to.frames.saturating_sub(from.frames));
     let bytes = to.bytes.saturating_sub(from.bytes);

@@ -1,8 +1,7 @@
-//! The only writer: it writes every byte of a session's socket, in the order rest, control, data.
+//! The only writer of session sockets: it writes every byte, in the order rest, control, data.
 //!
-//! A data frame is encoded (`frame.rs`) only when the socket has taken everything before it. If the socket takes
-//! a frame in part, the rest of the frame goes out before anything else. Its ticks are recorded when its last byte is
-//! out.
+//! A data frame is encoded (`frame.rs`) only when the socket has accepted everything before it. If the socket accepts
+//! part of a frame, the rest goes out before anything else, and the frame's ticks are recorded with its last byte.
 
 use std::{
     io,
@@ -23,21 +22,20 @@ use crate::{
     wire::CloseReason,
 };
 
-/// Frames that are written to one session before the next session's turn.
+/// Frames written to one session before the next session's turn.
 const FRAMES_A_TURN: usize = 4;
-/// Reading resumes when the control queue holds at most this much.
+/// Backpressure: reading resumes when the control queue holds at most this much.
 pub const CONTROL_GATE_BYTES: usize = 64 * 1024;
 
 impl<S: SessionSocket> Core<S> {
-    /// Writes what the session's socket takes now.
+    /// Writes what the session's socket accepts now.
     pub fn flush(&mut self, key: SessionKey) {
         let mut now = self.node.clock.now();
         self.flush_at(key, &mut now);
     }
 
-    /// Writes what a session is owed for what it has said: answers, and its close. Data that waits is left to the turn,
-    /// which serves sessions in their order. So reading is quick, and what clients prove is heard soon, however much
-    /// there is to write.
+    /// Writes a session's answers and its close. Pending data is left to the turn, which serves sessions in order. So
+    /// reading stays quick, and proofs of reading are handled soon, whatever there is to write.
     pub(in crate::session) fn flush_own(&mut self, key: SessionKey) {
         let Some(session) = self.session(key) else { return };
         if session.waiting_bytes() > 0 || session.closing.is_some() {
@@ -49,12 +47,12 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// As [`Self::flush`]. Each write advances `now`, so that a round reads the clock once for a session.
+    /// As [`Self::flush`]. Each write advances `now`, so that a round reads the clock once per session.
     pub fn flush_at(&mut self, key: SessionKey, now: &mut Nanos) {
         self.flush_on(key, 0, now);
     }
 
-    /// As [`Self::flush_at`], when this turn has already written this many frames.
+    /// As [`Self::flush_at`], after this turn has already written `frames` frames.
     pub(in crate::session) fn flush_on(&mut self, key: SessionKey, mut frames: usize, now: &mut Nanos) {
         let Some(session) = self.session(key) else { return };
         if session.blocked {
@@ -62,7 +60,7 @@ impl<S: SessionSocket> Core<S> {
         }
         let stream = Rc::clone(&session.transport.stream);
         loop {
-            // What it is sent then is its close.
+            // If its token has expired, its close is what is sent.
             self.is_ended_by_expiry(key, *now);
             match self.write_next(key, &stream, &mut frames, now) {
                 WriteOutcome::CaughtUp => return self.mark_caught_up(key, *now),
@@ -70,7 +68,7 @@ impl<S: SessionSocket> Core<S> {
                 WriteOutcome::Held if self.session(key).is_none_or(|session| session.control.is_empty()) => {
                     return;
                 }
-                // What it is held for may be the answer to a ping that is written now.
+                // It may be held for the answer to a ping that is written now.
                 WriteOutcome::All | WriteOutcome::Held => {}
                 WriteOutcome::Broken => return self.drop_session(key, CloseReason::Gone),
                 WriteOutcome::Blocked => {
@@ -131,7 +129,7 @@ impl<S: SessionSocket> Core<S> {
             return WriteOutcome::All;
         }
         session.rest_at = 0;
-        // An idle session owns no buffers. The next one that is filled allocates again.
+        // An idle session keeps no buffers; the next use allocates again.
         session.rest = Vec::new();
         let frames = u64::from(std::mem::take(&mut session.rest_frames));
         session.frames_sent += frames;
@@ -159,22 +157,22 @@ impl<S: SessionSocket> Core<S> {
     fn write_data(&mut self, key: SessionKey, now: &mut Nanos) -> WriteOutcome {
         match self.prepare_frame(key, *now) {
             Some(frame) => self.send_frame(key, frame, now),
-            // A frame that misses something is not sent, but the session's close.
+            // Ticks are missing that the client must not miss: the close is sent in place of the frame.
             None if self.session(key).is_some_and(|session| session.closing.is_some()) => WriteOutcome::All,
             None => WriteOutcome::CaughtUp,
         }
     }
 
-    /// Waits until the socket takes bytes again. Returns `false` when it does already.
+    /// Waits until the socket is writable. Returns `false` if it already is.
     fn block(&mut self, key: SessionKey, stream: &S, now: Nanos) -> bool {
         let Some(session) = self.session(key) else { return true };
         session.blocked = true;
         session.blocked_at = now;
-        // The earlier value means nothing now: any acknowledgement from here on is progress.
+        // Reset: any acknowledgement from here on is progress.
         session.unacknowledged_bytes = usize::MAX;
         session.behind_since.get_or_insert(now);
         session.refused_since.get_or_insert(now);
-        // Without a waker the task has not run yet. It checks `blocked` when it runs.
+        // Without a waker the task has not run yet; it checks `blocked` when it does.
         let Some(waker) = &session.transport.waker else { return true };
         if is_planted(Fault::ForgetsToWait) {
             return true;
@@ -188,7 +186,7 @@ impl<S: SessionSocket> Core<S> {
         }
     }
 
-    /// Nothing is left to write: the session is caught up, or its last bytes are out.
+    /// Notes that nothing is left to write.
     pub(in crate::session) fn mark_caught_up(&mut self, key: SessionKey, now: Nanos) {
         let Some(session) = self.session(key) else { return };
         session.progress_at = now;
@@ -205,7 +203,7 @@ impl<S: SessionSocket> Core<S> {
 impl<S> Session<S> {
     pub(super) fn note_progress(&mut self, bytes: usize, now: Nanos) {
         if bytes > 0 {
-            // What a held session is sent is not data, and the kernel takes it whether its client reads or not.
+            // A held session is sent no data, and the kernel accepts other bytes whether or not the client reads.
             if self.hold != DataHold::Window {
                 self.progress_at = now;
             }

@@ -1,33 +1,33 @@
-//! What a proof changes: how large the window is, how many frames may be under way, and where the next mark goes.
+//! How a proof adapts the window: its size, the number of frames in flight, and the distance of marks.
 //!
-//! The delay beyond the least one is a queue. When that is longer than the target the window shrinks to what was read in
-//! time; otherwise it grows, for as long as it was the window that held the session back, or for what the client is sent in
-//! the target anyway.
+//! Delay beyond the minimum is queueing. If it exceeds the target, the window shrinks to what was read in time;
+//! otherwise it grows, while the window was the bottleneck, or for what the client is sent within the target anyway.
 
 use super::{FLOOR, HeardAt, Mark, Proved, ReadProof, ReadWindow, Sent, UNPROVEN};
 use crate::tick::Nanos;
 
-/// What a proof has brought.
+/// What a proof has gained.
 #[derive(Clone, Copy)]
 struct Gained {
     cost: u64,
-    /// Of a frame, on average.
+    /// Average cost of a frame.
     frame_cost: u64,
-    /// The proof before it came long ago.
+    /// The previous proof is long ago.
     is_old: bool,
     at: Nanos,
 }
 
-/// A window grows for what frames cost beside their bytes, but to no more than so many times the bytes of the target.
+/// A window may grow to cover the per-frame cost, but to no more than this multiple of the target's bytes.
 const BYTES_SHARE: u64 = 2;
-/// For so many targets after a delay that was too long, prompt answers may be those of a hidden queue that was just read.
+/// For this many targets after a delay that was too long, prompt proofs may come from a hidden queue that was just
+/// read.
 const WARY_TARGETS: u64 = 16;
-/// While answers are that prompt, a frame that is read within this part of the target is no reason for smaller ones.
+/// While proofs are prompt, a frame read within this fraction of the target is no reason for smaller ones.
 const BRIEF_SHARE: u64 = 4;
-/// Beyond what the path itself holds. It bounds what is old when a link becomes slow all at once, and how often a fast client
-/// is asked: once for three quarters of it.
+/// Allowance beyond what the path itself holds. It bounds the stale data when a link suddenly slows down, and how often
+/// a fast client is pinged: once per three quarters of it.
 pub(super) const BEYOND_PATH: u64 = 64 * 1024;
-/// Frames to a client that acknowledges, before it has acknowledged one, and at least.
+/// Initial and minimum number of frames in flight to an acknowledging client.
 const FIRST_FRAMES: u64 = 8;
 const FRAMES_MIN: u64 = 3;
 
@@ -36,7 +36,7 @@ impl ReadWindow {
         let spaced = self.spacing.frames_max(self.least_nanos);
         self.frames_max = match self.proof {
             ReadProof::Acks if self.least_nanos == u64::MAX => FIRST_FRAMES,
-            // Its program may need long for a frame, however few bytes there are.
+            // Its program may be slow per frame, however small the frames are.
             ReadProof::Acks => {
                 let read = self.pace.frames_within(2 * (self.least_nanos + target_nanos));
                 spaced.min(read.max(FRAMES_MIN))
@@ -58,22 +58,23 @@ impl ReadWindow {
         self.proved_at = now;
         self.full_since = None;
         self.delay_nanos = delay_nanos;
-        // Of the whole: where the server's part was taken for larger than it is, no path becomes shorter than any.
+        // Use the whole delay: if the server's part was overestimated, the minimum must not become too small.
         self.least_nanos = self.least_nanos.min(whole_nanos);
-        // What was under way has taken this long to be read.
+        // The bytes in flight took this long to be read.
         let rate = mark.flight as f64 / delay_nanos as f64;
         let queued = delay_nanos.saturating_sub(self.least_nanos);
         let brief_nanos = if queued > target_nanos / BRIEF_SHARE { 0 } else { target_nanos / BRIEF_SHARE };
         self.brief_bytes = (rate * brief_nanos as f64) as u64;
         self.reserve = u64::MAX;
         if queued > target_nanos {
-            // A link that becomes slower and slower is as slow as the last of what was under way says.
+            // On a link that keeps slowing down, the last of the bytes in flight shows the current rate.
             let was_least = self.size == FLOOR;
             self.shrink(rate, target_nanos);
             if mark.at >= self.shrunk_at {
                 self.shrunk_at = now;
                 if was_least {
-                    // Less cannot be under way: the path itself has become longer, or so slow that one frame takes as long.
+                    // No less can be in flight: the path itself has become longer, or so slow that one frame takes this
+                    // long.
                     self.least_nanos = delay_nanos;
                 }
             }
@@ -95,21 +96,22 @@ impl ReadWindow {
         Proved { rx: mark.rx }
     }
 
-    /// However fast the client reads: no more than the path holds at that rate, what it reads until a busy server hears of it,
-    /// and a constant. `rate`: at most, where a queue has begun, so that a link that is getting slower is known as such at once.
+    /// An upper bound however fast the client reads: what the path holds at this rate, what the client reads until a
+    /// busy server notices, and a constant. `rate` is capped once a queue has formed, so that a slowing link is
+    /// recognized at once.
     fn bound(&mut self, late_nanos: u64, rate: f64) {
         let nanos = self.least_nanos.saturating_add(2 * late_nanos);
         let on_its_way = self.pace.cost_within(nanos).min((rate * nanos as f64) as u64);
         self.size = self.size.min(BEYOND_PATH.saturating_add(on_its_way / 4 * 5));
     }
 
-    /// To what the client reads within less than the target, or to the floor.
+    /// Shrinks to what the client reads in less than the target, or to the minimum.
     fn shrink(&mut self, rate: f64, target_nanos: u64) {
         let within = (self.least_nanos + target_nanos / 10 * 7) as f64;
         self.size = ((rate * within) as u64).clamp(FLOOR, self.size);
     }
 
-    /// Not beyond what the client reads within the target.
+    /// Grows to at most what the client reads within the target.
     fn grow(&mut self, mark: &Mark, rate: f64, gained: Gained, target_nanos: u64) {
         let queued = self.delay_nanos.saturating_sub(self.least_nanos);
         let most = (rate * (self.least_nanos + target_nanos) as f64) as u64;
@@ -120,25 +122,26 @@ impl ReadWindow {
         let used =
             self.pace.cost_within(target_nanos).min(BYTES_SHARE * self.pace.bytes_within(target_nanos));
         if self.spacing.is_on() && !self.spacing.is_trial(gained.at) && queued <= target_nanos / 8 {
-            // Such a client takes few frames, and was quick with this one: the next may be longer.
+            // Such a client takes few frames, and read this one quickly: the next may be longer.
             self.size = self.size.max((self.size + gained.cost).min(most.min(UNPROVEN)));
         } else if self.full_at.is_some_and(|at| at >= mark.at) {
-            // `most` bounds the delay. A delay below the target may be the server's own, when it has much to do: a window
-            // that grew slowly then would hold back a client in step, and make the server slower still.
+            // `most` bounds the delay. A delay below the target may be the server's own under load: growing slowly
+            // would then hold back a client that keeps up, and slow the server further.
             let more = if is_wary { gained.cost / 8 } else { gained.cost };
             let most = if is_prompt { most.max(self.size + gained.cost / 2) } else { most };
             self.size = self.size.max((self.size + more).min(most));
         } else if is_prompt && self.size < UNPROVEN.max(used) {
-            // A client in step needs few pings: one for what it is sent within the target. One that acknowledges needs none.
+            // A client that keeps up needs few pings: one per what it is sent within the target. An acknowledging one
+            // needs none.
             let wanted = if self.proof == ReadProof::Pongs { UNPROVEN.max(used) } else { UNPROVEN };
             self.size = self.size.max((self.size + gained.cost / 2).min(most.min(wanted)));
         } else if self.size > UNPROVEN && gained.is_old {
-            // What is not used is not proven for ever.
+            // Unused size does not stay proven for ever.
             self.size = (self.size / 2).max(UNPROVEN);
         } else if self.size > UNPROVEN && mark.flight < self.size / if was_refused { 4 } else { 2 } {
             self.size = (self.size - self.size / 16).max(UNPROVEN);
         }
-        // Where more is sent at once than was left, positions are closer, and the window is not larger.
+        // If more was sent at once than the reserve, place marks closer, and do not enlarge the window.
         if is_prompt && !(was_refused && self.size > UNPROVEN) {
             let meanwhile = self.pace.cost_within(2 * self.delay_nanos);
             self.reserve = meanwhile.saturating_add(gained.frame_cost + self.size / 8);

@@ -1,5 +1,5 @@
-//! How fast a client has read lately, which is how fast it was sent something when it is in step. Not what its link
-//! could carry: that is told by how long its proofs take.
+//! How fast a client has read lately, which for a client that keeps up is how fast it was sent data. Not the capacity
+//! of its link: that follows from the delay of proofs.
 
 use crate::tick::Nanos;
 
@@ -11,7 +11,7 @@ pub(super) struct RecentReading {
     frames: Stretch,
 }
 
-/// Something that is counted, and how fast it came in the last stretch of time that was counted whole.
+/// A count, and its rate over the last complete stretch of time.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
     since: Nanos,
@@ -32,22 +32,22 @@ impl RecentReading {
         self.bytes.note(bytes, now, target_nanos / 2);
     }
 
-    /// Over longer stretches: a slow program reads a few frames a second.
+    /// Counts frames, over longer stretches: a slow program reads a few per second.
     pub fn note_frames(&mut self, frames: u64, now: Nanos, target_nanos: u64) {
         self.frames.note(frames, now, 2 * target_nanos);
     }
 
-    /// What it reads in so long a time.
+    /// The bytes that the client reads in this time.
     pub fn bytes_within(&self, nanos: u64) -> u64 {
         (self.bytes.per_nano * nanos as f64) as u64
     }
 
-    /// The same in [`cost`](super::Sent::cost).
+    /// As [`Self::bytes_within`], in [`cost`](super::Sent::cost).
     pub fn cost_within(&self, nanos: u64) -> u64 {
         (self.cost.per_nano * nanos as f64) as u64
     }
 
-    /// Frames that it acknowledges in so long a time.
+    /// The frames that the client acknowledges in this time.
     pub fn frames_within(&self, nanos: u64) -> u64 {
         (self.frames.per_nano * nanos as f64) as u64
     }

@@ -1,13 +1,13 @@
-//! How a session learns what its client has read. Not what has been read: that is the window's.
+//! [`ReadProof`]: how a client proves what it has read. What it has read is up to the window.
 
 /// How the client proves what it has read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReadProof {
-    /// It has not proved anything yet.
+    /// No proof yet.
     Awaited,
     Pongs,
     Acks,
-    /// It did not answer in time: it is served without a window, until it does.
+    /// None came in time: it is served without a window until one does.
     Missing,
 }
 

@@ -1,8 +1,8 @@
-//! The least time between two frames, for a client that reads few frames a second, however large they are.
+//! [`Spacing`]: the minimum time between frames, for a client that reads few frames a second, however small.
 //!
-//! Such a client hides a queue that no ping sees: a library that answers pings when it parses them, and queues frames
-//! for its program. So frames must come more seldom than the program takes them. Whether the client takes more is tried
-//! seldom, and ever more seldom when it did not.
+//! Such a client hides a queue that pings do not measure: its library answers pings when parsing, and queues frames for
+//! the program. So frames must come more slowly than the program reads them. Whether it can take more is tried rarely,
+//! and ever more rarely after failures.
 //!
 //! Pure, as the window.
 
@@ -11,31 +11,30 @@ use crate::tick::Nanos;
 /// When the next frame may be sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spacing {
-    /// At most the target; 0: none.
+    /// The current spacing, at most the target; 0 means none.
     nanos: u64,
     /// When a frame was last allowed.
     frame_at: Nanos,
     changed_at: Nanos,
     /// When the delay was last far beyond the target.
     severe_at: Option<Nanos>,
-    /// Since then there was a proof in time: what is late again is late by itself, and not what was under way.
+    /// There was a timely proof since: a new delay is then new, and not left over from earlier frames.
     is_eased: bool,
-    /// Proofs in time since the last change, and after how many frames are let come faster.
+    /// Timely proofs since the last change, and how many are needed before trying shorter spacing.
     proofs: u32,
     patience: u32,
-    /// The last change was to less.
+    /// The last change was to shorter spacing.
     is_tried: bool,
 }
 
-/// Two delays far beyond the target within this are no accident.
+/// Two delays far beyond the target within this time are no accident.
 const SEVERE_WITHIN_NANOS: u64 = 10_000_000_000;
-/// Doubled each time that the client could not take more, and divided by 8 when it could.
+/// Doubled whenever the client could not take more, divided by 8 when it could.
 const PATIENCE_MIN: u32 = 16;
 const PATIENCE_MAX: u32 = 1_024;
-/// However often it could not, it is tried again after this long: a client that has become fast is soon sent
-/// everything.
+/// After this long it is tried again regardless of failures: a client that has become fast soon gets everything.
 const PATIENCE_NANOS_MAX: u64 = 8_000_000_000;
-/// In this time a client that is sent too much has filled its hidden queue.
+/// Within this time, a client that is sent too much has filled its hidden queue.
 const TRIAL_NANOS: u64 = 3_000_000_000;
 const FRAMES: u64 = 3;
 
@@ -57,7 +56,7 @@ impl Spacing {
         self.nanos > 0
     }
 
-    /// Lets a frame be sent now; or says when the next one may be.
+    /// Allows a frame now, or returns when the next one may be sent.
     pub fn take_turn(&mut self, now: Nanos) -> Option<Nanos> {
         let next_at = Nanos(self.frame_at.0.saturating_add_unsigned(self.nanos));
         if self.is_on() && now < next_at {
@@ -67,11 +66,11 @@ impl Spacing {
         None
     }
 
-    /// The delay of a position that was sent at this time was far beyond the target. `target_nanos`: or what one frame
-    /// by itself takes, where that is more.
+    /// Notes that a mark sent at `sent_at` was delayed far beyond the target. `target_nanos`: the target, or the time
+    /// for one frame alone if that is longer.
     pub fn too_many(&mut self, sent_at: Nanos, now: Nanos, target_nanos: u64) {
         if sent_at < self.changed_at || self.severe_at.is_some_and(|at| sent_at < at) {
-            // It was under way before the last change.
+            // Sent before the last change.
             return;
         }
         let is_eased = std::mem::take(&mut self.is_eased);
@@ -91,8 +90,7 @@ impl Spacing {
         (self.changed_at, self.proofs) = (now, 0);
     }
 
-    /// The client has proved in time that it reads. After a while it is tried whether it takes more. Returns whether
-    /// that has gone so far that frames are not held apart any more.
+    /// Notes a timely proof. After enough of them a shorter spacing is tried. Returns whether spacing has ended.
     pub fn enough(&mut self, now: Nanos, target_nanos: u64) -> bool {
         self.is_eased = true;
         if !self.is_on() {
@@ -115,12 +113,12 @@ impl Spacing {
         self.nanos == 0
     }
 
-    /// Frames that may be under way, for a client whose answers take this long at least.
+    /// The number of frames that may be in flight, for a client whose minimum delay is this.
     pub fn frames_max(&self, least_nanos: u64) -> u64 {
         if self.is_on() { FRAMES + least_nanos / self.nanos } else { u64::MAX }
     }
 
-    /// Whether frames came more seldom a moment ago.
+    /// Whether spacing was shortened a moment ago.
     pub fn is_trial(&self, now: Nanos) -> bool {
         self.is_tried && now.since(self.changed_at) < 3 * TRIAL_NANOS
     }
