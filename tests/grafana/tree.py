@@ -66,7 +66,7 @@ def page_metrics():
     """Names in the table of docs/METRICS.md, which a test of the tree compares with the code."""
     page = (ROOT / "docs/METRICS.md").read_text()
     table = page[page.index("<!-- metrics: begin") : page.index("<!-- metrics: end")]
-    own = page[page.index("## The process\n") : page.index("## Questions")]
+    own = headings("docs/METRICS.md")["the-process"]
     return set(re.findall(r"^\| `(tickcast_\w+)`", table, re.M)) | set(re.findall(r"`(process_\w+)`", own))
 
 
