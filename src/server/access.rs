@@ -1,9 +1,9 @@
-//! The token of a request, and what it allows.
+//! The access token of a request, and the rights that it gives.
 //!
-//! A token comes in `Authorization: Bearer`, in the header that an exchange has for keys, in the query as `token`, or, for a page's WebSocket, which can set no header,
-//! as the subprotocol `bearer.TOKEN`.
+//! A token comes in `Authorization: Bearer`, in a venue's API key header, in the query as `token`, or, for a web page's
+//! WebSocket, which cannot set headers, as the subprotocol `bearer.TOKEN`.
 //!
-//! Invariant: no token, and no part of one, is in an error, the log, or a metric.
+//! Invariant: no error, log line or metric contains a token or a part of one.
 
 use hyper::{
     HeaderMap, Request,
@@ -17,13 +17,13 @@ use crate::{
     tick::Nanos,
 };
 
-/// Before the token, in an entry of `Sec-WebSocket-Protocol`.
+/// The prefix of a token in an entry of `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "bearer.";
 const SCHEME: &str = "bearer";
 /// The headers of venues' API keys: Binance's and Alpaca's.
 const VENUE_HEADERS: [&str; 2] = ["x-mbx-apikey", "apca-api-key-id"];
 
-/// Why a request's token gives no rights.
+/// Why a request gets no rights.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NoAccess {
     #[error("two different tokens are given")]
@@ -32,10 +32,10 @@ pub enum NoAccess {
     Refused(#[from] Refused),
 }
 
-/// What the token of a request allows; without one, what anybody may.
+/// The rights of a request's token; without one, those of anonymous clients.
 ///
 /// # Errors
-/// When it allows nothing, and why. It is counted.
+/// Why the request gets no rights; this is counted.
 pub fn rights_of<B>(request: &Request<B>, node: &NodeState, now: Nanos) -> Result<SharedRights, NoAccess> {
     let authority = &node.authority;
     let rights = if authority.is_open() {
@@ -44,14 +44,14 @@ pub fn rights_of<B>(request: &Request<B>, node: &NodeState, now: Nanos) -> Resul
         let token = token(request);
         token.and_then(|token| {
             let rights = authority.admit(token.as_ref().map(BearerToken::as_str), now)?;
-            // The leeway is for clocks that differ; what is written is held to the instant.
+            // The leeway is for clocks that differ; data is sent only up to the exact expiry.
             if rights.is_expired(now) { Err(Refused::Expired.into()) } else { Ok(rights) }
         })
     };
     rights.inspect_err(|no_access| node.refused.count(no_access.counted()))
 }
 
-/// The one token of a request.
+/// The single token of a request.
 fn token<B>(request: &Request<B>) -> Result<Option<BearerToken>, NoAccess> {
     let query = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
     let in_query = query.filter(|(name, _)| name == TOKEN).map(|(_, token)| BearerToken::new(&token));
@@ -62,17 +62,17 @@ fn token<B>(request: &Request<B>) -> Result<Option<BearerToken>, NoAccess> {
     if all.all(|other| other == first) { Ok(Some(first)) } else { Err(NoAccess::TwoTokens) }
 }
 
-/// Other schemes are a proxy's business.
+/// Other schemes are meant for a proxy.
 fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = BearerToken> {
     headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| {
-        // What is not a token is refused as one; it is not as if nothing had been sent.
+        // Refuse what is not a valid token, rather than treat it as absent.
         let text = String::from_utf8_lossy(value.as_bytes());
         let (scheme, token) = text.split_once([' ', '\t']).unwrap_or((&text, ""));
         scheme.eq_ignore_ascii_case(SCHEME).then(|| BearerToken::new(token.trim()))
     })
 }
 
-/// Where clients of exchanges put their keys.
+/// Tokens in venues' API key headers.
 fn in_venue_headers(headers: &HeaderMap) -> impl Iterator<Item = BearerToken> {
     let keys = VENUE_HEADERS.into_iter().flat_map(|name| headers.get_all(name));
     keys.map(|key| BearerToken::new(String::from_utf8_lossy(key.as_bytes()).trim()))
@@ -95,7 +95,7 @@ impl NoAccess {
     }
 }
 
-/// As an answer to a request that is not a WebSocket.
+/// The answer to a request that is not a WebSocket.
 impl From<NoAccess> for Failure {
     fn from(no_access: NoAccess) -> Self {
         let message = no_access.to_string();

@@ -1,13 +1,12 @@
-//! The start of a connection: whether it becomes a session at once, or speaks HTTP.
+//! The start of a connection: it becomes a session directly, or is handed to HTTP.
 //!
-//! Most connections are upgrades whose head arrives whole. They need no HTTP connection with its buffers, tasks and
-//! timers, which cost more than everything else that the server does to admit a client. The head is read here, and its
-//! answer, the welcome and the data of its first subscription leave in one write. Everything else goes to hyper with
-//! what has been read: other requests, heads in pieces, and upgrades that are not answered by 101.
+//! Most connections are upgrades whose head arrives whole. They need no hyper connection with its buffers, tasks and
+//! timers, which would cost more than the rest of admission. The head is parsed here, and its answer, the welcome and
+//! the first subscription's data leave in one write. Everything else goes to hyper with the bytes read: other requests,
+//! heads in pieces, and upgrades not answered by 101.
 //!
-//! Invariants: this file decides only whether a head is plain. `handshake.rs` checks upgrades, and
-//! `admission/sessions.rs` admits clients, on both ways. One deadline covers accept to the end of the first head, on
-//! both ways.
+//! Invariants: this file decides only whether a head takes the fast path. For both paths, `handshake.rs` checks
+//! upgrades and `admission/sessions.rs` admits clients, and one deadline covers accept to the end of the first head.
 
 use std::{
     pin::Pin,
@@ -46,13 +45,13 @@ use crate::{
     wire::dialects::DialectSet,
 };
 
-/// A connection, from accept on, as one task.
+/// The task of a connection, from accept on.
 pub struct ConnectionTask<S: SessionSocket = ClientSocket>(ConnectionState<S>);
 
 enum ConnectionState<S: SessionSocket> {
     ReadingHead(HeadReader<S>),
     Session(SessionTask<S>),
-    /// It has ended, or HTTP has taken it over.
+    /// It has ended, or was handed to HTTP.
     Ended,
 }
 
@@ -63,13 +62,13 @@ struct HeadReader<S: SessionSocket> {
     role: Role,
     counted: Connection,
     deadline: Pin<Box<S::Timer>>,
-    /// What has come of the header that a proxy begins with; `None` where none is due any more.
+    /// The received part of a PROXY protocol header; `None` when none is due.
     proxy_head: Option<Vec<u8>>,
 }
 
 /// A longer head goes to HTTP.
 const HEAD_BYTES_MAX: usize = 4 * 1024;
-/// How a client begins that knows, or believes, that the server speaks HTTP/2.
+/// The start of a client that speaks HTTP/2 without negotiation.
 const HTTP2_BEGIN: &[u8] = b"PRI * HTTP/2";
 
 impl<S: SessionSocket> ConnectionTask<S> {
@@ -84,7 +83,7 @@ impl<S: SessionSocket> ConnectionTask<S> {
     ) -> Self {
         let shorter = if is_planted(Fault::HandshakeTooShort) { 2 } else { 1 };
         let deadline = Box::pin(stream.timer(left / shorter));
-        // Of a connection with TLS it was read before the handshake, and is not encrypted.
+        // With TLS, the header came unencrypted before the handshake, and was read there.
         let is_due = peer.source == AddressSource::Proxy
             && !stream.is_encrypted()
             && shard.server.proxies.speaks(peer.ip());
@@ -122,10 +121,10 @@ impl<S: SessionSocket> Future for ConnectionTask<S> {
 }
 
 impl<S: SessionSocket> HeadReader<S> {
-    /// As [`Self::poll_read`], of what follows the header of a proxy.
+    /// As [`Self::poll_read`], for the bytes after a PROXY protocol header.
     fn poll_request(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
         while let Some(mut head) = self.proxy_head.take() {
-            // What came before fits in the buffer beside what comes now.
+            // Earlier bytes and new ones must fit into the buffer together.
             let room = buffer.len() - head.len();
             let Poll::Ready(bytes) = self.poll_read(context, &mut buffer[..room]) else {
                 self.proxy_head = Some(head);
@@ -159,7 +158,7 @@ impl<S: SessionSocket> HeadReader<S> {
         self.poll_read(context, buffer)
     }
 
-    /// Returns how many bytes were read. If none, the connection has ended or its deadline has passed.
+    /// Returns the number of bytes read; 0 when the connection has ended or its deadline has passed.
     fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
         if !self.counted.busy() {
             // The connection was evicted.
@@ -205,7 +204,7 @@ impl<S: SessionSocket> HeadReader<S> {
         }
         let mut read = read.to_vec();
         if read.starts_with(HTTP2_BEGIN) {
-            // hyper closes without a word when it is spoken to in HTTP/2. To a version that there is not it says so.
+            // hyper closes silently on HTTP/2, but reports an unknown version; so make it one.
             read[HTTP2_BEGIN.len() - 1] = b'9';
         }
         let connection = HttpConnection { stream, read, peer, role, counted, deadline };
@@ -214,7 +213,7 @@ impl<S: SessionSocket> HeadReader<S> {
     }
 }
 
-/// Begins a connection on its shard's thread.
+/// Starts a connection on its shard's thread.
 pub fn start_connection(shard: &Rc<Shard>, accepted: AcceptedConnection) {
     let AcceptedConnection { stream, peer, role, counted, began } = accepted;
     match ClientSocket::of(stream) {
@@ -231,11 +230,11 @@ pub fn start_connection(shard: &Rc<Shard>, accepted: AcceptedConnection) {
     }
 }
 
-/// A whole head of a request for a session, which hyper would read to the same end.
+/// A whole head that asks for a session; hyper would lead to the same result.
 struct PlainUpgrade {
     request: Request<()>,
     head_bytes: usize,
-    /// The protocol of a venue; `None` for our own.
+    /// Set for a venue's protocol; `None` for our own.
     dialect: Option<Box<DialectSession>>,
 }
 
@@ -255,7 +254,7 @@ fn plain_upgrade(bytes: &[u8], known: DialectSet) -> Option<PlainUpgrade> {
     request.headers_mut().reserve(head.headers.len());
     for httparse::Header { name, value } in head.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        // A body would stand between the head and the frames.
+        // A body would come between the head and the frames.
         if matches!(name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::EXPECT) {
             return None;
         }

@@ -1,7 +1,7 @@
-//! The thread of the delayed market: takes in what ingest tells, and gives out what is due, by the market's clock.
+//! The thread of the delayed market: takes in ingest's batches, and releases what is due by the market's clock.
 //!
-//! It sleeps until something is due or told, and takes in what was told at most every [`PAUSE`], so that a busy market does not
-//! wake it for each batch.
+//! It sleeps until data is due or queued, and takes in queued batches at most every [`PAUSE`], so that a busy market
+//! does not wake it for each batch.
 
 use std::{io, sync::Arc, thread, time::Duration};
 
@@ -13,14 +13,14 @@ use crate::{
     wakeup::Wakeup,
 };
 
-/// Between two looks at what was told.
+/// Minimum time between two looks at the queue.
 const PAUSE: Duration = Duration::from_millis(5);
-/// The longest sleep while a replay drives the clock, which may then run at another speed.
+/// Maximum sleep while a replay drives the clock, whose speed may change.
 const DRIVEN_SLEEP: Duration = Duration::from_millis(100);
-/// The longest sleep otherwise.
+/// Maximum sleep otherwise.
 const SLEEP: Duration = Duration::from_secs(60);
 
-/// Adds a delayed market to ingest, as it is configured, and says what wakes its thread; `None` where nobody may read anything
+/// Adds the configured delayed market to ingest; returns the wakeup of its thread, or `None` when no product is
 /// delayed.
 pub fn join(ingest: Ingest, settings: &AuthSettings, clock: &MarketClock) -> (Ingest, Option<Wakeup>) {
     if settings.is_open() || settings.delayed_grid.is_zero() {
@@ -30,15 +30,15 @@ pub fn join(ingest: Ingest, settings: &AuthSettings, clock: &MarketClock) -> (In
     let waking = wakeup.clone();
     let wake = Box::new(move || waking.notify());
     let market = DelayedMarket::new(Arc::clone(&settings.products), settings.delayed_grid, wake);
-    // Where a replay drives the clock, one batch may be of much of its time.
+    // When a replay drives the clock, one batch may span much market time.
     let detail = if clock.is_driven() { Detail::Ticks } else { Detail::Records };
     (ingest.with_delayed(Some(market), detail), Some(wakeup))
 }
 
-/// Starts the thread, if there is something for it; it ends with the feeds, like the market that it follows.
+/// Starts the thread if needed; it ends with the feeds, like the market that it follows.
 ///
 /// # Errors
-/// When it cannot be started.
+/// When the thread cannot be started.
 pub fn start(
     ingest: &Arc<Ingest>,
     wakeup: Option<Wakeup>,

@@ -1,4 +1,4 @@
-//! Which upgrades are for sessions of dialects: a path that a dialect takes, of those that the service speaks.
+//! Recognizes upgrades for dialect sessions, by the paths of the dialects that the service speaks.
 
 use hyper::{Method, Request, Uri};
 
@@ -8,7 +8,7 @@ use crate::{
     wire::{Encoding, dialects::DialectSet},
 };
 
-/// The session of a dialect that a request begins. A path that is a route of our own is a dialect's only for an upgrade.
+/// The dialect session that a request asks for. One of our own routes belongs to a dialect only for an upgrade.
 pub fn begin<B>(known: DialectSet, request: &Request<B>) -> Option<Box<DialectSession>> {
     let is_ours = || ROUTES.iter().any(|(known, _)| *known == request.uri().path());
     if request.method() != Method::GET || !handshake::is_upgrade(request.headers()) && is_ours() {
@@ -17,15 +17,15 @@ pub fn begin<B>(known: DialectSet, request: &Request<B>) -> Option<Box<DialectSe
     of_path(known, request.uri())
 }
 
-/// The same by the path alone.
+/// As [`begin`], by the path alone.
 pub fn of_path(known: DialectSet, uri: &Uri) -> Option<Box<DialectSession>> {
     Some(DialectSession::new(known.begin(uri.path(), uri.query().unwrap_or_default())?))
 }
 
-/// Checks the upgrade of such a session, and lets its dialect see the headers.
+/// Checks the upgrade of a dialect session, and passes the headers to the dialect.
 ///
 /// # Errors
-/// When it is none.
+/// When it is no valid upgrade.
 pub fn check<B>(request: &Request<B>, dialect: &mut DialectSession) -> Result<handshake::Accepted, Failure> {
     dialect.conversation.asked(&|name| {
         let value = request.headers().get(name)?;

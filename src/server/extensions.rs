@@ -1,9 +1,9 @@
-//! The extensions that a client offers for its WebSocket (RFC 6455, 9.1), and the answer to them: permessage-deflate
+//! WebSocket extensions (RFC 6455, 9.1): parses the client's offers and answers them. Supported: permessage-deflate
 //! (RFC 7692), without context takeover in either direction.
 //!
-//! Pure. Invariants: the answer is to one offer and within it. An offer with anything unknown, invalid or given twice is
-//! declined, and so is one that asks for a window that the compressor does not have; then the next one is looked at. A
-//! header that cannot be read offers nothing from there on.
+//! Pure. Invariants: the answer is within one of the offers. An offer with unknown, invalid or duplicate parameters, or
+//! a window that the compressor lacks, is declined, and the next one is tried. A malformed header offers nothing from
+//! the error on.
 
 use hyper::{
     HeaderMap,
@@ -12,12 +12,12 @@ use hyper::{
 
 use crate::wire::DeflateWindow;
 
-/// What was agreed on.
+/// The agreed parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Deflate {
-    /// How far back the server's messages refer at most.
+    /// The window of the server's messages: the maximum distance of back-references.
     pub window: DeflateWindow,
-    /// The client asked for a window.
+    /// The client asked for a specific window.
     is_told: bool,
 }
 
@@ -25,7 +25,7 @@ const NAME: &str = "permessage-deflate";
 const WINDOW_BITS: std::ops::RangeInclusive<u8> = 8..=15;
 
 impl Deflate {
-    /// The first offer of permessage-deflate that can be accepted.
+    /// The first acceptable offer of permessage-deflate.
     pub fn of(headers: &HeaderMap) -> Option<Deflate> {
         let values = headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS).iter();
         values
@@ -48,7 +48,7 @@ impl Deflate {
     }
 }
 
-/// One offer of an extension, as it is written.
+/// One offer of an extension, as written.
 #[derive(PartialEq, Eq, Debug)]
 struct Offer<'a> {
     name: &'a str,
@@ -67,7 +67,7 @@ fn accepted(offer: &Offer<'_>) -> Option<Deflate> {
         }
         seen.push(*name);
         match (*name, value) {
-            // What is promised here in any case. Nothing is asked of the client's window: the inflater has the largest.
+            // The server promises this anyway, and asks nothing of the client's window: the inflater has the largest.
             (
                 "server_no_context_takeover" | "client_no_context_takeover" | "client_max_window_bits",
                 None,
@@ -92,7 +92,7 @@ fn window_bits(text: &str) -> Option<u8> {
     WINDOW_BITS.contains(&bits).then_some(bits)
 }
 
-/// The offers in one header, up to what cannot be read.
+/// Parses the offers in one header, up to the first error.
 struct Offers<'a> {
     rest: &'a str,
 }
@@ -124,7 +124,7 @@ impl<'a> Offers<'a> {
         is_whole.then_some(Offer { name, parameters })
     }
 
-    /// A token, or one between quotes.
+    /// A token, or a quoted one.
     fn value(&mut self) -> Option<String> {
         if !self.takes('"') {
             return self.token().map(str::to_owned);
@@ -150,7 +150,7 @@ impl<'a> Offers<'a> {
         (!token.is_empty()).then_some(token)
     }
 
-    /// Whether this comes next, which is then taken.
+    /// Consumes this character if it comes next; returns whether it did.
     fn takes(&mut self, character: char) -> bool {
         self.skip_space();
         let rest = self.rest.strip_prefix(character);

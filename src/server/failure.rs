@@ -1,4 +1,4 @@
-//! Why a request is refused: its status, and a code and a message in one format.
+//! [`Failure`]: why an HTTP request is refused: status, code and message in one format.
 
 use hyper::{
     Method, StatusCode,
@@ -25,7 +25,7 @@ impl Failure {
         Failure::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    /// For a parameter that is not a list.
+    /// A parameter that is not a list was given several times.
     pub fn given_twice(parameter: &str) -> Self {
         Failure::bad_request("bad_value", format!("{parameter:?} is given twice, with two values"))
     }
@@ -39,7 +39,7 @@ impl Failure {
         )
     }
 
-    /// The path is on the other listener.
+    /// The path exists only on the other listener.
     pub fn elsewhere(path: &str, here: Role) -> Self {
         let message = match here {
             Role::Clients => {
@@ -70,7 +70,7 @@ impl Failure {
         Failure::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
 
-    /// What the request's token allows is nothing of this.
+    /// The token gives no right to any of what was requested.
     pub fn not_entitled(message: impl Into<String>) -> Self {
         Failure::new(StatusCode::FORBIDDEN, "not_entitled", message)
     }
@@ -113,7 +113,7 @@ impl Failure {
         failure
     }
 
-    /// A report is being made.
+    /// A usage report is already being made.
     pub fn busy_report() -> Self {
         let message = "a report of use is being made, one at a time: ask again in a moment";
         let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);

@@ -1,7 +1,7 @@
-//! What a WebSocket upgrade must contain, and its answer.
+//! The WebSocket handshake: checks an upgrade request and builds its answer.
 //!
-//! A request arrives in one of two ways: read whole by `connection.rs`, or from hyper (`http/upgrade.rs`). Checks,
-//! admission (`admission/sessions.rs`) and the start of a session (`session_task.rs`) are the same for both.
+//! A request arrives either parsed by `connection.rs`, or from hyper (`http/upgrade.rs`). Checks, admission
+//! (`admission/sessions.rs`) and the start of a session (`session_task.rs`) are common to both.
 
 use hyper::{
     HeaderMap, Method, Request, StatusCode, Version,
@@ -12,27 +12,27 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::{extensions::Deflate, failure::Failure, hosts::Hosts};
 use crate::{limits::Limits, wire::Encoding};
 
-/// What the answer `101` needs.
+/// What the answer `101` contains.
 #[derive(Debug)]
 pub struct Accepted {
     pub accept_key: HeaderValue,
     pub encoding: Encoding,
-    /// The subprotocol that was chosen of those that the client offered.
+    /// The selected subprotocol, among those offered.
     pub subprotocol: Option<&'static str>,
-    /// The extension that was accepted, of those that the client offered.
+    /// The accepted extension, among those offered.
     pub deflate: Option<Deflate>,
 }
 
 /// Checks an upgrade request.
 ///
 /// # Errors
-/// When it is not one; the message names the header that is missing or wrong.
+/// When it is not a valid upgrade; the message names the missing or wrong header.
 pub fn check<B>(request: &Request<B>, limits: &Limits) -> Result<Accepted, Failure> {
     let accept_key = check_key(request)?;
     let headers = request.headers();
     let (encoding, subprotocol) = choose_encoding(headers)?;
     let deflate = Deflate::of(headers).filter(|_| limits.deflate_bytes > 0);
-    // An encoding that has no compressed form takes no offer.
+    // An encoding without a compressed form declines the offer.
     let deflated = deflate.and_then(|deflate| Some((deflate, encoding.deflated(deflate.window)?)));
     let (deflate, encoding) =
         deflated.map_or((None, encoding), |(deflate, deflated)| (Some(deflate), deflated));
@@ -40,7 +40,7 @@ pub fn check<B>(request: &Request<B>, limits: &Limits) -> Result<Accepted, Failu
     Ok(Accepted { accept_key, encoding, subprotocol, deflate })
 }
 
-/// Checks an upgrade to a protocol without subprotocols and extensions; what is offered of them is passed over.
+/// Checks an upgrade to a protocol without subprotocols and extensions; offers of them are ignored.
 ///
 /// # Errors
 /// As [`check`].
@@ -49,7 +49,8 @@ pub fn check_plain<B>(request: &Request<B>) -> Result<Accepted, Failure> {
     Ok(Accepted { accept_key, encoding: Encoding::JSON, subprotocol: None, deflate: None })
 }
 
-/// Checks an upgrade request for a session of a dialect, whose encoding its path has chosen. It takes no subprotocol and no
+/// Checks an upgrade for a dialect session, whose path has selected the encoding. Subprotocols and extensions are not
+/// accepted.
 /// extension.
 ///
 /// # Errors
@@ -64,7 +65,7 @@ pub fn is_upgrade(headers: &HeaderMap) -> bool {
     has_token(headers, header::UPGRADE, "websocket")
 }
 
-/// Checks what every upgrade has, and answers its key.
+/// Checks the headers common to all upgrades, and answers the key.
 fn check_key<B>(request: &Request<B>) -> Result<HeaderValue, Failure> {
     let headers = request.headers();
     debug_assert_eq!(request.method(), Method::GET, "the route has checked the method");
@@ -83,7 +84,7 @@ fn check_key<B>(request: &Request<B>) -> Result<HeaderValue, Failure> {
     if headers.contains_key(header::TRANSFER_ENCODING)
         || !headers.get_all(header::CONTENT_LENGTH).iter().all(is_empty)
     {
-        // Every proxy on the way would have to agree on what it is: a body or frames.
+        // Proxies on the way might disagree whether it is a body or frames.
         let message = "a request for an upgrade has no body";
         return Err(Failure::new(StatusCode::BAD_REQUEST, "bad_request", message));
     }
@@ -105,7 +106,8 @@ fn check_key<B>(request: &Request<B>) -> Result<HeaderValue, Failure> {
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| bad_key())
 }
 
-/// Whether each data frame is to say when it is sent. It decides how frames are written, so a fault ends the handshake.
+/// Whether each data frame is to carry its send time. This determines the encoding, so an invalid value fails the
+/// handshake.
 fn wants_tx(query: Option<&str>) -> Result<bool, Failure> {
     let parameters = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let mut wants = None;
@@ -122,7 +124,7 @@ fn wants_tx(query: Option<&str>) -> Result<bool, Failure> {
     Ok(wants.unwrap_or(false))
 }
 
-/// The encoding of the first subprotocol offered that there is; JSON when none is offered.
+/// The encoding of the first known subprotocol offered; JSON when none is offered.
 fn choose_encoding(headers: &HeaderMap) -> Result<(Encoding, Option<&'static str>), Failure> {
     if !headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
         return Ok((Encoding::JSON, None));
@@ -172,7 +174,7 @@ impl Accepted {
     }
 }
 
-/// Room for the answer, a welcome and the answer to a subscription to a few symbols.
+/// Room for the answer, a welcome, and the answer to a subscription to a few symbols.
 const FIRST_WRITE_BYTES: usize = 2 * 1024;
 
 /// The value of `User-Agent`; empty when there is none.
@@ -252,7 +254,7 @@ mod tests {
         const TABBED: &str = "tickcast.test.tabbed";
         check_choice(&[], Ok((None, None)));
         check_choice(&[JSON], Ok((Some(JSON), Some(JSON))));
-        // To the letter: a client takes no answer that it has not offered.
+        // The name must match exactly: clients accept only what they offered.
         check_choice(&["TickCast.V1.Json"], Err("unsupported_subprotocol"));
         check_choice(&["TickCast.V1.Json, tickcast.v1.json"], Ok((Some(JSON), Some(JSON))));
         check_choice(&["mqtt, tickcast.test.tabbed , tickcast.v1.json"], Ok((Some(TABBED), Some(TABBED))));

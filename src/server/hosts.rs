@@ -1,10 +1,10 @@
-//! The name by which a request calls the server: its `Host`, or the authority of an absolute target, which has
-//! precedence.
+//! [`Hosts`]: the name under which a request addresses the server: its `Host`, or the authority of an absolute target,
+//! which takes precedence.
 //!
-//! Only the form is checked here. The callers decide what a name means for pages and for control.
+//! Only the syntax is checked here. What a name means for pages and control is decided by the callers.
 //!
-//! Invariant: a request that has passed means the same to this server and to any proxy in front: it has at most one
-//! `Host`, in the form of a host, and, since HTTP/1.1, at least one.
+//! Invariant: an accepted request means the same to this server and to any proxy in front: at most one `Host`, with the
+//! syntax of a host, and since HTTP/1.1 at least one.
 
 use hyper::{Request, Version, header};
 
@@ -14,7 +14,7 @@ use crate::web::Host;
 /// The hosts of one request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hosts<'a> {
-    /// Of a target in absolute form.
+    /// From a target in absolute form.
     target: Option<Host<'a>>,
     header: Option<Host<'a>>,
 }
@@ -40,17 +40,17 @@ impl<'a> Hosts<'a> {
         Ok(Hosts { target, header })
     }
 
-    /// The host that the request is for; `None` when it names none, as HTTP/1.0 allows.
+    /// The host that the request is for; `None` when it names none, which HTTP/1.0 allows.
     pub fn requested(&self) -> Option<Host<'a>> {
         self.target.or(self.header)
     }
 
-    /// All hosts that it names: a valid one does not excuse another.
+    /// All hosts in the request: a valid one does not excuse another.
     pub fn all(&self) -> impl Iterator<Item = Host<'a>> {
         self.target.into_iter().chain(self.header)
     }
 
-    /// Whether every name for the server is localhost or an address.
+    /// Whether all of them are localhost or IP addresses.
     pub fn are_local(&self) -> bool {
         self.all().all(|host| host.is_local())
     }

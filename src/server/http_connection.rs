@@ -1,4 +1,4 @@
-//! A connection that goes to HTTP, with what has been read of it.
+//! A connection that is handed to HTTP, with the bytes read so far.
 
 use std::pin::Pin;
 
@@ -16,6 +16,6 @@ pub struct HttpConnection<S: SessionSocket = ClientSocket> {
     pub peer: ClientAddress,
     pub role: Role,
     pub counted: Connection,
-    /// When its first request must have arrived.
+    /// Deadline of its first request.
     pub deadline: Pin<Box<S::Timer>>,
 }

@@ -1,6 +1,6 @@
-//! Running feeds: each on its thread, with a sink for its ticks and a status for its observers.
+//! Runs feeds: each on a thread, with a sink for its ticks and a status for observers.
 //!
-//! This module connects `feed`, which knows no topics, and `topic`, which knows no feeds.
+//! It connects `feed`, which knows no topics, with `topic`, which knows no feeds.
 
 use std::{
     sync::{
@@ -24,7 +24,7 @@ use crate::{
     wakeup::Wakeup,
 };
 
-/// One feed's counts and condition. Written by the feed's thread, read by scrapes and probes.
+/// One feed's counts and condition, written by the feed's thread, read by scrapes and probes.
 #[derive(Debug)]
 pub struct FeedStatus {
     pub name: String,
@@ -32,29 +32,29 @@ pub struct FeedStatus {
     pub kind: FeedKind,
     /// As in `--feed`, such as `binance` or `replay`.
     pub source: &'static str,
-    /// Its handle, when it is a replay.
+    /// The control handle, for replays.
     pub replay: Option<Arc<ReplayControl>>,
-    /// Its handle, when it is from a venue.
+    /// The control handle, for venue feeds.
     pub upstream: Option<Arc<UpstreamControl>>,
     pub ingested: AtomicU64,
     rejected: [AtomicU64; RejectReason::ALL.len()],
     pub reconnects: AtomicU64,
-    /// Nanoseconds behind its own schedule.
+    /// How far it is behind its own schedule, in nanoseconds.
     lag: AtomicU64,
-    /// When it last gave a tick, by the market's clock; 0: never.
+    /// When it last sent a tick, by the market's clock; 0 before the first.
     last: AtomicI64,
-    /// Its connections, if it is from a venue; replaced whole, a few times a second.
+    /// The state of venue connections; replaced whole, a few times a second.
     links: ArcSwapOption<FeedLinks>,
-    /// Seldom written, and read by every probe.
+    /// Rarely written, read by every probe.
     condition: ArcSwap<Condition>,
 }
 
 /// Whether ticks are expected.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FeedKind {
-    /// The feed gives ticks by itself. The service waits a while for the first before it reports that it is ready.
+    /// The feed sends ticks by itself; readiness waits a while for the first.
     Expected,
-    /// Publishers push ticks into it, when they have any.
+    /// Publishers push ticks into it whenever they have some.
     Pushed,
 }
 
@@ -62,15 +62,15 @@ pub enum FeedKind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Condition {
     Running,
-    /// It gives no ticks for now, because it is paused.
+    /// Paused: it sends no ticks for now.
     Held,
     /// It has ended.
     Ended,
-    /// It failed, and why.
+    /// It failed, for this reason.
     Failed(String),
 }
 
-/// A feed's sink for ticks of the market.
+/// The sink that passes a feed's ticks to the market.
 pub struct FeedSink {
     pub status: Arc<FeedStatus>,
     pub ingest: Arc<Ingest>,
@@ -78,12 +78,12 @@ pub struct FeedSink {
     pub market: MarketClock,
     /// Called when the feed has ended, or continues after its end.
     pub ended: Arc<dyn Fn() + Send + Sync>,
-    /// It reads the progress of readers.
+    /// Whether it follows the readers' progress.
     pub watches_readers: bool,
 }
 
 impl Condition {
-    /// It gives ticks, or would if it were not paused.
+    /// Whether it runs, even if paused.
     pub fn is_up(&self) -> bool {
         matches!(self, Condition::Running | Condition::Held)
     }
@@ -120,7 +120,7 @@ impl FeedStatus {
         Duration::from_nanos(self.lag.load(Ordering::Relaxed))
     }
 
-    /// When it last gave a tick, by the market's clock.
+    /// When it last sent a tick, by the market's clock.
     pub fn last(&self) -> Option<Nanos> {
         Some(self.last.load(Ordering::Relaxed)).filter(|&last| last != 0).map(Nanos)
     }
@@ -129,7 +129,7 @@ impl FeedStatus {
         self.last.store(now.0, Ordering::Relaxed);
     }
 
-    /// The condition of its connections.
+    /// The state of its venue connections.
     pub fn links(&self) -> Option<Arc<FeedLinks>> {
         self.links.load_full()
     }
@@ -142,7 +142,7 @@ impl FeedStatus {
         self.condition.store(Arc::new(condition));
     }
 
-    /// Why it has failed; `None` when it has not.
+    /// Why it has failed, if it has.
     pub fn why_failed(&self) -> Option<String> {
         match &*self.condition() {
             Condition::Failed(why) => Some(format!("feed {} has failed: {why}", self.name)),
@@ -150,12 +150,12 @@ impl FeedStatus {
         }
     }
 
-    /// Why it has no connection to its venue; `None` while it has one, or has not tried.
+    /// Why it has no connection to its venue; `None` while connected, or before the first attempt.
     pub fn why_dark(&self) -> Option<Arc<str>> {
         self.links()?.why_dark.clone()
     }
 
-    /// Whether it should give ticks by itself and has given none yet.
+    /// Whether it should send ticks by itself and has sent none yet.
     pub fn is_awaited(&self) -> bool {
         self.kind == FeedKind::Expected && self.last().is_none() && *self.condition() == Condition::Running
     }
@@ -267,7 +267,7 @@ impl Sink for FeedSink {
     }
 }
 
-/// A feed that has ended reads no progress.
+/// A feed that has ended no longer follows readers.
 impl Drop for FeedSink {
     fn drop(&mut self) {
         self.watch_readers(false);

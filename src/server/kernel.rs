@@ -1,8 +1,8 @@
-//! Socket options, and what the kernel reports of a socket.
+//! Socket options, and what the kernel reports about a socket.
 //!
-//! By default the kernel would hold megabytes of stale prices for a client that does not read, and keep a peer that has
-//! vanished for a quarter of an hour. Accepted sockets inherit options against both from their listener, so that
-//! admitting a client costs no system call for them.
+//! By default the kernel would buffer megabytes of stale prices for a client that does not read, and keep a vanished
+//! peer for a quarter of an hour. Accepted sockets inherit options against both from their listener, at no system call
+//! per client.
 
 use std::{
     io::{self, IoSlice},
@@ -23,7 +23,7 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// Sets up a listener, and with it every socket that it accepts. `user_timeout`: how long sent bytes may stay
+/// Sets the options of a listener and all sockets it accepts. `user_timeout`: how long sent bytes may stay
 /// unacknowledged.
 ///
 /// # Errors
@@ -41,13 +41,13 @@ pub fn tune(socket: &impl AsFd, user_timeout: Duration) -> io::Result<()> {
     socket.set_tcp_keepalive(&keepalive)
 }
 
-/// Writes what the socket takes now. `WouldBlock` when it takes nothing; tokio then knows its readiness.
+/// Writes what the socket accepts now. On `WouldBlock`, tokio's readiness is updated.
 ///
 /// # Errors
-/// As `send` has them.
+/// As `send(2)`.
 pub fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    // Directly into the kernel: libc's `send` is a cancellation point for threads, which costs 2 % of a write; and
-    // tokio's flag, a cache line away, holds nothing that the kernel does not report.
+    // Directly into the kernel: libc's `send` is a thread cancellation point, at 2 % of a write; and tokio's readiness
+    // flag, one cache line away, adds nothing to what the kernel reports.
     match rustix::net::send(stream, bytes, SendFlags::NOSIGNAL) {
         Err(Errno::AGAIN) => {
             stream.try_io(Interest::WRITABLE, || Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?))
@@ -56,10 +56,10 @@ pub fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-/// As [`send`], of two runs of bytes in one write.
+/// As [`send`], for two buffers in one write.
 ///
 /// # Errors
-/// As `sendmsg` has them.
+/// As `sendmsg(2)`.
 pub fn send_both(stream: &TcpStream, first: &[u8], then: &[u8]) -> io::Result<usize> {
     if first.is_empty() {
         return send(stream, then);

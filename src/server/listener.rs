@@ -1,8 +1,7 @@
-//! Accepting connections: every shard accepts on its own thread, and gives each connection to the shard with the
-//! fewest.
+//! Accepts connections: every shard accepts on its own thread, and passes each connection to the shard with the fewest.
 //!
-//! All shards watch one listener. With one shard, a connection changes no thread on its way in. With many, connections
-//! are spread as evenly as by a dedicated thread. Refusals are counted by reason.
+//! All shards watch one listener. With one shard, a connection changes no thread; with many, connections are spread as
+//! evenly as by a dedicated thread. Refusals are counted by reason.
 //!
 //! `admission/balancer.rs` decides which connections are admitted, and to which shard they go.
 
@@ -27,24 +26,24 @@ use super::{
 };
 use crate::limits::{LISTEN_BACKLOG, Limits};
 
-/// The listener, registered with the runtime of one shard.
+/// The listener, registered with one shard's runtime.
 pub type Listener = AsyncFd<TcpListener>;
 
-/// `TCP_USER_TIMEOUT` beyond the time that a stalled client may take. Pings and progress checks find a peer that has
-/// vanished long before. A shorter time would cut off clients on thin links that do read, because their window never
-/// covers what the kernel would send next.
+/// `TCP_USER_TIMEOUT` beyond the limit for stalled clients. Pings and progress checks find a vanished peer long before.
+/// A shorter time would cut off clients on slow links that do read, because their window never covers the kernel's next
+/// segment.
 const USER_TIMEOUT_BEYOND: Duration = Duration::from_secs(120);
-/// The pause after the process has run out of descriptors.
+/// The pause after the process has run out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Connections that are accepted at once; then they are read. In a storm of clients each is admitted before many more
-/// are accepted, and few handshakes hold memory at once.
+/// Connections accepted at once before any is read. In a connection storm this admits clients early, and few handshakes
+/// hold memory at a time.
 const ACCEPTED_AT_ONCE: usize = 16;
-/// The same where a client costs some 20 times as much as it does to accept it, as with TLS. The kernel refuses those
-/// that its backlog has no room for, and they come back a second later, and then in two: so it is emptied first.
+/// The same with TLS, where a handshake costs some 20 times as much as an accept. What the kernel's backlog refuses
+/// comes back after one second, then two, so the backlog is emptied first.
 pub const ACCEPTED_BEFORE_WORK: usize = 512;
 
-/// Binds and listens, with a backlog that holds a storm of clients, and with the options that accepted sockets inherit.
-/// The listener does not block, because several shards watch it.
+/// Binds and listens, with a backlog for connection storms, and the options that accepted sockets inherit.
+/// Non-blocking, because several shards watch it.
 ///
 /// # Errors
 /// When the address is taken, or is not an address of this machine.
@@ -58,10 +57,10 @@ pub fn listen(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Applies the limits of which the listener holds a copy. Connections accepted from now on have them.
+/// Applies changed limits to the listener, for connections accepted from now on.
 ///
 /// # Errors
-/// When the kernel refuses.
+/// When the kernel refuses an option.
 pub fn retune(listener: &TcpListener, limits: &Limits) -> io::Result<()> {
     kernel::tune(listener, user_timeout(limits))
 }
@@ -70,7 +69,7 @@ fn user_timeout(limits: &Limits) -> Duration {
     limits.progress + limits.close_grace + USER_TIMEOUT_BEYOND
 }
 
-/// Registers the listener for a shard. Call it where the shard's runtime is entered.
+/// Registers the listener with a shard. Must be called within the shard's runtime.
 ///
 /// # Errors
 /// When registration fails.
@@ -86,13 +85,13 @@ pub fn watch(listener: &TcpListener) -> io::Result<Listener> {
     Ok(listener?)
 }
 
-/// Accepts for as long as the shard runs. Connections for this shard begin here; the others are handed over.
+/// Accepts for as long as the shard runs. Connections for this shard start here; others are handed over.
 pub async fn accept_for(shard: Rc<Shard>, listener: Listener, role: Role) {
     let admit = |stream, peer| admit(&shard, stream, peer, role);
     accept(&shard.server, &listener, ACCEPTED_AT_ONCE, admit).await;
 }
 
-/// Accepts for as long as it is polled, up to this many between two turns of other tasks.
+/// Accepts while polled, up to this many between two turns of other tasks.
 pub async fn accept(
     server: &ServerState,
     listener: &Listener,
@@ -113,7 +112,7 @@ pub async fn accept(
     }
 }
 
-/// Connections that wait are accepted when there are descriptors again.
+/// Pending connections are accepted when there are file descriptors again.
 fn log_accept_failed(server: &ServerState, error: &io::Error) {
     if let Some(suppressed) = server.accept_failed.pass(server.node.clock.now()) {
         tracing::warn!(%error, suppressed, "accept failed: connections wait until descriptors are free");
@@ -138,7 +137,7 @@ fn admit(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr, role: Role) {
     }
 }
 
-/// One system call: the socket does not block, and has inherited the other options.
+/// One system call: the socket is non-blocking, and has inherited the other options.
 fn accept_one(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (stream, peer) = rustix::net::acceptfrom_with(listener, flags)?;

@@ -25,17 +25,16 @@ pub enum ToShard {
     Report(oneshot::Sender<ShardReport>),
     Slowest(usize, oneshot::Sender<Vec<SlowSession>>),
     Sessions(SessionsQuery, oneshot::Sender<Vec<ListedSession>>),
-    /// What users and addresses use.
+    /// The current usage of users and addresses.
     Used(oneshot::Sender<Used>),
-    /// Closes sessions, for an operator; answers how many.
+    /// Closes sessions for an operator; answers how many.
     Close(CloseTarget, oneshot::Sender<u64>),
-    /// Rights may have been taken back: sessions are looked at now, and not at the next turn or sweep.
+    /// Rights may have been revoked: check sessions now, not at the next turn or sweep.
     Rights,
-    /// The limits have changed. The shard copies those that it keeps, so that the way of a tick reads its own. Answers
-    /// when it has.
+    /// The limits have changed. The shard updates its copies of limits on the path of a tick, then answers.
     Reload(mpsc::Sender<()>),
     Drain,
-    /// Frees unused memory; answers when it has.
+    /// Frees unused memory, then answers.
     Shrink(mpsc::Sender<()>),
     /// Asks whether the shard still runs its turns.
     Alive(oneshot::Sender<()>),
@@ -45,24 +44,24 @@ pub enum ToShard {
     CaughtUp(Nanos, CaughtUpReply),
 }
 
-/// A function, because the asker may be a thread that blocks or a task that does not.
+/// A function, because the caller may be a blocking thread or a task.
 pub type CaughtUpReply = Box<dyn FnOnce(bool) + Send>;
 
-/// A connection that has been accepted and counted, and of whose first request nothing has been taken.
+/// A connection that is accepted and counted, with nothing read of its first request.
 pub struct AcceptedConnection {
     pub stream: AcceptedStream,
     pub peer: ClientAddress,
     /// The role of the listener that accepted it.
     pub role: Role,
     pub counted: Connection,
-    /// When it was accepted: its first request has a deadline from then on.
+    /// When it was accepted: the deadline of its first request counts from here.
     pub began: Instant,
 }
 
-/// A socket that no runtime watches.
+/// A socket that is registered with no runtime.
 pub enum AcceptedStream {
     Plain(TcpStream),
-    /// With the record layer that its handshake left.
+    /// With the record layer after its handshake.
     #[cfg(feature = "tls")]
     Tls(TcpStream, Box<TlsLayer>),
 }

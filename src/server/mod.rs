@@ -1,7 +1,7 @@
-//! What is bound to sockets, threads and HTTP: it accepts connections, admits clients, and runs shards and the service.
+//! The server: sockets, threads and HTTP. It accepts connections, admits clients, and runs the shards and the service.
 //!
-//! Sessions themselves are `session`, which knows nothing of this. Each shard is one thread ([`shard_thread`]), with
-//! the connections and sessions that were given to it.
+//! Sessions are in `session`, which knows nothing of this. Each shard is one thread ([`shard_thread`]) with its own
+//! connections and sessions.
 //!
 //! Invariants: connections and sessions are counted from admission to their end, and no limit is exceeded. Requests
 //! from pages of other origins are refused.

@@ -1,12 +1,12 @@
-//! Which web pages may use the service, by what a browser reports about the page that asks.
+//! Which web pages may use the service, as judged by the browser's headers.
 //!
-//! A page cannot change what its browser sends: `Origin` names the page's own origin, and `Sec-Fetch-Site` says how it
-//! relates to the server. But a page can have a name that resolves to this machine, and is then "of the same origin"
-//! for its browser. So a name that is neither localhost nor an address belongs to the service only when
-//! `allowed_origins` lists it. A request with no sign of a browser does not come from a page, and is not checked.
+//! A page cannot change what its browser sends: `Origin` names the page's origin, `Sec-Fetch-Site` its relation to the
+//! server. But by DNS rebinding a page's name may resolve to this machine, which its browser then treats as the same
+//! origin. So a name other than localhost or an IP address is the service's own only if `allowed_origins` lists it. A
+//! request without any sign of a browser is not checked.
 //!
-//! Browsers omit `Sec-Fetch-Site` where the connection is neither encrypted nor local, and `Origin` on a plain `GET`.
-//! There they are recognised only by the name Mozilla, which each of them gives.
+//! Browsers omit `Sec-Fetch-Site` on connections that are neither encrypted nor local, and `Origin` on a plain `GET`.
+//! There they are recognized only by the `Mozilla` in their `User-Agent`.
 
 use std::fmt;
 
@@ -24,41 +24,41 @@ use crate::{
     web::{AllowedOrigins, Host, WebOrigin},
 };
 
-/// Marks a request that came over TLS: the service's own pages are then those of `https` alone.
+/// Marks a request received over TLS: the service's own pages are then `https` only.
 #[derive(Clone, Copy, Debug)]
 pub struct Encrypted;
 
-/// The page that a request comes from.
+/// The web page behind a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Page<'a> {
-    /// Not a page's request, or a page that its user navigated to.
+    /// No page, or one that the user navigated to.
     None,
     /// A page of this server.
     Own,
-    /// A page of an origin that is named in `allowed_origins`.
+    /// A page whose origin is listed in `allowed_origins`.
     Named(&'a HeaderValue),
-    /// A page of an origin that only `*` allows.
+    /// A page whose origin only `*` allows.
     Anyone(&'a HeaderValue),
 }
 
-/// Why a page is refused. The text says what an operator can do if it should not be.
+/// Why a page is refused. The text says how an operator can allow it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PageRefusal {
     Origin(String),
-    /// It does not name its origin, only that it is another one.
+    /// Cross-site, without a named origin.
     CrossSite,
-    /// It uses a name for this server that is not known to be the server's own.
+    /// It uses a name for this server that is not known to be its own.
     Host(String),
 }
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
-/// The most characters of an origin or a host that a message repeats.
+/// Maximum characters of an origin or host repeated in a message.
 const SHOWN_CHARS: usize = 100;
 
-/// Finds the page that a request comes from.
+/// Determines the page behind a request.
 ///
 /// # Errors
-/// When it comes from a page that may not use this server.
+/// When the page may not use this server.
 pub fn check<'a, B>(
     request: &'a Request<B>,
     hosts: &Hosts<'_>,
@@ -77,10 +77,9 @@ pub fn check<'a, B>(
     }
 }
 
-/// Whether a request may control the server, and publish, while no authentication is configured: it is a loopback peer's
-/// that calls the server by an address or as localhost. That excludes a foreign page whose name was made to resolve to this
-/// machine, and a proxy that serves a public name. A page that is allowed only because all are is excluded as well, and so
-/// is whoever comes by a trusted proxy.
+/// Whether a request may control the server and publish while no authentication is configured: from loopback, and to
+/// localhost or an IP address. This excludes pages with a rebound name, proxies that serve a public name, pages allowed
+/// only by `*`, and clients behind a trusted proxy.
 pub fn is_local(peer: ClientAddress, hosts: &Hosts<'_>, page: Page<'_>) -> bool {
     peer.is_loopback() && hosts.are_local() && !matches!(page, Page::Anyone(_))
 }
@@ -96,14 +95,14 @@ fn of_origin<'a>(
     if allowed.name(&parsed) {
         return Ok(Page::Named(origin));
     }
-    // Without TLS here, a proxy in front may have either.
+    // Without TLS here, a proxy in front may use either scheme.
     let is_possible = encrypted.is_none() || parsed.is_https();
     hosts.requested().filter(|host| is_possible && parsed.is_at(host)).ok_or_else(refusal)?;
     check_names(hosts, allowed).map(|()| Page::Own)
 }
 
-/// A request that names no origin: not a page's; a page's `GET` of its own origin; or a use whose answer the page
-/// cannot read, such as an image, a frame or a link.
+/// A request without an origin: no page; a page's same-origin `GET`; or an embedding whose answer the page cannot read,
+/// such as an image, frame or link.
 fn without_origin<B>(
     request: &Request<B>,
     hosts: &Hosts<'_>,
@@ -114,7 +113,7 @@ fn without_origin<B>(
     match only(headers, SEC_FETCH_SITE) {
         None if !calls_itself_a_browser(headers) || PROBE_PATHS.contains(&path) => return Ok(()),
         None | Some(b"same-origin" | b"none") => {}
-        // A link to the dashboard is fine. A link to a stream could be opened without its user's knowledge.
+        // A link to the dashboard is fine. A link to a stream might be opened without the user's knowledge.
         Some(_) => {
             let is_visit = only(headers, "sec-fetch-mode") == Some(b"navigate")
                 && only(headers, "sec-fetch-dest") == Some(b"document")
@@ -127,13 +126,13 @@ fn without_origin<B>(
     check_names(hosts, allowed)
 }
 
-/// Whether every name for the server in the request is known to be its own.
+/// Whether all names of the server in the request are its own.
 fn check_names(hosts: &Hosts<'_>, allowed: &AllowedOrigins) -> Result<(), PageRefusal> {
     let foreign = hosts.all().find(|host| !host.is_local() && !allowed.cover(host));
     foreign.map_or(Ok(()), |host| Err(PageRefusal::Host(whole(&host))))
 }
 
-/// A header's value; for one that is given twice, a text that is never a valid value.
+/// A header's value; for a repeated header, a text that is never valid.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
@@ -156,7 +155,7 @@ fn whole(host: &Host<'_>) -> String {
 // === impl Page ===
 
 impl<'a> Page<'a> {
-    /// The origin that may read the answer, where its browser needs that permission.
+    /// The origin that needs permission to read the answer.
     pub fn origin(&self) -> Option<&'a HeaderValue> {
         match self {
             Page::Named(origin) | Page::Anyone(origin) => Some(origin),
@@ -191,7 +190,7 @@ impl fmt::Display for PageRefusal {
 mod tests {
     use super::*;
 
-    /// A request to `host` with these headers, and whether its page may use the server.
+    /// Checks whether the page of a request to `host` with these headers may use the server.
     fn check(host: &str, headers: &[(&str, &str)], allowed: &[&str], may: bool) {
         let mut request = Request::builder().uri("/v1/sse?symbols=A").header(header::HOST, host);
         for (name, value) in headers {
@@ -281,10 +280,10 @@ mod tests {
             check("127.0.0.1", &[("sec-fetch-site", site)], &[], true);
         }
         check("rebound.example", &[("user-agent", "Mozilla/5.0 (X11)")], &[], false);
-        // A request that does not come from a browser, whatever name it uses.
+        // Not from a browser, whatever host name it uses.
         check("tickcast:8080", &[], &[], true);
         check("tickcast:8080", &[("user-agent", "Prometheus/3.5.0")], &[], true);
-        // A page that is allowed stays allowed under any name of the service.
+        // An allowed page stays allowed under any name of the service.
         check("rebound.example", &[("origin", "https://app.example")], &["https://app.example"], true);
     }
 
@@ -294,7 +293,7 @@ mod tests {
             check("localhost", &[("sec-fetch-site", site), ("sec-fetch-dest", "image")], &[], false);
             check("localhost", &[("sec-fetch-site", site)], &["https://app.example"], false);
             check("localhost", &[("sec-fetch-site", site)], &["*"], true);
-            // A page of another site may not navigate to a stream either.
+            // Another site's page may not navigate to a stream either.
             let visit =
                 [("sec-fetch-site", site), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
             check("localhost", &visit, &[], false);

@@ -1,14 +1,14 @@
-//! The routes of HTTP: paths, and the methods of each.
+//! HTTP routes: paths and their methods.
 
 use hyper::Method;
 
-/// Where the stream is.
+/// The path of the WebSocket stream.
 pub const STREAM_PATH: &str = "/v1/stream";
 /// The path of the event stream.
 pub const EVENTS_PATH: &str = "/v1/sse";
-/// These are not secret, and are requested by monitors that name themselves as browsers do.
+/// Not secret, and requested by monitors whose `User-Agent` looks like a browser's.
 pub const PROBE_PATHS: [&str; 2] = ["/healthz", "/readyz"];
-/// The most headers of one request.
+/// Maximum number of headers in one request.
 pub const HEADERS_MAX: usize = 64;
 
 /// The routes: path and methods.
@@ -42,13 +42,13 @@ pub const ROUTES: [(&str, &[Method]); 27] = [
     ("/debug/users", &[Method::GET, Method::HEAD]),
 ];
 
-/// Replays of one's own over WebSocket, as tardis-machine has them, which also takes these paths with a prefix.
+/// Client-requested replays over WebSocket, as in tardis-machine; each path also works with a prefix.
 pub const REPLAY_SOCKET_PATHS: [&str; 2] = ["/ws-replay-normalized", "/tardis/ws-replay-normalized"];
 /// The same as lines, and the health check.
 pub const REPLAY_PATHS: [&str; 4] =
     ["/replay-normalized", "/health-check", "/tardis/replay-normalized", "/tardis/health-check"];
 
-/// Requests of operators. If operators have a listener of their own, these are served only there.
+/// Operators' routes. If operators have a listener of their own, they are served only there.
 pub const ADMIN_PATHS: [&str; 10] = [
     "/healthz",
     "/readyz",

@@ -1,6 +1,6 @@
 //! A WebSocket session as one task of its shard's thread, from the answer to its upgrade on.
 //!
-//! A refusal that a browser would hide as HTTP (a page learns nothing of a failed handshake) is sent as a close code.
+//! Browsers hide a failed handshake from pages, so refusals that a page should see are sent as close codes.
 
 use std::{
     pin::Pin,
@@ -32,34 +32,34 @@ use crate::{
     wire::Encoding,
 };
 
-/// A session after its handshake, as one task: it reads, and resumes writing when the socket takes bytes.
+/// The task of a session after its handshake: reads, and resumes writing when the socket is writable.
 ///
-/// Written out, because an `async fn` would hold its arguments twice.
+/// A hand-written future, because an `async fn` would hold its arguments twice.
 pub struct SessionTask<S: SessionSocket = ClientSocket> {
     pub shard: Rc<Shard<S>>,
     pub key: SessionKey,
     pub stream: Rc<S>,
     pub inbound: Inbound,
-    /// The session's share of its peer's limits; released when the task ends.
+    /// The session's permits of its peer's limits; released when the task ends.
     pub permits: (Option<AddressPermit>, Option<Connection>),
 }
 
-/// A connection whose upgrade is answered.
+/// A connection whose upgrade was answered.
 pub struct NewSession<'a, S = ClientSocket> {
     pub stream: S,
     pub encoding: Encoding,
-    /// The protocol of a venue; `None` for our own.
+    /// Set for a venue's protocol; `None` for our own.
     pub dialect: Option<Box<DialectSession>>,
     pub peer: Peer,
-    /// Bytes that came after the request.
+    /// Bytes received after the request.
     pub read_ahead: &'a [u8],
     pub counted: Option<Connection>,
-    /// Of its upgrade.
+    /// Trace span of the upgrade.
     pub span: OpenSpan,
 }
 
 impl<S: SessionSocket> NewSession<'_, S> {
-    /// Begins the session, or ends one that is refused. `head` is sent before its first frame.
+    /// Starts the session, or ends one that is refused. `head` is sent before its first frame.
     pub fn begin(self, shard: Rc<Shard<S>>, admission: Admission, head: Vec<u8>) -> SessionTask<S> {
         let NewSession { stream, encoding, dialect, peer, read_ahead, counted, mut span } = self;
         let node = &shard.node;

@@ -1,4 +1,4 @@
-//! One shard: the sessions of one thread, and what its thread does with them. `shard_thread.rs` is the loop.
+//! [`Shard`]: the sessions of one thread, and the operations of its event loop, which is in `shard_thread.rs`.
 
 use std::{
     cell::RefCell,
@@ -21,7 +21,7 @@ use crate::{
     topic::{Batch, BatchQueue, Interest},
 };
 
-/// Serves a connection that is not a plain upgrade: spawns tasks on the shard's thread.
+/// Serves a connection that is no plain upgrade, by spawning tasks on the shard's thread.
 pub type Serve<S> = Box<dyn Fn(&Rc<Shard<S>>, HttpConnection<S>)>;
 
 pub struct Shard<S: SessionSocket = ClientSocket> {
@@ -35,7 +35,7 @@ pub struct Shard<S: SessionSocket = ClientSocket> {
     pub(super) wake: Arc<Notify>,
 }
 
-/// The period of checks of deadlines. No session has a timer of its own.
+/// How often deadlines are checked. No session has a timer of its own.
 pub const SWEEP: Duration = Duration::from_millis(250);
 
 impl<S: SessionSocket> Shard<S> {
@@ -53,8 +53,7 @@ impl<S: SessionSocket> Shard<S> {
         Rc::new(Shard { node, server, number, core, serve, slices, batch_queue, wake })
     }
 
-    /// Runs one turn and returns when the next is due, or `None` when the shard is drained and has left its last
-    /// report.
+    /// Runs one turn and returns when the next is due; `None` when the shard is drained and has stored its last report.
     pub fn turn(&self) -> Option<Due> {
         let mut core = self.core.borrow_mut();
         let due = core.turn(&self.batch_queue);
@@ -71,18 +70,18 @@ impl<S: SessionSocket> Shard<S> {
     pub fn wait(&self, due: &Due) -> Duration {
         match *due {
             Due::Now => Duration::ZERO,
-            // At most until the next sweep: a market clock that is paused may never reach the time.
+            // At most until the next sweep: a paused market clock may never reach the time.
             Due::At(time) => Duration::from_nanos(time.since(self.node.clock.now())).min(SWEEP),
             Due::Never => SWEEP,
         }
     }
 
-    /// Asks for a turn, from this thread: a command has made sessions ready.
+    /// Requests a turn, from this thread: a command has made sessions ready.
     pub fn wake(&self) {
         self.wake.notify_one();
     }
 
-    /// Handles a request from another thread. Connections are the driver's task, so one is returned.
+    /// Handles a request from another thread. A connection is returned, because the driver must spawn it.
     pub fn handle(&self, message: ToShard) -> Option<AcceptedConnection> {
         match message {
             ToShard::Connection(accepted) => return Some(accepted),
@@ -97,7 +96,7 @@ impl<S: SessionSocket> Shard<S> {
             ToShard::Rights => self.core.borrow_mut().end_rights(self.node.clock.now()),
             ToShard::Reload(done) => {
                 self.core.borrow_mut().reload();
-                // The asker may have timed out.
+                // The caller may have timed out.
                 let _ = done.send(());
             }
             ToShard::Shrink(done) => self.core.borrow_mut().shrink(done),

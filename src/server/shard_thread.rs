@@ -1,4 +1,4 @@
-//! The loop of a shard's thread: it accepts, handles requests, runs turns, and pauses between them.
+//! The event loop of a shard's thread: accepts, handles requests, runs turns, and pauses between them.
 
 use std::{rc::Rc, time::Duration};
 
@@ -16,10 +16,10 @@ use super::{
     timer::ExactTimer,
 };
 
-/// Turns that a feed may cause in a row before the runtime gets its share.
+/// Consecutive turns that a feed may cause before the runtime gets its share.
 const TURNS_IN_A_ROW: u32 = 8;
-/// How often the runtime gets its share, at most. Each time it polls up to 61 tasks, while a turn may write to 128 sessions,
-/// of which each may be answered by a pong.
+/// Maximum number of yields to the runtime in a row. Each polls up to 61 tasks, while a turn may write to 128 sessions,
+/// each of which may answer with a pong.
 const YIELDS_MAX: u32 = 4;
 
 impl Shard {
@@ -46,7 +46,7 @@ impl Shard {
         let mut in_a_row = 0;
         loop {
             let Some(due) = self.turn() else { return };
-            // With work left, only check whether anything else has come, and give the runtime its share.
+            // With work left, only check for other events, and yield to the runtime.
             let wait = self.wait(&due);
             self.ask(wait, &asked);
             // Not a branch of the `select!`: a feed that keeps waking the shard would be ready first each time, and
@@ -72,7 +72,7 @@ impl Shard {
 }
 
 impl Shard {
-    /// Asks how long input waits while there is work.
+    /// Measures how long input waits while there is work.
     fn ask(&self, wait: Duration, asked: &Notify) {
         let mut core = self.core.borrow_mut();
         if !wait.is_zero() {
@@ -82,8 +82,7 @@ impl Shard {
         }
     }
 
-    /// Gives the runtime its share: again for as long as sessions have something to read, since each time costs a look at
-    /// all sockets.
+    /// Yields to the runtime, repeatedly while sessions have input, since each yield costs a poll of all sockets.
     async fn yield_to_sessions(&self) {
         for _ in 0..YIELDS_MAX {
             let polled = self.core.borrow().polled;
@@ -95,7 +94,7 @@ impl Shard {
     }
 }
 
-/// The runtime polls the tasks of sessions in the order in which their input was seen, and this one behind them.
+/// The runtime polls session tasks in the order of their input, and this task after them.
 async fn answer(shard: Rc<Shard>, asked: Rc<Notify>) {
     loop {
         asked.notified().await;

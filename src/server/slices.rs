@@ -1,10 +1,9 @@
-//! HTTP's work between two turns of its shard: a few slices, first come, first served.
+//! Time slices for HTTP work between two turns of its shard: few, and first come, first served.
 //!
-//! HTTP runs on the shards' threads, and a client may send requests as fast as it can write. Without a limit it would
-//! be served as long as it has requests, and every session of the shard would wait. So each request, each piece of a
-//! long answer, and every so many bytes in and out take a slice. A turn of the shard provides new slices. Requests
-//! without a slice wait in a queue, in which a connection has one entry at most. Probes and scrapes have slices of
-//! their own, and never wait for other requests.
+//! HTTP runs on the shards' threads, and a client may send requests as fast as it can write; unlimited, it would keep
+//! all sessions of the shard waiting. So each request, each piece of a long answer, and each number of bytes in or out
+//! takes a slice. A turn of the shard provides new slices. Requests without one wait in a queue, at most one per
+//! connection. Probes and scrapes have slices of their own, and never wait for other requests.
 
 use std::sync::{
     Arc,
@@ -13,7 +12,7 @@ use std::sync::{
 
 use tokio::sync::{Notify, Semaphore};
 
-/// Which slices a request takes.
+/// The priority of a request's slices.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Priority {
     /// Probes and scrapes.
@@ -21,18 +20,18 @@ pub enum Priority {
     Common,
 }
 
-/// The slices of one shard; shared by clones.
+/// The slices of one shard; clones share them.
 #[derive(Clone)]
 pub struct HttpSlices {
     urgent: Arc<Semaphore>,
     common: Arc<Semaphore>,
-    /// How many tasks wait for a slice.
+    /// The number of tasks waiting for a slice.
     waiting: Arc<AtomicUsize>,
     /// Wakes the shard's loop.
     wake: Arc<Notify>,
 }
 
-/// Slices of each priority between two slices. A slice should take about 50 us at most.
+/// Slices per priority between two turns. One should take at most about 50 us.
 const SLICES: usize = 2;
 
 struct WaitingTask(Arc<AtomicUsize>);
@@ -43,7 +42,7 @@ impl HttpSlices {
         HttpSlices { urgent: slices(), common: slices(), waiting: Arc::default(), wake }
     }
 
-    /// Waits for a slice of work, and takes it. A future that is dropped while it waits takes none.
+    /// Waits for a slice and takes it. A future dropped while waiting takes none.
     pub fn slice(&self, priority: Priority) -> impl Future<Output = ()> + Send + use<> {
         let slices = match priority {
             Priority::Urgent => Arc::clone(&self.urgent),
@@ -65,14 +64,14 @@ impl HttpSlices {
         }
     }
 
-    /// Makes new slices available: the shard has had a turn.
+    /// Provides new slices, after a turn of the shard.
     pub fn renew(&self) {
         for slices in [&self.urgent, &self.common] {
             slices.add_permits(SLICES.saturating_sub(slices.available_permits()));
         }
     }
 
-    /// Whether a task waits for the next turn.
+    /// Whether a task is waiting for the next turn.
     pub fn has_waiting(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }

@@ -1,6 +1,6 @@
-//! A client's connection as the kernel has it, plain or in TLS: what the service's sessions and HTTP run on.
+//! [`ClientSocket`]: a client's connection, plain or TLS, for sessions and HTTP.
 //!
-//! Which of both it is, is one comparison in each call.
+//! Each call costs one comparison to tell the two apart.
 
 use std::{
     io::{self, IoSlice},
@@ -26,7 +26,7 @@ pub enum ClientSocket {
     Tls(TlsSocket),
 }
 
-/// Calls the same function of whichever it is.
+/// Dispatches a call to the plain or the TLS socket.
 macro_rules! either {
     ($socket:expr, $stream:ident => $call:expr) => {
         match $socket {
@@ -52,7 +52,7 @@ impl ClientSocket {
         })
     }
 
-    /// Writes what the socket takes now of the pieces, in their order.
+    /// Writes what the socket accepts of the buffers, in order.
     ///
     /// # Errors
     /// As [`SessionSocket::send`].
@@ -68,7 +68,7 @@ impl ClientSocket {
         }
     }
 
-    /// Ready when what was taken is in the kernel.
+    /// Ready when all accepted bytes are in the kernel.
     pub fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             ClientSocket::Plain(_) => {
@@ -80,7 +80,7 @@ impl ClientSocket {
         }
     }
 
-    /// Ends the writing side, once what was taken is in the kernel.
+    /// Shuts down the write side, once all accepted bytes are in the kernel.
     pub fn poll_end(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             ClientSocket::Plain(stream) => {

@@ -1,14 +1,15 @@
-//! Sessions for clients without WebSocket: the same messages as server-sent events, on a socket taken over from HTTP.
+//! Event streams, for clients without WebSocket: the same messages as server-sent events, on a socket taken over from
+//! HTTP.
 //!
-//! HTTP reads the request and makes the head of the answer. Then the socket belongs to a session like any other:
-//! `session/outbound/write.rs` writes to it, in frames that are shared by all event streams that need the same bytes.
-//! The body has no length and no chunks; it ends with the connection. Where the request takes gzip, it is one member
-//! whose shared parts are compressed once for all streams (`wire/compression/gzip.rs`).
+//! hyper reads the request and builds the head of the answer. Then the socket belongs to a session like any other:
+//! `session/outbound/write.rs` writes frames that all event streams with the same bytes share. The body has neither
+//! length nor chunks and ends with the connection. With gzip it is one member, whose shared parts are compressed once
+//! for all streams (`wire/compression/gzip.rs`).
 //!
-//! Invariants: input after the request is discarded, and only a limited amount of it is read. A client that has closed
-//! only its own side is still served.
+//! Invariants: input after the request is discarded, up to a limit. A client that has closed only its own side is still
+//! served.
 //!
-//! A browser's `EventSource` reconnects by itself. It is sent the time to wait (`retry`), and what to send back (`id`).
+//! A browser's `EventSource` reconnects by itself: after `retry`, sending back the last `id`.
 
 use std::{
     pin::Pin,
@@ -35,7 +36,7 @@ use crate::{
     wire::{Encoding, compression::gzip},
 };
 
-/// An event stream that was admitted, with the subscription of its request.
+/// An admitted event stream, with the subscription in its request.
 pub struct AdmittedEvents {
     pub peer: Peer,
     pub permit: AddressPermit,
@@ -45,22 +46,22 @@ pub struct AdmittedEvents {
     pub encoding: Encoding,
 }
 
-/// A session as one task: it waits for the client to leave, and resumes writing when the socket takes bytes.
+/// The task of an event stream: waits for the client to leave, and resumes writing when the socket is writable.
 pub struct EventTask<S: SessionSocket = ClientSocket> {
     shard: Rc<Shard<S>>,
     key: SessionKey,
     stream: Rc<S>,
-    /// Bytes that will still be read; none once the client has closed its side.
+    /// Input bytes that will still be read; 0 once the client has closed its side.
     input_bytes_left: usize,
-    /// The session's share of its peer's limits; released when the task ends.
+    /// The session's permits of its peer's limits; released when the task ends.
     permits: (Option<AddressPermit>, Option<Connection>),
 }
 
-/// A client has nothing to send any more. Of one that does, only this much is read.
+/// Clients have nothing more to send. If one does, only this much is read.
 const INPUT_BYTES_MAX: usize = 16 * 1024;
 
 impl AdmittedEvents {
-    /// Begins the session; `head` is sent before its first event.
+    /// Starts the session; `head` is sent before its first event.
     pub fn begin<S: SessionSocket>(
         self,
         shard: &Rc<Shard<S>>,
@@ -111,7 +112,7 @@ impl<S: SessionSocket> Future for EventTask<S> {
         core.discard_input(task.key, &task.stream, &mut task.input_bytes_left, context);
         core.flush(task.key);
         let is_over = core.session(task.key).is_none();
-        // Its command may be carried out in parts.
+        // Its command may run in slices.
         if core.wants_turn() {
             task.shard.wake();
         }

@@ -1,6 +1,6 @@
-//! What accepting connections, admission and HTTP share, in all shards of one node.
+//! [`ServerState`]: what accepting connections, admission and HTTP share across all shards of a node.
 //!
-//! Not what sessions need on the path of a tick, which is `session/node.rs`.
+//! What sessions need on the path of a tick is in `session/node.rs`.
 
 use std::{
     collections::HashMap,
@@ -30,41 +30,41 @@ use crate::{
     wire::dialects::DialectSet,
 };
 
-/// It is read only, counted in atomics, or replaced whole by a reload. The locks are not on the path of a tick.
+/// Read-only, counted in atomics, or replaced whole by a reload. No lock is on the path of a tick.
 pub struct ServerState {
     pub node: Arc<NodeState>,
-    /// Of each shard, by its number.
+    /// One per shard, by its number.
     pub inboxes: Vec<UnboundedSender<ToShard>>,
     pub allowed_origins: Live<AllowedOrigins>,
-    /// The proxies that are believed.
+    /// The proxies whose headers are trusted.
     pub proxies: Live<TrustedProxies>,
-    /// The protocols of venues that are spoken here.
+    /// The venue protocols that are spoken.
     pub dialects: DialectSet,
     pub session_addresses: SessionAddresses,
     pub balancer: ConnectionBalancer,
     pub rejected: Rejected,
-    /// Replays of their own that clients ask for.
+    /// Client-requested replays.
     pub replays: Arc<Replays>,
-    /// A shutdown has been requested: the service runs on for a while and is not ready.
+    /// A shutdown was requested: the service runs on for a while, but is not ready.
     pub leaving: AtomicBool,
     pub draining: AtomicBool,
     /// Every feed is a replay that has ended.
     pub over: AtomicBool,
-    /// Limits the warning that accepting has failed.
+    /// Throttles the warning that accepting has failed.
     pub accept_failed: Throttle,
-    /// Limits the warning that a connection could not be registered with its runtime.
+    /// Throttles the warning that a connection could not be registered with its runtime.
     pub unregistered: Throttle,
-    /// Certificates and handshakes, where TLS is spoken.
+    /// Certificates and handshakes, when TLS is used.
     #[cfg(feature = "tls")]
     pub tls: Option<Arc<TlsState>>,
-    /// How asking key servers goes.
+    /// Counts of key server queries.
     #[cfg(feature = "tls")]
     pub key_servers: Arc<KeyServerStats>,
     /// Final reports of shards that have ended, by shard number: the accounts balance until the process ends.
     pub ended: Mutex<HashMap<usize, ShardReport>>,
 }
 
-/// The addresses that a request has come by, the last one added by the last proxy.
+/// The addresses that a request passed through; the last was added by the last proxy.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 impl ServerState {
@@ -96,17 +96,17 @@ impl ServerState {
         }
     }
 
-    /// Whose a request with these headers is, that came by a connection of this peer.
+    /// The client of a request with these headers, over a connection of this peer.
     ///
     /// # Errors
-    /// When it came by a trusted proxy that names its client wrongly.
+    /// When a trusted proxy names its client incorrectly.
     pub fn client(&self, peer: ClientAddress, headers: &HeaderMap) -> Result<ClientAddress, ForwardedFault> {
         let values = headers.get_all(FORWARDED_FOR).iter();
         self.proxies.client(peer, values.map(HeaderValue::as_bytes))
     }
 
-    /// Counts a connection, and returns the running shard with the fewest, and the count. `None` when there are too
-    /// many, and none of them can be evicted.
+    /// Counts a connection; returns the running shard with the fewest, and the permit. `None` when the limit is reached
+    /// and nothing can be evicted.
     pub fn count_connection(&self, role: Role, peer: ClientAddress) -> Option<(usize, Connection)> {
         self.balancer.count_in(role, peer, |shard| !self.inboxes[shard].is_closed())
     }

@@ -1,6 +1,6 @@
-//! The kernel's sockets as the connections of sessions.
+//! TCP sockets as the connections of sessions.
 //!
-//! `session/socket.rs` says what each call promises.
+//! The contract of each call is in `session/socket.rs`.
 
 use std::{
     io,
@@ -35,8 +35,8 @@ impl SessionSocket for TcpStream {
         kernel::send_both(self, first, then)
     }
 
-    /// After a short read nothing is left, and what comes later is reported anew: tokio is told so, which saves the
-    /// system call that would find nothing.
+    /// After a short read nothing is left, and later data is reported anew: telling tokio saves a system call that
+    /// would find nothing.
     #[inline]
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let bytes = self.try_read(buffer)?;

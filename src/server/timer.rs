@@ -1,8 +1,7 @@
-//! An exact timer for pauses of a millisecond or two. The runtime's own, with its grain of a millisecond, is not exact
-//! there.
+//! A precise timer for pauses of a millisecond or two, for which the runtime's timers, in steps of 1 ms, are too
+//! coarse.
 //!
-//! There is one for each shard, on the kernel's `timerfd`. A pause costs two system calls, so longer pauses are left to
-//! the runtime.
+//! One per shard, on the kernel's `timerfd`. A pause costs two system calls, so longer pauses are left to the runtime.
 
 use std::{io, os::fd::OwnedFd, time::Duration};
 
@@ -15,15 +14,15 @@ pub struct ExactTimer {
     timer: AsyncFd<OwnedFd>,
 }
 
-/// A pause of at least this length is left to the runtime, whose grain is at most a tenth of it.
+/// Pauses from this length on use the runtime's timers, whose error is then at most a tenth.
 const LONG: Duration = Duration::from_millis(10);
 const ZERO: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 impl ExactTimer {
-    /// Registers with the runtime of this thread.
+    /// Registers with this thread's runtime.
     ///
     /// # Errors
-    /// When there are no file descriptors left.
+    /// When no file descriptor is available.
     pub fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
@@ -37,7 +36,7 @@ impl ExactTimer {
         Ok(ExactTimer { timer })
     }
 
-    /// Returns after `wait`, which is above zero. It can be dropped and started again.
+    /// Returns after `wait`, which must not be zero. Can be dropped and restarted.
     pub async fn pause(&self, wait: Duration) {
         if wait >= LONG || self.wake_after(wait).await.is_err() {
             tokio::time::sleep(wait).await;

@@ -1,15 +1,15 @@
-//! The files that TLS is configured with. Reading them is `tls/certificates.rs`, in a build that has TLS.
+//! The configured TLS files. They are read in `tls/certificates.rs`, in builds with TLS.
 
 use std::path::PathBuf;
 
 /// Certificates and their keys, in the same order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TlsFiles {
-    /// Each a chain in PEM, the service's own certificate first.
+    /// Certificate chains in PEM, each starting with the service's own certificate.
     pub certs: Vec<PathBuf>,
-    /// Each the private key of the certificate at the same place, in PEM.
+    /// The private keys in PEM, in the order of the certificates.
     pub keys: Vec<PathBuf>,
-    /// The authorities that clients' certificates must come from; `None`: clients need none.
+    /// The authorities for client certificates; `None` if clients need none.
     pub client_ca: Option<PathBuf>,
 }
 

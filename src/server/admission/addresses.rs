@@ -1,6 +1,6 @@
-//! Counts the sessions of each address, and defines what an address is where addresses are limited.
+//! Counts sessions per client address, and defines what counts as one address.
 //!
-//! Invariant: a [`AddressPermit`] counts one session of an address, and is released by drop.
+//! Invariant: an [`AddressPermit`] counts one session of an address, and is released by drop.
 
 use std::{
     collections::HashMap,
@@ -10,8 +10,8 @@ use std::{
 
 use crate::proxies::{AddressSource, ClientAddress};
 
-/// The unit that a limit on addresses counts: an IPv4 address, or the /64 of an IPv6 address, which is what one
-/// household or host is given. Loopback is exempt: behind a local proxy every client has that address.
+/// The unit of address limits: an IPv4 address, or the /64 prefix of an IPv6 address, as assigned to one household or
+/// host. Loopback is exempt: behind a local proxy all clients have that address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AddressKey(IpAddr);
 
@@ -33,24 +33,23 @@ pub struct AddressPermit {
 const PREFIX: u128 = !0 << 64;
 
 impl AddressKey {
-    /// Of a client, as it is known. What is a proxy's own is nobody's: behind it are many clients.
+    /// The key of a client. A trusted proxy's own address has none, since it stands for many clients.
     pub fn of_client(client: ClientAddress) -> Option<Self> {
         match client.source {
             AddressSource::Connection => AddressKey::of(client.ip()),
             AddressSource::Proxy => None,
-            // On the proxy's machine, which is one like others.
+            // A client on the proxy's machine counts like any other.
             AddressSource::Told => Some(AddressKey::unit(client.ip().to_canonical())),
         }
     }
 
-    /// `None` for loopback, which no limit counts. An IPv4 address that an IPv6 socket shows counts as the IPv4
-    /// address.
+    /// `None` for loopback, which is not limited. An IPv4-mapped IPv6 address counts as its IPv4 address.
     pub fn of(address: IpAddr) -> Option<Self> {
         let address = address.to_canonical();
         (!address.is_loopback()).then(|| AddressKey::unit(address))
     }
 
-    /// Of any client, that of a proxy or of loopback included: for what is shared out, and not refused.
+    /// The key of any client, including proxies and loopback: for fair shares rather than refusals.
     pub fn of_any(client: ClientAddress) -> Self {
         AddressKey::unit(client.ip().to_canonical())
     }

@@ -1,11 +1,11 @@
-//! Which connections are admitted, and to which shard they go.
+//! [`ConnectionBalancer`]: which connections are admitted, and which shard each goes to.
 //!
-//! All decisions are made under one lock, so limits are exact. A connection that is evicted for a new one is uncounted
-//! at once, and ends a moment later. The first to be evicted is the one that has been idle between two requests for
-//! longest, then one that has never sent a request. A busy connection is never evicted.
+//! All decisions are made under one lock, so limits are exact. A connection evicted for a new one is uncounted at once
+//! and ends a moment later. Order of eviction: the connection idle longest between requests, then those that never sent
+//! a request. A busy connection is never evicted.
 //!
-//! Invariant: a [`Connection`] is counted once, from accept until it is dropped or evicted. Checked in every order of
-//! threads under loom (`tests/loom`).
+//! Invariant: a [`Connection`] is counted exactly once, from accept until it is dropped or evicted. Checked under loom
+//! (`tests/loom`).
 
 use std::{
     cell::Cell,
@@ -25,16 +25,16 @@ use crate::{
     },
 };
 
-/// The clients that a listener serves.
+/// Whom a listener serves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// Everybody, including operators when they have no listener of their own.
+    /// All clients, including operators when these have no listener of their own.
     Clients,
     /// Operators: probes, scrapes, control.
     Admin,
 }
 
-/// The counts of connections, by which an accepting thread chooses a shard.
+/// The counts of connections, by which an accepting thread selects a shard.
 pub struct ConnectionBalancer {
     clients: ListenerConnections,
     admin: ListenerConnections,
@@ -50,24 +50,24 @@ struct ConnectionCounts {
     of_one_address: usize,
     /// Connections by shard.
     shards: Vec<usize>,
-    /// Connections by address, where a limit counts it.
+    /// Connections per limited address.
     addresses: HashMap<AddressKey, usize>,
-    /// Connections that could be evicted, in the order of eviction.
+    /// Evictable connections, in the order of eviction.
     idle: BTreeMap<EvictionKey, Idle>,
     /// The same, by address.
     idle_of: BTreeSet<(AddressKey, EvictionKey)>,
     idle_count: u64,
 }
 
-/// The order of eviction: by kind, and then the longest idle.
+/// Order of eviction: by kind, then the longest idle.
 type EvictionKey = (Idleness, u64);
 
-/// Why a connection can be evicted.
+/// Why a connection is evictable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Idleness {
     /// It is between two requests.
     Answered,
-    /// It has sent nothing yet.
+    /// It has sent no request yet.
     Silent,
 }
 
@@ -84,20 +84,20 @@ pub struct Connection {
     counts: Arc<Mutex<ConnectionCounts>>,
     shard: usize,
     address: Option<AddressKey>,
-    /// It was evicted, and is no longer counted.
+    /// Set when it is evicted, and no longer counted.
     gone: Arc<AtomicBool>,
-    /// Its key among the idle ones.
+    /// Its key among the idle connections, while idle.
     key: Cell<Option<EvictionKey>>,
 }
 
-/// Connections beside sessions: scrapes, probes, handshakes under way.
+/// Connections allowed beyond sessions: scrapes, probes, running handshakes.
 pub(super) const CONNECTIONS_BESIDE_SESSIONS: usize = 1_024;
-/// The fewest connections of one address beside its sessions: a client with too many sessions is refused over one, and
-/// a proxy has other requests, too.
+/// Minimum of connections that an address may have beyond its sessions: refusing a session takes a connection, and a
+/// proxy makes other requests too.
 const CONNECTIONS_BESIDE_ITS_SESSIONS: usize = 16;
-/// One more for each so many sessions that it may have.
+/// One more for each this many sessions that the address may have.
 const SESSIONS_FOR_ONE_BESIDE: usize = 8;
-/// Connections of operators at once.
+/// Maximum number of operators' connections.
 const ADMIN_CONNECTIONS: usize = 256;
 
 impl ConnectionBalancer {
@@ -114,7 +114,7 @@ impl ConnectionBalancer {
         lock(&self.clients.counts).shards.iter().sum()
     }
 
-    /// Existing connections do not end.
+    /// Sets the limits; existing connections stay.
     pub fn set_limits(&self, limits: &Limits) {
         let beside = CONNECTIONS_BESIDE_ITS_SESSIONS + limits.sessions_per_address / SESSIONS_FOR_ONE_BESIDE;
         let its_sessions = limits.sessions_per_address.saturating_add(beside);
@@ -123,8 +123,8 @@ impl ConnectionBalancer {
         counts.of_one_address = limits.connections_per_address.max(its_sessions);
     }
 
-    /// Counts a connection, and returns the shard with the fewest of those that run, and the count. `None` when there
-    /// are too many, in all or of its address, and none of them can be evicted.
+    /// Counts a new connection; returns the running shard with the fewest connections, and the permit. `None` when the
+    /// limit, in total or of the address, is reached and nothing can be evicted.
     pub fn count_in(
         &self,
         role: Role,
@@ -166,7 +166,7 @@ impl ListenerConnections {
             let key = *counts.idle.first_key_value()?.0;
             counts.make_room(key);
         }
-        // In a drain shards end one by one, and scrapes and probes must still reach one that answers.
+        // In a drain shards end one by one; scrapes and probes must reach one that still answers.
         let shards = (0..counts.shards.len()).filter(|&shard| runs(shard));
         let shard = shards.min_by_key(|&shard| counts.shards[shard])?;
         counts.shards[shard] += 1;
@@ -191,7 +191,7 @@ impl ConnectionCounts {
         }
     }
 
-    /// Evicts a connection of an address that has as many as it may. `None` when none of them can be.
+    /// Evicts a connection of an address that is at its limit. `None` when none is evictable.
     fn make_room_of(&mut self, address: AddressKey) -> Option<()> {
         if self.addresses.get(&address).is_some_and(|&count| count >= self.of_one_address) {
             let first = (address, (Idleness::Answered, 0));
@@ -221,8 +221,8 @@ impl ConnectionCounts {
 }
 
 impl Connection {
-    /// Counts it for a client that a proxy has told of after it was accepted. Returns whether it may stay: not when the
-    /// client's address has too many, of which none can be evicted, or when it was evicted itself.
+    /// Counts the connection for the client that a proxy has named after accept. Returns whether it may stay: not if
+    /// the client's address is at its limit with nothing to evict, or it was itself evicted.
     #[must_use = "one that is too many ends"]
     pub fn settle(&mut self, client: ClientAddress) -> bool {
         if !self.busy() {
@@ -239,7 +239,7 @@ impl Connection {
         true
     }
 
-    /// From now on it may be evicted. Eviction wakes its task through `waker`.
+    /// Marks the connection as idle, so evictable. Eviction wakes its task through `waker`.
     pub fn idle(&self, idleness: Idleness, waker: &Waker) {
         if self.key.get().is_some() || self.is_gone() {
             return;
@@ -255,7 +255,7 @@ impl Connection {
         self.key.set(Some(key));
     }
 
-    /// It has work. Returns whether it may do it: not when it has been evicted.
+    /// Marks the connection as busy. Returns `false` if it has been evicted.
     #[must_use = "one that has made room ends"]
     pub fn busy(&self) -> bool {
         if let Some(key) = self.key.take() {

@@ -1,4 +1,4 @@
-//! Admission: limits on connections and sessions, in all and of each address.
+//! Admission: limits on connections and sessions, in total and per address.
 
 pub mod addresses;
 pub mod balancer;

@@ -14,13 +14,13 @@ pub enum RejectedReason {
     Draining,
     /// Its token was refused.
     Token,
-    /// Not finished in time.
+    /// It did not complete in time.
     Timeout,
-    /// More connections than sessions and their overhead can need, or than one address may have.
+    /// Too many connections, in total or from one address.
     Connections,
-    /// Accounts of use cannot be kept, and new sessions are refused for that (`audit.on_failure`).
+    /// The usage audit cannot be written, and new sessions are refused for that (`audit.on_failure`).
     Audit,
-    /// A trusted proxy did not begin with a header of the PROXY protocol.
+    /// A trusted proxy's connection did not start with a PROXY protocol header.
     ProxyHeader,
 }
 

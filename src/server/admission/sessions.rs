@@ -1,4 +1,4 @@
-//! Whether a client may have one more session, from its page and its address.
+//! Admits sessions: checks the page, address and token of a request for one more session.
 
 use std::sync::atomic::Ordering;
 
@@ -27,18 +27,18 @@ use crate::{
     wire::CloseReason,
 };
 
-/// What an admitted session begins with, or the reason for a refusal.
+/// The start of an admitted session, or why it is refused.
 pub type Admission = Result<Admitted, (RejectedReason, CloseReason)>;
 
 /// A session that was admitted.
 pub struct Admitted {
     pub permit: AddressPermit,
     pub access: SessionAccess,
-    /// The command in its request.
+    /// The command in the request's query.
     pub command: Option<String>,
 }
 
-/// What a session may read at first.
+/// What a session may read initially.
 pub enum SessionAccess {
     Granted {
         rights: SharedRights,
@@ -48,10 +48,10 @@ pub enum SessionAccess {
     Awaited,
 }
 
-/// Whether this peer may have one more session from this origin, and what the request asks for.
+/// Checks the limits and the origin of a peer that wants a session, and parses the request's options.
 ///
 /// # Errors
-/// With the reason, as a metric label and as a close code.
+/// The reason, as a metric label and as a close code.
 pub fn admit<B>(server: &ServerState, request: &Request<B>, peer: ClientAddress) -> Admission {
     let permit = permit(server, request, peer)?;
     let access = match access(server, request) {
@@ -70,10 +70,10 @@ pub fn admit<B>(server: &ServerState, request: &Request<B>, peer: ClientAddress)
     Ok(Admitted { permit, access, command })
 }
 
-/// What the token of a request gives a session, which is counted among those of its user.
+/// The session's rights by the request's token; also counts it for the token's user.
 ///
 /// # Errors
-/// When it gives nothing.
+/// When the token gives no rights.
 pub fn access<B>(server: &ServerState, request: &Request<B>) -> Result<SessionAccess, NoAccess> {
     let node = &server.node;
     let rights = access::rights_of(request, node, node.clock.now())?;
@@ -83,10 +83,10 @@ pub fn access<B>(server: &ServerState, request: &Request<B>) -> Result<SessionAc
 }
 
 impl Admitted {
-    /// The same, unless it has no token and its protocol no word for one.
+    /// Unchanged, or refused if there is no token and the protocol has no command to send one.
     ///
     /// # Errors
-    /// When its token would be awaited for ever.
+    /// When the token would be awaited for ever.
     pub fn with_token(self, takes_keys: bool, node: &NodeState) -> Admission {
         if takes_keys || !matches!(self.access, SessionAccess::Awaited) {
             return Ok(self);
@@ -95,11 +95,11 @@ impl Admitted {
         Err((RejectedReason::Token, CloseReason::BadToken))
     }
 
-    /// Whether it still is when the session begins: an answer can wait for its client for long, and what is taken back
-    /// meanwhile is not found by a look at the sessions that there are.
+    /// Rechecks the access when the session starts: its answer may have waited long, and a revocation meanwhile only
+    /// reached existing sessions.
     ///
     /// # Errors
-    /// When its token was revoked, or its place given to a newer session of its user.
+    /// When the token was revoked, or the slot was given to a newer session of the user.
     pub fn again(self, node: &NodeState) -> Admission {
         match self.access.taken_back(node) {
             Some(close) => Err((RejectedReason::Token, close)),
@@ -109,7 +109,7 @@ impl Admitted {
 }
 
 impl SessionAccess {
-    /// Why it may not be given any more.
+    /// Why the access can no longer be given.
     pub fn taken_back(&self, node: &NodeState) -> Option<CloseReason> {
         let SessionAccess::Granted { rights, user } = self else { return None };
         let refused = users::taken_back(&node.authority, rights, user.as_deref())?;
@@ -117,7 +117,7 @@ impl SessionAccess {
         Some(CloseReason::of_refused(&refused))
     }
 
-    /// Gives it to a session that has just been opened.
+    /// Gives the access to a session that was just opened.
     pub fn give<S: SessionSocket>(self, core: &mut Core<S>, key: SessionKey) {
         match self {
             SessionAccess::Granted { rights, user } => core.entitle(key, &rights, user),
@@ -126,7 +126,7 @@ impl SessionAccess {
     }
 }
 
-/// Whether the client of an upgrade may publish, while no authentication is configured.
+/// Whether an upgrade's client may publish while no authentication is configured.
 pub fn is_local<B>(server: &ServerState, request: &Request<B>, peer: ClientAddress) -> bool {
     let hosts = Hosts::of(request).unwrap_or_default();
     let page = pages::check(request, &hosts, &server.allowed_origins);
@@ -136,7 +136,7 @@ pub fn is_local<B>(server: &ServerState, request: &Request<B>, peer: ClientAddre
 /// A permit for one more session of this peer, from this origin.
 ///
 /// # Errors
-/// With the reason, as a metric label and as a close code.
+/// The reason, as a metric label and as a close code.
 pub fn permit<B>(
     server: &ServerState,
     request: &Request<B>,

@@ -1,4 +1,4 @@
-//! The recent activity of an HTTP connection, and its next deadline. Times are arguments.
+//! [`HttpActivity`]: the recent activity of an HTTP connection, and its next deadline. Times are arguments.
 //!
 //! A first request must arrive within `limits.handshake` of accept, a later one within the same time of its first byte.
 //! Between requests a connection may idle for `limits.idle`. While a part of an answer waits for the socket, a byte
@@ -21,52 +21,52 @@ pub struct HttpActivity(Mutex<ActivityState>);
 
 #[expect(clippy::struct_excessive_bools, reason = "four facts that hold or not, each for itself")]
 struct ActivityState {
-    /// The deadline of the first request; `None` once it has arrived.
+    /// Deadline of the first request; `None` once it has arrived.
     first_until: Option<Instant>,
-    /// Requests whose answers are not yet handed to the socket whole.
+    /// The number of requests whose answers were not yet handed to the socket whole.
     asking: usize,
-    /// HTTP has begun to write, and has not written all.
+    /// HTTP has started to write, and not finished.
     is_behind: bool,
-    /// When the first byte of a request arrived that is not yet whole.
+    /// When the first byte of an incomplete request arrived.
     head_since: Option<Instant>,
-    /// The last bytes that were read.
+    /// The last bytes read.
     tail: u32,
-    /// They are in the middle of a head, as far as is known.
+    /// Whether these are within a head, as far as known.
     in_head: bool,
     /// The last request had a body.
     had_body: bool,
     /// When a request was last read or an answer written.
     quiet_since: Instant,
     stalled: Option<Stalled>,
-    /// Of the last request.
+    /// The priority of the last request.
     priority: Priority,
     /// The connection must end, in favour of a client that reads.
     is_displaced: bool,
-    /// Of the connection's task.
+    /// The waker of the connection's task.
     waker: Option<Waker>,
 }
 
-/// Since when the socket has taken nothing.
+/// Since when the socket has accepted nothing.
 #[derive(Clone, Copy)]
 struct Stalled {
     since: Instant,
-    /// What the kernel held for the peer then.
+    /// The kernel's unacknowledged bytes at that time.
     unacknowledged_bytes: usize,
 }
 
 /// The deadline that a connection has missed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Overdue {
-    /// A request, the first or one that had begun, has not arrived whole.
+    /// A request, the first or one that has started, did not arrive in time.
     Request,
-    /// No request has come for too long.
+    /// No request came for too long.
     Idle,
-    /// The client has taken no byte of an answer.
+    /// The client accepted no byte of an answer for too long.
     Progress,
 }
 
 impl HttpActivity {
-    /// `until` is the deadline of the first request.
+    /// `until`: deadline of the first request.
     pub fn new(until: Instant, now: Instant) -> Self {
         HttpActivity(Mutex::new(ActivityState {
             first_until: Some(until),
@@ -84,7 +84,7 @@ impl HttpActivity {
         }))
     }
 
-    /// These bytes were read.
+    /// Notes bytes that were read.
     pub fn has_read(&self, bytes: &[u8], now: Instant) {
         let mut state = self.state();
         state.tail = bytes[bytes.len().saturating_sub(4)..]
@@ -98,7 +98,7 @@ impl HttpActivity {
         }
     }
 
-    /// A request has arrived whole, except for its body.
+    /// Notes a complete request, except for its body.
     pub fn begins(&self, has_body: bool, priority: Priority) {
         let mut state = self.state();
         state.priority = priority;
@@ -106,7 +106,7 @@ impl HttpActivity {
         state.asking += 1;
         state.head_since = None;
         state.had_body = has_body;
-        // After a body the start of the next head is not known.
+        // After a body the start of the next head is unknown.
         state.in_head &= !has_body;
     }
 
@@ -115,7 +115,7 @@ impl HttpActivity {
         self.state().had_body
     }
 
-    /// The answer has been handed to the socket, or given up.
+    /// Notes that an answer was handed to the socket, or abandoned.
     pub fn ends(&self, now: Instant) {
         let mut state = self.state();
         state.asking = state.asking.saturating_sub(1);
@@ -125,40 +125,40 @@ impl HttpActivity {
         }
     }
 
-    /// HTTP begins to write.
+    /// Notes that HTTP starts to write.
     pub fn writes(&self) {
         self.state().is_behind = true;
     }
 
-    /// HTTP has written all that it has.
+    /// Notes that HTTP has written everything it has.
     pub fn has_flushed(&self) {
         self.state().is_behind = false;
     }
 
-    /// Whether everything that HTTP has tried to write is out.
+    /// Whether everything that HTTP wrote is out.
     pub fn is_flushed(&self) -> bool {
         !self.state().is_behind
     }
 
-    /// The socket has taken bytes.
+    /// Notes that the socket accepted bytes.
     pub fn has_written(&self, now: Instant) {
         let mut state = self.state();
         state.stalled = None;
         state.quiet_since = now;
     }
 
-    /// The socket takes no more for now.
+    /// Notes that the socket accepts no more for now.
     pub fn stalls(&self, socket: &impl SessionSocket, now: Instant) {
         let stalled = || Stalled { since: now, unacknowledged_bytes: socket.unacknowledged_bytes() };
         self.state().stalled.get_or_insert_with(stalled);
     }
 
-    /// The priority with which its bytes take slices.
+    /// The priority for time slices of the connection.
     pub fn priority(&self) -> Priority {
         self.state().priority
     }
 
-    /// For how long the client has taken nothing.
+    /// How long the client has accepted nothing.
     pub fn stalled_for(&self, now: Instant) -> Option<Duration> {
         let Stalled { since, .. } = self.state().stalled?;
         Some(now.saturating_duration_since(since))
@@ -173,17 +173,17 @@ impl HttpActivity {
         }
     }
 
-    /// Whether it must end. If not, `waker` is woken when it must.
+    /// Whether the connection must end. If not, `waker` is woken when it must.
     pub fn is_displaced(&self, waker: &Waker) -> bool {
         let mut state = self.state();
-        // A connection that does not stall is never displaced.
+        // A connection that is not stalled is never displaced.
         if state.stalled.is_some() && !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
         state.is_displaced
     }
 
-    /// No request is open and no answer is under way: it can be evicted.
+    /// Whether no request and no answer is in progress: the connection is evictable.
     pub fn is_idle(&self) -> bool {
         let state = self.state();
         state.first_until.is_none()
@@ -192,7 +192,7 @@ impl HttpActivity {
             && state.stalled.is_none()
     }
 
-    /// The next deadline, and what is overdue when it passes. `None`: nothing is expected of the connection.
+    /// The next deadline, and what is overdue when it passes; `None` when nothing is expected.
     pub fn due(&self, limits: &Limits) -> Option<(Instant, Overdue)> {
         let state = self.state();
         if let Some(Stalled { since, .. }) = state.stalled {
@@ -210,7 +210,7 @@ impl HttpActivity {
         })
     }
 
-    /// On a thin link the peer takes bytes long before the kernel has room for more. That is progress too.
+    /// On a slow link the peer acknowledges bytes long before the socket is writable. That is progress too.
     pub fn note_acknowledged(&self, socket: &impl SessionSocket, now: Instant) {
         let unacknowledged_bytes = socket.unacknowledged_bytes();
         let mut state = self.state();

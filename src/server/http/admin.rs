@@ -1,7 +1,7 @@
-//! `/v1/admin`: the sessions that there are, closing some of them, and reports of use.
+//! `/v1/admin`: lists and closes sessions, and reports usage.
 //!
-//! Invariants: who asks has `admin`, see `router.rs`; a token is never shown, only its name; reports are made on a thread
-//! without sessions, one at a time.
+//! Invariants: the caller has the right `admin` (`router.rs`); a token is never shown, only its name; reports are made
+//! one at a time, on a thread without sessions.
 
 use std::{rc::Rc, sync::Arc};
 
@@ -32,11 +32,11 @@ use crate::{
 };
 
 const LISTED_DEFAULT: usize = 20;
-/// Each with some of its symbols: a shard describes them in one go.
+/// Maximum number of sessions in a list: a shard describes them, with symbols, in one go.
 const LISTED_MAX: usize = 256;
-/// Sessions that are described at once; more are a long answer.
+/// A request for more sessions than this counts as a long answer.
 const LISTED_AT_ONCE: usize = 64;
-/// A name, and what is around it.
+/// Enough for a name and the JSON around it.
 const BODY_BYTES_MAX: usize = 4 * 1024;
 
 /// The body of a request to close sessions.
@@ -48,7 +48,7 @@ struct CloseRequest {
     token: Option<String>,
 }
 
-/// As `welcome` has it, or as a number.
+/// As in `welcome`, or as a number.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum SessionNumber {
@@ -78,7 +78,7 @@ pub async fn sessions(
     Ok(response::walk(WalkBody::new(shard, Box::new(rows), permit)))
 }
 
-/// Closes the sessions of a user or of a token, which are barred from then on, or one session.
+/// Closes all sessions of a user or a token, which are barred from then on, or one session.
 pub async fn close(
     app: &App,
     shard: &Rc<Shard>,
@@ -89,7 +89,7 @@ pub async fn close(
     let body = body::receive(request, BODY_BYTES_MAX, shard.node.limits.handshake).await?;
     let target = close_target(&body.text()?)?;
     let node = &shard.node;
-    // It may have come late.
+    // The body may have taken long.
     let now = node.clock.now();
     if rights.is_expired(now) || node.authority.is_revoked(rights) {
         return Err(Failure::not_entitled("the request's token has ended, or was revoked"));
@@ -99,8 +99,8 @@ pub async fn close(
         CloseTarget::Token(token) => node.authority.bar_token(token, None, now),
         CloseTarget::Session(_) => {}
     }
-    // Behind the shards' own look, which counts: whatever begins meanwhile is found by the next one. By drop, since the
-    // client may hang up before the shards have answered.
+    // After the shards' own check, which counts: sessions that start meanwhile are found by the next one. By drop,
+    // since the client may hang up before the shards have answered.
     let raised = Raise(node);
     let answers = ops::ask_all(app, |reply| ToShard::Close(target.clone(), reply)).await;
     drop(raised);
@@ -119,7 +119,7 @@ pub async fn close(
     Ok(response::json(format!("{{\"closed\":{closed}}}")))
 }
 
-/// Has every session looked at when it is dropped.
+/// When dropped, makes all shards check their sessions.
 struct Raise<'a>(&'a NodeState);
 
 impl Drop for Raise<'_> {
@@ -128,7 +128,7 @@ impl Drop for Raise<'_> {
     }
 }
 
-/// Reports use, as `tickcast usage` does: `month` and `format`.
+/// Reports usage, as `tickcast usage` does: `month` and `format`.
 pub async fn usage(app: &App, shard: &Rc<Shard>, query: &str) -> Result<HttpResponse, Failure> {
     let (month, format) = usage_query(query)?;
     let Some(audit) = &shard.node.audit else {
@@ -139,7 +139,7 @@ pub async fn usage(app: &App, shard: &Rc<Shard>, query: &str) -> Result<HttpResp
         return Err(Failure::busy_report());
     };
     let path = audit.path().to_owned();
-    // It may read gigabytes: not on a thread that has sessions. The permit is held to its end, whoever waits for it.
+    // May read gigabytes, so off the threads with sessions. The permit is held to the end, even if nobody waits.
     let report = tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let mut usage = usage_of(&path)?;

@@ -1,7 +1,6 @@
-//! What one answer shows, for the accounts of use: its symbols as received, and the answer once for each product of which it
-//! shows a symbol.
+//! Reports an HTTP answer to the usage audit: its symbols as received, and one use of each product with a symbol in it.
 //!
-//! Invariant: an answer that shows no symbol counts as use of no product.
+//! Invariant: an answer without symbols counts as no use.
 
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use crate::{
 pub struct AnsweredSymbols {
     node: Arc<NodeState>,
     rights: SharedRights,
-    /// Products that were told.
+    /// Products already counted.
     told: Vec<ProductId>,
 }
 
@@ -25,7 +24,7 @@ impl AnsweredSymbols {
         AnsweredSymbols { node: Arc::clone(node), rights: SharedRights::clone(rights), told: Vec::new() }
     }
 
-    /// It shows these.
+    /// Notes symbols in the answer.
     pub fn shows(&mut self, symbols: &[&Symbol], delayed: bool) {
         let Some(audit) = &self.node.audit else { return };
         let (now, who) = (self.node.clock.now(), self.rights.who());

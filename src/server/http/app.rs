@@ -1,4 +1,4 @@
-//! The state that routes need besides their own shard.
+//! [`App`]: the state of routes beyond their own shard.
 
 use std::sync::{Arc, atomic::AtomicU64};
 
@@ -19,14 +19,14 @@ pub struct App {
     pub clock: Clock,
     pub market: MarketClock,
     pub began: Nanos,
-    /// Limits the warning that a shard has not answered.
+    /// Throttles the warning that a shard does not answer.
     pub shard_silent: Throttle,
-    /// Counted by the writer of the log.
+    /// Counted by the log writer.
     pub log_lines_dropped: Arc<AtomicU64>,
     pub scrapes: ScrapeQueue,
-    /// Long answers that are being read.
+    /// Permits of long answers in progress.
     pub bulk: Arc<BulkRequests>,
-    /// Of reports of use, which read files.
+    /// Permits of usage reports, which read files.
     pub reports: Arc<Semaphore>,
     /// Whether operators have a listener of their own.
     pub has_admin: bool,

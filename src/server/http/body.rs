@@ -1,6 +1,6 @@
-//! Bodies of requests: received whole, within a size and a deadline, and decompressed.
+//! Request bodies: received whole, within a size limit and a deadline, and decompressed.
 //!
-//! Invariant: neither a body nor its decompressed text is ever held beyond the limit.
+//! Invariant: neither the body nor its decompressed text ever exceeds the limit in memory.
 
 use std::{io::Read, time::Duration};
 
@@ -29,9 +29,9 @@ enum Coding {
     Zstd,
 }
 
-/// The supported codings, as the answer to others lists them.
+/// The supported codings, for the answer that refuses others.
 const CODINGS: &str = "gzip, zstd";
-/// The largest window of zstd that is kept, as a power of 2: 8 MiB, which all readers of the format have.
+/// Maximum zstd window, as a power of 2: 8 MiB, which every decoder supports.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
 /// Receives a body of at most `bytes_max`; longer ones are refused with `too_large`.
@@ -44,7 +44,7 @@ pub async fn receive(
     time: Duration,
 ) -> Result<Received, Failure> {
     let coding = Coding::of(request.headers())?;
-    // A client that announces the length need not send the body, nor be sent `100 Continue`.
+    // A client that announces a longer body is spared sending it, and gets no `100 Continue`.
     if request.body().size_hint().lower() > bytes_max as u64 {
         return Err(too_large(bytes_max));
     }
@@ -69,10 +69,10 @@ fn too_large(bytes_max: usize) -> Failure {
 // === impl Received ===
 
 impl Received {
-    /// The decompressed body, without the byte order mark that some editors put before text. Takes time.
+    /// The decompressed body, without a leading byte order mark. CPU-intensive.
     ///
     /// # Errors
-    /// When it is broken, or longer than the limit.
+    /// When it is corrupt, or longer than the limit.
     pub fn text(self) -> Result<Vec<u8>, Failure> {
         let broken =
             |error| Failure::bad_request("bad_body", format!("the body cannot be decompressed: {error}"));

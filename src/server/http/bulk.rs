@@ -1,7 +1,7 @@
 //! Permits for requests with long answers: a few at once, for clients that read.
 //!
-//! A client that has taken no byte for a second loses its permit, and its connection, when another client wants it. So
-//! an answer that is not read keeps no other client from reading.
+//! A client that has accepted no byte for a second loses its permit and connection when another client wants it. So an
+//! unread answer blocks nobody.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,19 +20,19 @@ use crate::{
 #[derive(Default)]
 pub struct BulkRequests(Mutex<Vec<Arc<HttpActivity>>>);
 
-/// The permit of one such connection; released by drop.
+/// The permit of one connection; released by drop.
 pub struct BulkPermit {
     bulk: Arc<BulkRequests>,
     activity: Arc<HttpActivity>,
 }
 
-/// A client that has taken nothing for this long may lose its permit.
+/// After accepting nothing for this long, a client may lose its permit.
 const STALLED: Duration = Duration::from_secs(1);
 
-/// A permit for this caller.
+/// Takes a permit for this caller.
 ///
 /// # Errors
-/// When all permits are taken, by clients that read.
+/// When all permits are held by clients that read.
 pub fn permit(
     bulk: &Arc<BulkRequests>,
     shard: &Shard,
@@ -74,7 +74,7 @@ impl BulkRequests {
 impl Drop for BulkPermit {
     fn drop(&mut self) {
         let mut held = self.bulk.held();
-        // A connection that was displaced has no permit any more.
+        // A displaced connection no longer has a permit.
         if let Some(at) = held.iter().position(|held| Arc::ptr_eq(held, &self.activity)) {
             held.swap_remove(at);
         }

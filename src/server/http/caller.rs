@@ -1,4 +1,4 @@
-//! The other end of an HTTP connection, and what becomes of its socket.
+//! [`Caller`]: the client of an HTTP connection, and what becomes of its socket.
 
 use std::{
     cell::{Cell, RefCell},
@@ -19,25 +19,25 @@ use crate::{
 };
 
 pub struct Caller {
-    /// Of the connection.
+    /// The peer of the connection.
     pub peer: ClientAddress,
-    /// Of the request that is being answered: a proxy's connection may have those of many clients, one after another.
+    /// The client of the current request: one proxy connection may carry requests of many clients.
     pub client: Cell<ClientAddress>,
     /// Notified when an event stream takes the socket over.
     pub taken_over: Notify,
-    /// That event stream, and the head of its answer.
+    /// The event stream, and the head of its answer.
     pub stream: Cell<Option<(AdmittedEvents, Vec<u8>)>>,
     /// The role of the listener that accepted it.
     pub role: Role,
     pub activity: Arc<HttpActivity>,
-    /// Of the requests whose answers may not be out yet.
+    /// Rights of the requests whose answers may not be out yet.
     rights: RefCell<Vec<SharedRights>>,
-    /// Moves with the socket, when a session takes it over.
+    /// Moves with the socket when a session takes it over.
     pub connection: Cell<Option<Connection>>,
 }
 
 impl Caller {
-    /// Of a connection whose socket HTTP has.
+    /// For a connection whose socket HTTP holds.
     pub fn new(
         peer: ClientAddress,
         role: Role,
@@ -56,7 +56,7 @@ impl Caller {
         }
     }
 
-    /// It is answered under these rights, from now until all of the answer is out.
+    /// Notes the rights of the current answer, until all of it is out.
     pub fn answers_under(&self, rights: &SharedRights) {
         let mut under = self.rights.borrow_mut();
         if self.activity.is_flushed() {
@@ -67,12 +67,12 @@ impl Caller {
         }
     }
 
-    /// Whether an answer may wait whose rights could end.
+    /// Whether an answer may be pending whose rights can end.
     pub fn has_rights(&self) -> bool {
         !self.rights.borrow().is_empty()
     }
 
-    /// Whether rights have ended under which something may still wait.
+    /// Whether rights have ended under which bytes may still be pending.
     pub fn have_rights_ended(&self, node: &NodeState) -> bool {
         let now = node.clock.now();
         self.rights.borrow().iter().any(|rights| rights.is_expired(now) || node.authority.is_revoked(rights))

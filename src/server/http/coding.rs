@@ -1,8 +1,7 @@
-//! How answers are compressed: by gzip or zstd, where the request's `Accept-Encoding` asks for it (RFC 9110, 12.5.3).
+//! [`AnswerCoding`]: compression of answers with gzip or zstd, by the request's `Accept-Encoding` (RFC 9110, 12.5.3).
 //!
-//! Pure but for the compressors. Answers that are refusals, or shorter than `limits.deflate_bytes`, stay as they are.
-//! Invariant: a compressed answer has all headers of the plain one but its length, and what decides between the two is
-//! named in `Vary`.
+//! Pure but for the compressors. Error answers, and answers shorter than `limits.deflate_bytes`, stay plain. Invariant:
+//! a compressed answer has all headers of the plain one but its length, and `Vary` names what decides.
 
 use std::io::{self, Write};
 
@@ -14,7 +13,7 @@ use hyper::{
 };
 use zstd::stream::write::Encoder as ZstdEncoder;
 
-/// How an answer is compressed.
+/// The coding of an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AnswerCoding {
     Identity,
@@ -22,29 +21,29 @@ pub enum AnswerCoding {
     Zstd,
 }
 
-/// A compressor of one answer. What it has written is taken piece by piece.
+/// A compressor of one answer, whose output is taken piece by piece.
 pub enum AnswerEncoder {
     Gzip(GzEncoder<Vec<u8>>),
     Zstd(ZstdEncoder<'static, Vec<u8>>),
 }
 
-/// As fast as possible: more would cost the sessions of the shard their time.
+/// The fastest level: more would take time from the shard's sessions.
 const GZIP_LEVEL: u32 = 1;
 const ZSTD_LEVEL: i32 = 1;
-/// For what is compressed once and sent for as long as the process lives.
+/// For what is compressed once and served for the life of the process.
 const GZIP_LEVEL_KEPT: u32 = 9;
 const ZSTD_LEVEL_KEPT: i32 = 15;
 
 // === impl AnswerCoding ===
 
 impl AnswerCoding {
-    /// What the client likes best; of those that it likes alike, zstd before gzip before neither.
+    /// The client's preferred coding; among equals zstd, then gzip, then none.
     pub fn of(request: &HeaderMap) -> Self {
         let weights = Weights::of(request);
         let (gzip, zstd) = (weights.of_coding(b"gzip"), weights.of_coding(b"zstd"));
         let (coding, weight) =
             if zstd >= gzip { (AnswerCoding::Zstd, zstd) } else { (AnswerCoding::Gzip, gzip) };
-        // What is not named at all is worth less than what is.
+        // An unnamed identity ranks below any named coding.
         let identity = weights.named(b"identity").unwrap_or(0);
         if weight == 0 || identity > weight { AnswerCoding::Identity } else { coding }
     }
@@ -73,17 +72,17 @@ impl AnswerCoding {
         }
     }
 
-    /// A whole answer, compressed; `None` where it gets no shorter.
+    /// Compresses a whole answer; `None` if it gets no shorter.
     pub fn whole(self, plain: &[u8]) -> Option<Bytes> {
         compressed(self.encoder()?, plain)
     }
 
-    /// As [`Self::whole`], as short as possible. Takes time.
+    /// As [`Self::whole`], for minimum size. CPU-intensive.
     pub fn kept(self, plain: &[u8]) -> Option<Bytes> {
         compressed(self.encoder_at(GZIP_LEVEL_KEPT, ZSTD_LEVEL_KEPT)?, plain)
     }
 
-    /// Declares in an answer that is compressed so how it is.
+    /// Sets the headers of an answer with this coding.
     pub fn declare(self, headers: &mut HeaderMap) {
         if let Some(name) = self.name() {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
@@ -91,14 +90,14 @@ impl AnswerCoding {
     }
 }
 
-/// Whether a stream of events may be compressed by gzip, the only way in which parts of it are shared.
+/// Whether an event stream may use gzip, the only coding that allows shared parts.
 pub fn takes_gzip(request: &HeaderMap) -> bool {
     let weights = Weights::of(request);
     let gzip = weights.of_coding(b"gzip");
     gzip > 0 && gzip >= weights.named(b"identity").unwrap_or(0)
 }
 
-/// Declares to caches that the answer depends on what the client takes.
+/// Tells caches that the answer depends on the accepted codings.
 pub fn vary(headers: &mut HeaderMap) {
     headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
 }
@@ -112,7 +111,7 @@ fn compressed(mut encoder: AnswerEncoder, plain: &[u8]) -> Option<Bytes> {
 // === impl AnswerEncoder ===
 
 impl AnswerEncoder {
-    /// Compresses this piece too.
+    /// Compresses one more piece.
     pub fn write(&mut self, piece: &[u8]) -> io::Result<()> {
         match self {
             AnswerEncoder::Gzip(encoder) => encoder.write_all(piece),
@@ -120,7 +119,7 @@ impl AnswerEncoder {
         }
     }
 
-    /// Takes what is ready. The rest follows with later pieces.
+    /// Takes the output so far; the rest follows with later pieces.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(match self {
             AnswerEncoder::Gzip(encoder) => encoder.get_mut(),
@@ -128,7 +127,7 @@ impl AnswerEncoder {
         })
     }
 
-    /// The end of the answer, after what was taken.
+    /// The rest of the output, after what was taken.
     pub fn finish(self) -> io::Result<Vec<u8>> {
         match self {
             AnswerEncoder::Gzip(encoder) => encoder.finish(),
@@ -137,7 +136,7 @@ impl AnswerEncoder {
     }
 }
 
-/// The weights that a request gives to codings, in thousandths.
+/// The weights of codings in a request, in thousandths.
 struct Weights<'a>(Vec<(&'a [u8], u16)>);
 
 impl<'a> Weights<'a> {
@@ -154,13 +153,13 @@ impl<'a> Weights<'a> {
         self.0.iter().find(|(own, _)| same(own)).map(|(_, weight)| *weight)
     }
 
-    /// A coding that is not named has the weight of `*`, if that is.
+    /// A coding that is not named has the weight of `*`, if given.
     fn of_coding(&self, name: &[u8]) -> u16 {
         self.named(name).or_else(|| self.named(b"*")).unwrap_or(0)
     }
 }
 
-/// A name and its weight, 1 unless `q` says otherwise. A weight that cannot be read is 0: what was meant is not known.
+/// A name and its weight, 1 without `q`. An unreadable weight is 0, because its meaning is unknown.
 fn weighted(part: &[u8]) -> Option<(&[u8], u16)> {
     let mut pieces = part.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
     let name = pieces.next().filter(|name| !name.is_empty())?;

@@ -1,4 +1,4 @@
-//! Whether an answer is compressed, and its headers then.
+//! Decides whether an answer is compressed, and adapts its headers.
 
 use std::task::{Context, Poll, Waker};
 
@@ -12,10 +12,10 @@ use super::{
     response::{HttpResponse, ResponseBody},
 };
 
-/// Compresses an answer as the client asks for. `bytes_min`: shorter ones stay as they are; 0: all do.
+/// Compresses an answer with the client's coding. `bytes_min`: shorter ones stay plain; 0 turns compression off.
 pub fn compress(mut response: HttpResponse, coding: AnswerCoding, bytes_min: usize) -> HttpResponse {
     if response.headers().contains_key(header::ETAG) {
-        // A file of the dashboard has chosen already.
+        // Dashboard files have chosen their form already.
         coding::vary(response.headers_mut());
         return response;
     }
@@ -33,7 +33,7 @@ pub fn compress(mut response: HttpResponse, coding: AnswerCoding, bytes_min: usi
             None => (ResponseBody::Walk(walk), false),
         },
         ResponseBody::Events(events) => (ResponseBody::Events(events), false),
-        // Its reader is a program on a fast link, and compressing would be work of the shard.
+        // Replays are read by programs on fast links; compressing would only load the shard.
         ResponseBody::Replay(body) => {
             *response.body_mut() = ResponseBody::Replay(body);
             return response;
@@ -56,7 +56,7 @@ fn is_at_least(body: &Full<Bytes>, bytes_min: usize) -> bool {
 }
 
 fn whole(body: Full<Bytes>, coding: AnswerCoding) -> (ResponseBody, bool) {
-    // It is whole, so it is there at once.
+    // A whole body is available at once.
     let mut plain = Bytes::new();
     let mut body = Box::pin(body);
     let mut context = Context::from_waker(Waker::noop());

@@ -1,4 +1,4 @@
-//! A long answer, compressed as it is sent.
+//! [`CompressedWalk`]: a long answer that is compressed as it is sent.
 
 use std::{
     convert::Infallible,
@@ -11,10 +11,10 @@ use hyper::body::{Body, Frame};
 
 use super::{coding::AnswerEncoder, walk::WalkBody};
 
-/// A long answer, compressed piece by piece: its memory is that of a piece and of the compressor.
+/// Compresses piece by piece: its memory is one piece and the compressor.
 pub struct CompressedWalk {
     pub walk: WalkBody,
-    /// `None` once the end is out.
+    /// `None` once the end was sent.
     pub encoder: Option<AnswerEncoder>,
 }
 
@@ -30,7 +30,7 @@ impl Body for CompressedWalk {
         loop {
             let Some(current) = encoder else { return Poll::Ready(None) };
             let piece = ready!(Pin::new(&mut *walk).poll_frame(context));
-            // A vector takes every write, so these results say nothing.
+            // Writing to a vector cannot fail.
             let ready = match piece.and_then(|piece| piece.ok()?.into_data().ok()) {
                 Some(piece) => current.write(&piece).map(|()| current.take()),
                 None => encoder.take().map_or_else(|| Ok(Vec::new()), AnswerEncoder::finish),

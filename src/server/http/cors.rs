@@ -1,6 +1,6 @@
-//! Headers that let a page of an allowed origin read answers, including refusals, and ask what it may do.
+//! CORS: headers that let pages of allowed origins read answers, including refusals, and preflight answers.
 //!
-//! There are no credentials. Every answer varies by `Origin`, because refusals depend on it.
+//! No credentials are used. Every answer varies by `Origin`, because refusals depend on it.
 
 use http_body_util::Full;
 use hyper::{
@@ -10,7 +10,7 @@ use hyper::{
 
 use super::response::{HttpResponse, ResponseBody};
 
-/// In addition to the headers that any page may read.
+/// Readable in addition to the headers that CORS exposes by default.
 const EXPOSED: &str = "Retry-After, ETag, Allow";
 /// How long a browser may cache the answer to a preflight, in seconds: the most that Chromium accepts.
 const PREFLIGHT_SECONDS: &str = "7200";
@@ -25,12 +25,12 @@ pub fn share(response: &mut HttpResponse, origin: HeaderValue) {
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
 }
 
-/// Declares to caches what the response depends on.
+/// Tells caches what the response depends on.
 pub fn vary(response: &mut HttpResponse) {
     response.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
 }
 
-/// The answer to `OPTIONS`: the methods that a path allows, to pages of other origins as well.
+/// The answer to `OPTIONS`: the methods of a path, also for pages of other origins.
 pub fn options(request: &HeaderMap, methods: &[Method]) -> HttpResponse {
     let mut response = Response::new(ResponseBody::Whole(Full::default()));
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -38,7 +38,7 @@ pub fn options(request: &HeaderMap, methods: &[Method]) -> HttpResponse {
     let mut methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
     if request.contains_key(header::ORIGIN) && request.contains_key(ASKS_METHOD) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, listed(&methods));
-        // No header that a page may add changes what it may do here.
+        // No request header gives a page more rights here.
         if let Some(names) = request.get(ASKS_HEADERS) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
         }

@@ -1,10 +1,9 @@
-//! The dashboard's files, as `web/build.sh` made them. They are part of the program, so nothing else is needed to show
-//! it.
+//! The dashboard's files, built by `web/build.sh` and compiled into the program.
 //!
-//! A browser may keep them, but asks with its `ETag` each time. After an upgrade of the server it gets the new page at
-//! the next request, and otherwise downloads nothing twice. A file is compressed once, when it is first asked for so.
-//! Invariants: each form of a file has an `ETag` of its own; the policy lets the page load from and ask this
-//! server alone, and allows no script or style but these files.
+//! Browsers may cache them, but revalidate by `ETag` each time: an upgraded server serves the new page at once, and
+//! nothing is downloaded twice. A file is compressed when a compressed form is first requested.
+//! Invariants: each form of a file has an `ETag` of its own; the policy lets the page load from and connect to this
+//! server only, with no script or style but these files.
 
 use std::{hash::BuildHasher, sync::OnceLock};
 
@@ -23,12 +22,12 @@ use super::{
 pub struct Asset {
     kind: &'static str,
     content: &'static str,
-    /// Its compressed forms, once they were asked for; `None` where there is none that is shorter.
+    /// Compressed forms, once requested; `None` if they would be no shorter.
     gzip: OnceLock<Option<Bytes>>,
     zstd: OnceLock<Option<Bytes>>,
 }
 
-/// Only served scripts and styles: nothing inline runs, whatever gets into the page.
+/// Only served scripts and styles run; nothing inline, whatever gets into the page.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'self'; require-trusted-types-for 'script'; \
     trusted-types 'none'";
@@ -60,10 +59,10 @@ impl Asset {
         Asset { kind, content, gzip: OnceLock::new(), zstd: OnceLock::new() }
     }
 
-    /// Compresses the file, unless it is: on another thread, since this takes time.
+    /// Compresses the file if needed: on another thread, because it is CPU-intensive.
     pub async fn prepare(&'static self, coding: AnswerCoding) {
         if self.form(coding).is_some_and(|form| form.get().is_none()) {
-            // A failure leaves the plain form.
+            // On failure the plain form is served.
             let _ = tokio::task::spawn_blocking(move || self.compress(coding)).await;
         }
     }
@@ -82,7 +81,7 @@ impl Asset {
         }
     }
 
-    /// The file, or the answer that the browser has it already.
+    /// The file, or `304` if the browser has it already.
     pub fn answer(&self, request: &HeaderMap, coding: AnswerCoding) -> HttpResponse {
         let compressed = self.form(coding).and_then(|form| form.get().cloned().flatten());
         let coding = if compressed.is_some() { coding } else { AnswerCoding::Identity };
@@ -114,7 +113,7 @@ impl Asset {
         response
     }
 
-    /// Differs for different content and each form of it, and is the same in every process of one build.
+    /// Differs by content and form; equal in every process of the same build.
     fn tag(&self, coding: AnswerCoding) -> String {
         let hash = foldhash::quality::FixedState::default().hash_one(self.content);
         let form = coding.name().map(|name| format!("-{name}")).unwrap_or_default();
@@ -122,7 +121,7 @@ impl Asset {
     }
 }
 
-/// Whether `If-None-Match` names the tag.
+/// Whether `If-None-Match` contains the tag.
 fn has(request: &HeaderMap, tag: &str) -> bool {
     let named = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     named

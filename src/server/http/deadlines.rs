@@ -1,7 +1,7 @@
-//! The life of an HTTP connection: HTTP itself, its deadlines, and its eviction when it is idle.
+//! Drives an HTTP connection: HTTP itself, its deadlines, and its eviction when idle.
 //!
-//! One timer a connection, set when something is expected of it. hyper's own timeout is not used: it treats a
-//! connection that idles between requests like one whose handshake fails.
+//! One timer per connection, armed when something is expected. hyper's own timeout is not used: it treats a connection
+//! that is idle between requests like a failing handshake.
 
 use std::{
     pin::Pin,
@@ -29,11 +29,11 @@ pub struct ConnectionDeadlines<'a> {
     /// HTTP's socket, which a session may take over.
     stream: WeakSocket,
     timer: Pin<Box<Sleep>>,
-    /// While an answer waits for its client: when its rights are looked at next.
+    /// When rights are checked next, while an answer is pending.
     look: Option<Pin<Box<Sleep>>>,
 }
 
-/// Rights are taken back within 250 ms, of which the list takes 50.
+/// Revocation must take effect within 250 ms, 50 of which go to reading the list.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How the connection ended.
@@ -57,7 +57,7 @@ impl<'a> ConnectionDeadlines<'a> {
         }
     }
 
-    /// Drives `connection`, as far as it may go on.
+    /// Polls `connection` while it may go on.
     pub fn poll<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -70,7 +70,7 @@ impl<'a> ConnectionDeadlines<'a> {
             return Poll::Ready(ConnectionEnd::Over);
         }
         while let Some((until, overdue)) = self.activity.due(&self.shard.node.limits) {
-            // A timer that ends too early costs less than one that is reset for each request.
+            // A timer that fires too early is cheaper than one that is reset on each request.
             if self.timer.is_elapsed() || until < self.timer.deadline() {
                 self.timer.as_mut().reset(until);
             }
@@ -94,7 +94,7 @@ impl<'a> ConnectionDeadlines<'a> {
         Poll::Pending
     }
 
-    /// Whether an answer waits for its client whose rights have ended: the rest of it is not sent.
+    /// Whether a pending answer's rights have ended: the rest of it is not sent.
     fn poll_rights(&mut self, context: &mut Context<'_>) -> bool {
         if !self.caller.has_rights() || self.activity.stalled_for(Instant::now()).is_none() {
             self.look = None;
@@ -112,7 +112,7 @@ impl<'a> ConnectionDeadlines<'a> {
         }
     }
 
-    /// Whether it may go on: not when it has been evicted.
+    /// Whether the connection has not been evicted.
     fn may_continue(&self) -> bool {
         self.with_connection(Connection::busy).unwrap_or(true)
     }

@@ -1,7 +1,7 @@
-//! HTTP's own answer to a head that it cannot read has no body. Here it gets one.
+//! Adds a body to hyper's own answers to malformed heads, which have none.
 //!
-//! The sender may still be sending. After such an answer the socket is read for a moment, or the answer would be lost
-//! to a reset. The same holds after the last answer to a request whose body may not have been read to the end.
+//! The client may still be sending. After such an answer the socket is read for a moment, or a reset could destroy the
+//! answer. The same holds after the last answer to a request whose body may not have been read completely.
 
 use std::{
     io,
@@ -15,22 +15,22 @@ use tokio::time::{Sleep, sleep};
 
 use super::preread::PrereadSocket;
 
-/// A connection on which bare errors of HTTP get a body.
+/// A connection whose bare error answers get a body.
 pub struct ErrorBodySocket {
     pub socket: PrereadSocket,
     make_error_body: MakeErrorBody,
     replacement: Option<Box<Replacement>>,
-    /// Begins when nothing more is written.
+    /// Starts when nothing more is written.
     linger: Option<Box<Linger>>,
 }
 
-/// Returns the whole answer in place of a bare head; `None` when HTTP did not write a bare head.
+/// The full answer in place of a bare head; `None` when the bytes are no bare head of hyper's.
 pub type MakeErrorBody = fn(&[u8]) -> Option<Vec<u8>>;
 
-/// An answer that replaces HTTP's own.
+/// An answer that replaces hyper's own.
 struct Replacement {
     answer: Vec<u8>,
-    /// How much of it is out.
+    /// The number of bytes written so far.
     at: usize,
 }
 
@@ -40,7 +40,7 @@ struct Linger {
     until: Pin<Box<Sleep>>,
 }
 
-/// Longer than the longest usual body, and no more than its sender could have sent in requests that are read.
+/// Longer than any usual body, and no more than a client could send in accepted requests.
 const LINGER_BYTES: usize = 64 * 1024 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -49,7 +49,7 @@ impl ErrorBodySocket {
         ErrorBodySocket { socket, make_error_body, replacement: None, linger: None }
     }
 
-    /// Keeps the answer that replaces these bytes, if they are HTTP's own.
+    /// Prepares the replacement if these bytes are hyper's own answer.
     fn replaces(&mut self, bytes: &[u8]) -> bool {
         let Some(answer) = (self.make_error_body)(bytes) else { return false };
         self.replacement = Some(Box::new(Replacement { answer, at: 0 }));
@@ -68,7 +68,7 @@ impl ErrorBodySocket {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads until the peer has noticed, or the limit is reached.
+    /// Reads until the peer closes, or the limit is reached.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.replacement.is_none() && !self.socket.may_have_more() {
             return Poll::Ready(());

@@ -1,5 +1,5 @@
-//! `/v1/faults`: the scenario that runs, and the faults that were done, so that a tester can compare what a client has noticed
-//! with what there was.
+//! `/v1/faults`: the running scenario and the faults applied so far, so that testers can compare them with what a
+//! client noticed.
 
 use std::{rc::Rc, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
     session::inbound::query,
 };
 
-/// Faults in one answer. Who wants more asks from the next one on.
+/// Maximum number of faults per answer; for more, ask again from `next` on.
 const LISTED_MAX: usize = 1_000;
 
 #[derive(Serialize)]
@@ -23,13 +23,13 @@ struct FaultsAnswer<'a> {
     seed: u64,
     modelled_on: &'a str,
     sources: &'a [String],
-    /// Faults done, by kind.
+    /// Applied faults, by kind.
     counts: serde_json::Map<String, serde_json::Value>,
-    /// Messages that clients were not sent.
+    /// Messages that were never sent to clients.
     withheld: u64,
-    /// How many faults were done.
+    /// The number of faults applied.
     done: u64,
-    /// The number to ask from next.
+    /// The number to continue from.
     next: u64,
     faults: Vec<Box<RawValue>>,
 }

@@ -1,6 +1,6 @@
-//! `/v1/feeds`: each feed and how it is, for a person and for the dashboard.
+//! `/v1/feeds`: each feed's condition, for people and the dashboard.
 //!
-//! Not a metric, and not about symbols: those of a feed that is well may be stale each.
+//! Not metrics, and not symbols: even a healthy feed may have stale symbols.
 
 use std::{rc::Rc, sync::Arc, sync::atomic::Ordering, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
     tick::Nanos,
 };
 
-/// One feed. What only connections to a venue have is `null` for the others.
+/// One feed. Fields of venue connections are `null` for other feeds.
 #[derive(Serialize)]
 struct FeedRow<'a> {
     name: &'a str,
@@ -31,7 +31,7 @@ struct FeedRow<'a> {
     connections: Option<usize>,
     connections_wanted: Option<usize>,
     reconnects: u64,
-    // What the whole market does: `null` for those who may read only some of it, or only later.
+    // Reveals activity of the whole market: `null` for callers who may read only part of it, or only delayed.
     messages: Option<u64>,
     ingested: Option<u64>,
     lag_ms: Option<f64>,
@@ -40,14 +40,14 @@ struct FeedRow<'a> {
     reason: Option<String>,
 }
 
-/// What a feed is like, in one word.
+/// A feed's condition in one word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum FeedCondition {
     Running,
     Held,
     Ended,
-    /// Nothing came for `limits.stale_ms`, of a feed whose symbols are judged by that.
+    /// Nothing was received for `limits.stale_ms`, and the feed's symbols are judged by that.
     Stale,
     /// No connection to its venue is open.
     Dark,
@@ -82,7 +82,7 @@ pub fn feeds(app: &App, shard: &Rc<Shard>, rights: &Rights) -> Result<HttpRespon
     serde_json::to_string(&rows).map(response::json).map_err(internal)
 }
 
-/// That clients should come, and which venues are dark all the same.
+/// Ready, with the venues that are dark nevertheless.
 pub(super) fn ready(feeds: &[Arc<FeedStatus>]) -> String {
     let dark = feeds
         .iter()
@@ -120,7 +120,7 @@ impl FeedRow<'_> {
     }
 }
 
-/// The word, and why where it is not good.
+/// The condition, with the reason if it is not good.
 fn condition(feed: &FeedStatus, now: Nanos, stale: Duration) -> (FeedCondition, Option<String>) {
     match &*feed.condition() {
         Condition::Failed(why) => return (FeedCondition::Failed, Some(why.clone())),

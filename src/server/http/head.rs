@@ -1,7 +1,7 @@
-//! Heads that are too large, or not HTTP: answers with a body, which replace HTTP's own.
+//! Answers with a body for oversized or malformed request heads, in place of hyper's own.
 //!
-//! A head is its request line and its headers. HTTP refuses a head a little beyond the limit. A head that HTTP accepts
-//! and that is still too large is refused here.
+//! A head is its request line and headers. hyper refuses heads somewhat beyond the limit; those that it accepts and
+//! that are still too large are refused here.
 
 use hyper::{Request, StatusCode};
 
@@ -13,7 +13,7 @@ pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// # Errors
 /// When the head is too large.
 pub fn check<B>(request: &Request<B>) -> Result<(), Failure> {
-    // The space between parts, the version and the ends of lines.
+    // The spaces, the version and the line ends.
     const LINE_BYTES: usize = "  HTTP/1.1\r\n\r\n".len();
     let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     let uri = request.uri();
@@ -31,7 +31,7 @@ fn too_large() -> Failure {
     Failure::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", message)
 }
 
-/// The body for an answer of HTTP's own.
+/// The body for an answer of hyper's own.
 pub fn error_body(head: &[u8]) -> Option<Vec<u8>> {
     const BODILESS: &str = "content-length: 0\r\n";
     let status = head.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(1..5))?;

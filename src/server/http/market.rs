@@ -1,4 +1,4 @@
-//! Requests of market data: symbols, snapshots, an event stream.
+//! Market data over HTTP: symbols, snapshots, event streams.
 
 use std::{
     rc::Rc,
@@ -37,11 +37,11 @@ use crate::{
     wire::{CloseReason, Command, Encoding, Target, command::CommandReader},
 };
 
-/// The most symbols in one request.
+/// Maximum number of symbols in one request.
 const SYMBOLS_MAX: usize = 10_000;
-/// The most globs in one request: each is matched against every topic.
+/// Maximum number of globs in one request: each is matched against every topic.
 const GLOBS_MAX: usize = 512;
-/// Symbols whose records are written at once: as many as in a piece of a long answer.
+/// Records written at once: as many as in one piece of a long answer.
 const SYMBOLS_AT_ONCE: usize = 64;
 
 pub fn symbols(
@@ -65,7 +65,7 @@ pub async fn snapshot(
 ) -> Result<HttpResponse, Failure> {
     let named = named_targets(shard, request).await?;
     allow_any(shard, caller, &named.targets, &rights)?;
-    // A body may have taken its time.
+    // The token may have expired while the body arrived.
     if rights.is_expired(shard.node.clock.now()) {
         return Err(NoAccess::from(Refused::Expired).into());
     }
@@ -82,7 +82,7 @@ async fn named_targets(shard: &Rc<Shard>, request: Request<Incoming>) -> Result<
     named::all(&query, Some(&body.text()?))
 }
 
-/// The records of the named symbols: at once when they are few, otherwise as they are read.
+/// The records of the named symbols: at once when few, otherwise as the client reads.
 fn records(
     app: &App,
     shard: &Rc<Shard>,
@@ -103,7 +103,7 @@ fn records(
     Ok(response::walk(WalkBody::new(shard, Box::new(walk), permit).under(rights)))
 }
 
-/// Refuses a request of which nothing may be answered, whether the symbols exist or not.
+/// Refuses a request if none of it may be read, whether the symbols exist or not.
 fn allow_any(shard: &Shard, caller: &Caller, targets: &[Target], rights: &Rights) -> Result<(), Failure> {
     let may_read = |symbol: &Symbol| shard.node.plane_of(rights, symbol).is_some();
     let may_have = |target: &Target| !matches!(target, Target::Name(symbol) if !may_read(symbol));
@@ -116,7 +116,7 @@ fn allow_any(shard: &Shard, caller: &Caller, targets: &[Target], rights: &Rights
     Err(Failure::not_entitled("the request's token may read none of these symbols, if they exist"))
 }
 
-/// Separates names and globs.
+/// Separates symbols and globs.
 fn sort(named: Vec<Target>) -> Result<(Vec<Symbol>, Vec<Glob>), Failure> {
     let (mut symbols, mut globs) = (Vec::new(), Vec::new());
     for target in named {
@@ -190,7 +190,7 @@ pub async fn events(
     Ok(response::events(AdmittedEvents { peer, permit, access, command, encoding }))
 }
 
-/// Where a client continues that was sent events before. With globs this walks over all topics: two at once, off the
+/// Where a returning event-stream client continues. With globs this walks all topics: at most two at once, off the
 /// shard's thread.
 async fn resume(
     shard: &Rc<Shard>,

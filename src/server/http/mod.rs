@@ -1,7 +1,6 @@
-//! HTTP on the sessions' port: routes, the dashboard, metrics, probes, publishing. hyper does the protocol.
+//! HTTP on the sessions' port: routes, dashboard, metrics, probes, publishing. hyper implements the protocol.
 //!
-//! Every error is `{"error":{"code","message"}}` with the right status. `router.rs` has the dispatch and the
-//! permissions.
+//! Every error is `{"error":{"code","message"}}` with the right status. Dispatch and permissions are in `router.rs`.
 
 pub mod activity;
 mod admin;

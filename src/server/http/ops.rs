@@ -39,11 +39,11 @@ use crate::{
     topic::DelayedMarket,
 };
 
-/// A shard answers between two turns, in milliseconds. One that does not is stuck, and the scrape reports it.
+/// A shard answers between two turns, which take milliseconds. One that does not is stuck, and the scrape reports it.
 const SHARD_ANSWER: Duration = Duration::from_secs(2);
 const SLOWEST_DEFAULT: usize = 20;
 const SLOWEST_MAX: usize = 1_000;
-/// Sessions that are described at once; more are a long answer.
+/// A request for more sessions than this counts as a long answer.
 const SLOWEST_AT_ONCE: usize = 64;
 
 /// The pause after a scrape, as a multiple of its duration.
@@ -69,7 +69,7 @@ pub async fn metrics(app: &Arc<App>, shard: &Rc<Shard>) -> Result<HttpResponse, 
 async fn scrape(app: &Arc<App>, shard: &Rc<Shard>) -> Result<Bytes, Failure> {
     let answers = ask_all(app, ToShard::Report).await;
     let (app, server) = (Arc::clone(app), Arc::clone(&shard.server));
-    // It visits all topics and counts the files of the process: not on a thread that has sessions.
+    // Visits all topics and counts the process's files, so off the threads with sessions.
     tokio::task::spawn_blocking(move || text(&app, &server, answers).into())
         .await
         .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
@@ -118,9 +118,8 @@ fn text(app: &App, server: &ServerState, answers: Vec<Option<ShardReport>>) -> V
     app.metrics.text(&report, &inputs)
 }
 
-/// Readiness is about this process, and not about the market: it has started, it is not about to stop, it has the keys
-/// that it needs, none of its feeds has failed, and its shards answer. A silent feed is a matter of data: symbols become stale, and an alert
-/// reports it.
+/// Readiness is about this process, not the market: started, not stopping, keys loaded, no feed failed, all shards
+/// answering. A silent feed is a data problem: symbols become stale, and an alert reports it.
 pub async fn ready(app: &App, shard: &Rc<Shard>) -> Result<HttpResponse, Failure> {
     why_not_ready(app, &shard.server)?;
     let answers = ask_all(app, ToShard::Alive).await;
@@ -146,7 +145,7 @@ fn why_not_ready(app: &App, server: &ServerState) -> Result<(), Failure> {
         let message = "a key server has given no keys yet: tokens that it signed cannot be verified";
         return unready("no_keys", message.to_owned());
     }
-    // A server that replaces another should have its prices first. One whose market is closed must not wait for ever.
+    // A server that replaces another should have prices first; but with a closed market it must not wait for ever.
     let running = Duration::from_nanos(app.clock.now().since(app.began));
     let awaited = app.feeds.iter().find(|feed| feed.is_awaited());
     if let Some(feed) = awaited.filter(|_| running < server.node.limits.stale) {
@@ -179,11 +178,11 @@ pub async fn slow(
     Ok(response::walk(WalkBody::new(shard, Box::new(rows), permit)))
 }
 
-/// The users, and the addresses, whose open sessions were sent the most.
+/// The users and addresses whose open sessions were sent the most.
 pub async fn users(app: &App, query: &str) -> Result<HttpResponse, Failure> {
     let count = count_of("/debug/users", query)?;
     let answers = ask_all(app, ToShard::Used).await;
-    // There may be as many of each as sessions: not on a thread that has sessions.
+    // There may be as many as sessions, so off the threads with sessions.
     let text = tokio::task::spawn_blocking(move || {
         let mut used = Used::default();
         answers.into_iter().flatten().for_each(|answer| used.add(answer));
@@ -218,7 +217,7 @@ struct TopAddress {
     used: UsedNow,
 }
 
-/// The one parameter that these paths have: how many are shown.
+/// The single parameter of these paths: how many to show.
 fn count_of(path: &str, query: &str) -> Result<usize, Failure> {
     let mut count = SLOWEST_DEFAULT;
     for (key, value) in query::singles(query).map_err(|name| Failure::given_twice(&name))? {
@@ -234,7 +233,7 @@ fn count_of(path: &str, query: &str) -> Result<usize, Failure> {
     Ok(count)
 }
 
-/// Asks every shard, and waits for all answers at once. A shard that has ended gives none.
+/// Asks every shard, and awaits all answers together. A shard that has ended gives none.
 pub(super) async fn ask_all<T>(
     app: &App,
     question: impl Fn(oneshot::Sender<T>) -> ToShard,
@@ -244,7 +243,7 @@ pub(super) async fn ask_all<T>(
         .iter()
         .map(|inbox| {
             let (reply, answer) = oneshot::channel();
-            // When the shard has ended, the question is dropped, and so is its reply channel.
+            // If the shard has ended, the question is dropped with its reply channel.
             let _ = inbox.send(question(reply));
             answer
         })
@@ -258,8 +257,8 @@ pub(super) async fn ask_all<T>(
     answers.into_iter().map(|answer| answer?.ok()).collect()
 }
 
-/// Waits for all answers together, with one deadline: shards that are stuck are not waited for one after another. An
-/// answer that is late is `None`, and `silent` is called.
+/// Awaits all answers with one common deadline, so that stuck shards do not add up. A late answer is `None`, and calls
+/// `silent`.
 async fn all_at_once<F: Future>(
     answers: impl IntoIterator<Item = F>,
     until: Instant,

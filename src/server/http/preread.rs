@@ -1,7 +1,7 @@
-//! A socket of which a part has been read: HTTP gets those bytes first, then the rest from the socket.
+//! [`PrereadSocket`]: a socket partly read: HTTP gets those bytes first, then the rest from the socket.
 //!
-//! It records reads and writes for the connection's deadlines. It takes a slice of its shard's time for every so many
-//! bytes, so that a connection that never pauses yields to others.
+//! It records reads and writes for the connection's deadlines, and takes time slices of its shard per number of bytes,
+//! so that a busy connection yields to others.
 
 use std::{
     io::{self, IoSlice},
@@ -20,23 +20,23 @@ use crate::{
 };
 
 pub struct PrereadSocket {
-    /// The bytes that have been read, and how many of them HTTP has taken.
+    /// The bytes read before, and how many of them HTTP has taken.
     read: Vec<u8>,
     at: usize,
     stream: SharedSocket,
     activity: Arc<HttpActivity>,
     slices: HttpSlices,
-    /// The slice that the connection waits for.
+    /// The time slice that the connection is waiting for.
     slice: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// Bytes that may still be read or written before the next slice.
+    /// Bytes that may be read or written before the next slice.
     left: usize,
 }
 
-/// Bytes of one read.
+/// Maximum bytes per read.
 const READ_BYTES: usize = 8 * 1024;
-/// Bytes read from and written to a socket, per slice.
+/// Bytes read and written per slice.
 const BYTES_A_SLICE: usize = 32 * 1024;
-/// Pieces in one write; HTTP writes a head and a body.
+/// Maximum buffers per write; HTTP writes a head and a body.
 const PIECES_MAX: usize = 16;
 
 impl PrereadSocket {
@@ -47,12 +47,12 @@ impl PrereadSocket {
         PrereadSocket { read, at: 0, stream, activity, slices, slice: None, left: BYTES_A_SLICE }
     }
 
-    /// The bytes that HTTP has not taken, and the socket; `None` while others hold it too.
+    /// The bytes that HTTP has not taken, and the socket; `None` while others hold the socket too.
     pub fn into_parts(mut self) -> Option<(Vec<u8>, ClientSocket)> {
         Some((self.read.split_off(self.at), self.stream.into_inner()?))
     }
 
-    /// Whether the last request may not have been read to its end.
+    /// Whether the last request may not have been read completely.
     pub fn may_have_more(&self) -> bool {
         self.activity.had_body()
     }
@@ -69,7 +69,7 @@ impl PrereadSocket {
         Poll::Ready(())
     }
 
-    /// Calls `write` once the socket takes bytes, with the number of bytes that it may write, and returns its result.
+    /// Calls `write` when the socket is writable, with the number of bytes it may write; returns its result.
     fn poll_send(
         &mut self,
         context: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! `POST /v1/publish`: ticks in, as lines. The work is done off the shard's thread, so that no session waits for it.
+//! `POST /v1/publish`: ingests ticks as lines. Done off the shard's thread, so that no session waits for it.
 
 use std::{
     rc::Rc,
@@ -33,16 +33,16 @@ use crate::{
     wire::ErrorCode,
 };
 
-/// Rejected lines that the answer describes; more are only counted.
+/// Rejected lines described in the answer; more are only counted.
 const REJECTED_SHOWN: usize = 1_000;
-/// Ticks that are taken in under one hold of the market's lock.
+/// Ticks ingested under one hold of the market's lock.
 const TICKS_A_SUBMIT: usize = 1_024;
 
-/// Receives a body, and takes in its lines.
+/// Receives a body, and ingests its lines.
 ///
 /// # Errors
-/// In a drain, when the body cannot be received or decompressed, when the token has ended meanwhile, and when it is not its
-/// publisher's next.
+/// In a drain, when the body cannot be received or decompressed, when the token has expired meanwhile, and when the
+/// message number is not the publisher's next.
 pub async fn publish(
     shard: &Rc<Shard>,
     request: Request<Incoming>,
@@ -52,12 +52,12 @@ pub async fn publish(
     refuse_in_drain(shard)?;
     let limits = &shard.node.limits;
     let body = body::receive(request, limits.publish_bytes, limits.handshake).await?;
-    // A request that began before the drain and is whole only now is too late: its feed is stopping.
+    // A request completed after the start of the drain is too late: its feed is stopping.
     refuse_in_drain(shard)?;
     still_allowed(shard, &rights)?;
     let node = Arc::clone(&shard.node);
     let taken = tokio::task::spawn_blocking(move || {
-        // Decompression takes time.
+        // Decompression is CPU-intensive.
         let mut text = body.text()?;
         let outcome =
             take_once(&node, &mut text, numbered.as_ref(), &rights).map_err(|fault| refused(&fault))?;
@@ -69,12 +69,12 @@ pub async fn publish(
     taken.map(response::json)
 }
 
-/// From the start of a drain no tick is taken in. The publisher must learn this, so that it uses another server.
+/// From the start of a drain no tick is accepted; the publisher must learn this and use another server.
 fn refuse_in_drain(shard: &Shard) -> Result<(), Failure> {
     if shard.server.draining.load(Ordering::Relaxed) { Err(Failure::draining()) } else { Ok(()) }
 }
 
-/// A body can take its time, and a token may end meanwhile.
+/// The token may have expired while the body arrived.
 fn still_allowed(shard: &Shard, rights: &Rights) -> Result<(), Failure> {
     let node = &shard.node;
     let refused = if rights.is_expired(node.clock.now()) {
@@ -88,8 +88,7 @@ fn still_allowed(shard: &Shard, rights: &Rights) -> Result<(), Failure> {
     Err(NoAccess::from(refused).into())
 }
 
-/// The publisher and the number in a query. One parameter that is misspelt would make a retry count twice, so it is
-/// refused.
+/// The publisher and message number in a query. A misspelt parameter would make a retry count twice, so it is refused.
 fn numbered(query: &str, rights: &Rights) -> Result<Option<NumberedMessage>, Failure> {
     let bad = |name: &str, value: &str, expected: &str| {
         Failure::bad_request("bad_value", format!("{name} must be {expected}, got {value:?}"))
@@ -136,10 +135,10 @@ fn refused(fault: &NumberFault) -> Failure {
     }
 }
 
-/// Takes in the lines of a body, unless its number was taken in before: the outcome is then that of the first time.
+/// Ingests the lines of a body, unless its number was ingested before: then returns the first outcome.
 ///
 /// # Errors
-/// When the number is not its publisher's next. Nothing is taken in then.
+/// When the number is not the publisher's next; nothing is ingested then.
 pub fn take_once(
     node: &NodeState,
     body: &mut [u8],
@@ -189,7 +188,7 @@ fn take(node: &NodeState, body: &mut [u8], rights: &Rights, outcome: &mut Outcom
     }
 }
 
-/// Takes out the ticks of symbols that may not be published.
+/// Removes the ticks of symbols that may not be published.
 fn refuse(
     push: &dyn PublishSink,
     ticks: &mut Vec<Tick>,
@@ -216,7 +215,7 @@ fn refuse(
     push.count_rejected(&counts);
 }
 
-/// The answer. What a publisher does not number has no seqs in it.
+/// The answer. It has no seqs for unnumbered messages.
 pub fn to_json(outcome: &Outcome, numbered: Option<&NumberedMessage>) -> String {
     let shown = outcome.rejected.iter().map(|line| match line.reason {
         reason @ RejectReason::NotEntitled => {

@@ -1,6 +1,6 @@
-//! `/v1/replay`: the state of a replay, and the commands that control it.
+//! `/v1/replay`: a replay's state, and commands that control it.
 //!
-//! Commands are carried out on the feed's thread, and answered when they are done.
+//! Commands run on the feed's thread, and are answered when done.
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
@@ -23,10 +23,10 @@ use crate::{
     session::inbound::query,
 };
 
-/// The pause between two checks of what shards have sent: the first, and the longest.
+/// The pause between two checks of what shards have sent: initial and maximum.
 const CHECK_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
 
-/// A command is a line.
+/// A command is one line.
 const BODY_BYTES_MAX: usize = 4 * 1024;
 
 /// The state, as it is answered.
@@ -35,12 +35,12 @@ struct ReplayAnswer<'a> {
     feed: &'a str,
     #[serde(flatten)]
     state: ReplayState,
-    /// Left out unless the request asks for it.
+    /// Omitted unless requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     span: Option<KnownSpan>,
-    /// Records that never became a tick.
+    /// Records that did not become a tick.
     rejected: u64,
-    /// Clients that have subscribed, now.
+    /// Clients subscribed now.
     clients: usize,
 }
 
@@ -79,9 +79,9 @@ enum ReplayOp {
 /// When a command is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Answered {
-    /// When it has been done.
+    /// When it is done.
     Done,
-    /// When, in addition, every reader was sent what it is due of everything in the market at that time.
+    /// When also every session was sent everything due at that market time.
     Sent,
 }
 
@@ -123,8 +123,8 @@ pub async fn replay(
         .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
 }
 
-/// Waits until every session was sent what it is due of everything now in the market. A session that takes nothing is
-/// closed after `limits.progress_ms`, so the wait for it is no longer than that.
+/// Waits until every session was sent everything due now. A session that accepts nothing is closed after
+/// `limits.progress_ms`, which bounds the wait.
 async fn until_sent(app: &App) {
     let as_of = app.market.now();
     let mut pause = CHECK_PAUSES.0;
@@ -138,7 +138,7 @@ async fn until_sent(app: &App) {
             let _ = shard.send(ToShard::CaughtUp(as_of, Box::new(reply)));
             answer
         });
-        // All requests are sent before the first answer is awaited. A shard that has ended has no sessions left.
+        // Ask all before awaiting the first answer. A shard that has ended has no sessions left.
         let mut are_caught_up = true;
         for answer in replies.collect::<Vec<_>>() {
             are_caught_up &= answer.await.unwrap_or(true);
@@ -151,7 +151,7 @@ async fn until_sent(app: &App) {
     }
 }
 
-/// The name that means every replay. No feed can have it.
+/// The name for all replays; no feed can have it.
 const ALL: &str = "*";
 
 fn replays(app: &App) -> impl Iterator<Item = (&FeedStatus, &ReplayControl)> {
@@ -163,7 +163,7 @@ fn no_replay() -> Failure {
     Failure::new(StatusCode::NOT_FOUND, "no_replay", message)
 }
 
-/// The replay that is named, or the only one.
+/// The named replay, or the only one.
 fn find<'a>(app: &'a App, named: Option<&str>) -> Result<(&'a FeedStatus, &'a ReplayControl), Failure> {
     let names = || replays(app).map(|(feed, _)| feed.name.as_str()).collect::<Vec<_>>().join(", ");
     match (named, replays(app).count()) {
@@ -238,7 +238,7 @@ fn parse(body: &[u8]) -> Result<(ReplayCommand, Answered), Failure> {
     let bad = |name: &str, value: &Value, expected: &str| {
         Failure::bad_request("bad_value", format!("{name} must be {expected}, got {value}"))
     };
-    // A string is read like an option of the source, a number by its value.
+    // A string is parsed like an option of the source, a number by value.
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut answered = Answered::Done;
     let command = match op {

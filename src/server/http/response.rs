@@ -1,4 +1,4 @@
-//! Responses: whole, made piece by piece, or the start of an event stream.
+//! Responses: whole, generated piece by piece, or the start of an event stream.
 
 use std::time::SystemTime;
 
@@ -19,8 +19,8 @@ use crate::{
     wire::{CloseReason, Control, Deflater, Encoding},
 };
 
-/// The body is whole, made piece by piece (and compressed so), or empty for an event stream, which takes the socket over. Not `Send`: it
-/// stays on its shard's thread.
+/// The body is whole, generated piece by piece (possibly compressed), or empty for an event stream, which takes over
+/// the socket. Not `Send`: it stays on its shard's thread.
 pub type HttpResponse = Response<ResponseBody>;
 
 pub enum ResponseBody {
@@ -83,13 +83,13 @@ pub fn walk(body: WalkBody) -> HttpResponse {
     response
 }
 
-/// Lines as they are read.
+/// Lines, sent as they are read.
 pub fn lines(kind: HeaderValue, body: ReplayBody) -> HttpResponse {
     let mut response = Response::new(ResponseBody::Replay(Box::new(body)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, kind);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Proxies that buffer would take more than the reader does.
+    // Buffering proxies would read ahead of the client.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }
@@ -118,9 +118,9 @@ fn event_stream(body: ResponseBody) -> HttpResponse {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Proxies that buffer would deliver prices late.
+    // Buffering proxies would deliver prices late.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    // The close ends the body.
+    // The end of the connection ends the body.
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -1,7 +1,7 @@
-//! The dispatch of requests, and their permissions.
+//! Dispatches requests to routes, and checks their permissions.
 //!
-//! Invariants: requests from pages of other origins are refused. Requests that change or disclose anything are for
-//! loopback peers alone, while no authentication is configured.
+//! Invariants: requests from pages of other origins are refused. While no authentication is configured, requests that
+//! change or reveal anything are for loopback peers only.
 
 use std::{
     rc::Rc,
@@ -37,12 +37,12 @@ use crate::{
     wire::dialects::rest::{NamedSymbols, RestAnswer, RestRow},
 };
 
-/// Of what a dialect answers by REST.
+/// The methods of venue REST routes.
 const VENUE_METHODS: &[Method] = &[Method::GET, Method::HEAD];
-/// The same where symbols may be named by a form.
+/// The methods of those whose symbols may be in a form body.
 const VENUE_FORM_METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
 
-/// Answers a well-formed request that does not come from a forbidden page.
+/// Answers a well-formed request, unless its page may not use the server.
 pub async fn answer(
     app: &Arc<App>,
     shard: &Rc<Shard>,
@@ -56,7 +56,7 @@ pub async fn answer(
     let hosts = Hosts::of(&request)?;
     let page = match pages::check(&request, &hosts, &shard.server.allowed_origins) {
         Ok(page) => page,
-        // A page learns nothing of an upgrade that fails, so it gets a close code.
+        // A page cannot see why an upgrade fails, so it gets a close code instead.
         Err(_) if is_stream(shard, &request) => Page::None,
         Err(refusal) => return Err(Failure::origin(refusal.to_string())),
     };
@@ -74,7 +74,7 @@ const fn venue_methods(row: &RestRow) -> &'static [Method] {
     if row.symbols.by_form { VENUE_FORM_METHODS } else { VENUE_METHODS }
 }
 
-/// `may_control`: publishing, control and debug are for who may control the server ([`pages::is_local`]).
+/// `may_control`: publishing, control and debug are for clients that may control the server ([`pages::is_local`]).
 async fn route(
     app: &Arc<App>,
     shard: &Rc<Shard>,
@@ -84,7 +84,7 @@ async fn route(
 ) -> Result<HttpResponse, Failure> {
     let path = request.uri().path();
     if path == "*" && request.method() == Method::OPTIONS {
-        // Of the server as a whole.
+        // `OPTIONS *` asks about the server as a whole.
         return Ok(cors::options(request.headers(), &[Method::GET, Method::HEAD, Method::POST]));
     }
     if let Some(mut dialect) = dialects::begin(shard.server.dialects, &request) {
@@ -178,7 +178,7 @@ fn is_stream(shard: &Shard, request: &Request<Incoming>) -> bool {
     is_ours || dialects::begin(shard.server.dialects, request).is_some()
 }
 
-/// Answers an upgrade; the session begins when the answer is out.
+/// Answers an upgrade; the session starts when the answer is out.
 fn upgrade(
     shard: &Rc<Shard>,
     request: Request<Incoming>,
@@ -203,14 +203,14 @@ fn upgrade(
     Ok(response::switching(&accepted))
 }
 
-/// That a request may have what its path answers.
+/// Proof that a request may use its path.
 struct RouteAccess {
     rights: SharedRights,
 }
 
 impl RouteAccess {
     /// # Errors
-    /// When the token of the request, or who sends it, may not have anything of this path.
+    /// When the request's token or sender has no right to this path.
     fn of(
         app: &App,
         shard: &Shard,
@@ -229,8 +229,8 @@ impl RouteAccess {
             }
             return Ok(RouteAccess { rights: Rights::everything() });
         }
-        // Whoever reaches the listener for operators may see how it is; more is for those who may control without tokens,
-        // which other machines, and pages, prove by one.
+        // Clients of the operators' listener may read its status; more requires control without tokens, or, for other
+        // machines and pages, a token.
         if app.has_admin && caller.role == Role::Admin && (may_control || needed == Needed::Metrics) {
             return Ok(RouteAccess { rights: Rights::everything() });
         }
@@ -254,7 +254,7 @@ impl RouteAccess {
     }
 }
 
-/// What a path needs a right to.
+/// The right that a path needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Needed {
     Nothing,
@@ -267,12 +267,12 @@ enum Needed {
 }
 
 impl Needed {
-    /// What a dialect's clients ask: of the time anybody.
+    /// The right for a venue's REST route; its time is public.
     fn of_venue(row: &RestRow) -> Self {
         if matches!(row.answer, RestAnswer::Fixed(_)) { Needed::Nothing } else { Needed::Read }
     }
 
-    /// A path that is not known here is an operator's.
+    /// Unknown paths need an operator's right.
     fn of(path: &str) -> Self {
         match path {
             "/healthz" | "/readyz" => Needed::Nothing,

@@ -1,4 +1,4 @@
-//! The queue of scrapes: one is made at a time, and requests that wait share it.
+//! The queue of metrics scrapes: one runs at a time, and waiting requests share the next.
 
 use std::sync::atomic::AtomicU64;
 
@@ -7,13 +7,13 @@ use tokio::{sync::Mutex, time::Instant};
 
 /// Scrapes, one at a time: requests that arrive during a scrape share the next one.
 ///
-/// A scrape is never older than its request. The next begins only when most of the time since the last belonged to
-/// sessions, so that scraping without a pause slows no session.
+/// A scrape is never older than its request. The next starts only after the sessions had most of the time since the
+/// last, so that continuous scraping slows no session.
 #[derive(Default)]
 pub struct ScrapeQueue {
-    /// How many scrapes have begun.
+    /// The number of scrapes started.
     pub begun: AtomicU64,
-    /// Held by the task that makes one.
+    /// Locked by the task that runs one.
     pub last: Mutex<LastScrape>,
 }
 
@@ -22,6 +22,6 @@ pub struct ScrapeQueue {
 pub struct LastScrape {
     pub number: u64,
     pub text: Bytes,
-    /// The next scrape does not begin before this time.
+    /// The next scrape does not start before this.
     pub next: Option<Instant>,
 }

@@ -41,16 +41,16 @@ use crate::{
     session::{socket::SessionSocket, stats::LimitHit},
 };
 
-/// The period of checks whether the answers before an event stream are out.
+/// How often to check whether the answers before an event stream are out.
 const FLUSH_CHECK_PERIOD: Duration = Duration::from_millis(5);
 
-/// A body, and the request that stays open as long as the body lasts.
+/// A body, with its request, which stays open as long as the body.
 struct AnsweredBody {
     body: ResponseBody,
     _request: OpenRequest,
 }
 
-/// A request that is being answered; ended by drop.
+/// A request in progress; ended by drop.
 struct OpenRequest(Arc<HttpActivity>);
 
 /// Serves one connection until it ends or becomes a session.
@@ -91,7 +91,7 @@ pub async fn serve(app: Arc<App>, shard: Rc<Shard>, connection: HttpConnection) 
         },
         () = caller.taken_over.notified() => {
             let stream = held.upgrade();
-            // No other task holds it.
+            // No other task holds it now.
             drop(connection);
             let stream = stream.and_then(SharedSocket::into_inner);
             if let Some(((events, head), stream)) = caller.stream.take().zip(stream) {
@@ -125,10 +125,10 @@ async fn answer(
     }
 }
 
-/// Gives the socket to an event stream, once earlier answers on this connection are out. HTTP gets no answer: its
-/// connection is dropped while it waits.
+/// Hands the socket to an event stream once earlier answers on this connection are out. hyper gets no answer: its
+/// connection is dropped while this waits.
 async fn hand_over(caller: &Caller, stream: AdmittedEvents, head: Vec<u8>) -> ! {
-    // HTTP flushes while this waits.
+    // hyper flushes while this yields.
     tokio::task::yield_now().await;
     while !caller.activity.is_flushed() {
         tokio::time::sleep(FLUSH_CHECK_PERIOD).await;

@@ -1,4 +1,4 @@
-//! The socket of an HTTP connection, which HTTP and the connection's deadlines share until a session takes it over.
+//! The socket of an HTTP connection, shared by HTTP and the connection's deadlines until a session takes it over.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -7,7 +7,7 @@ use crate::server::socket::ClientSocket;
 /// All on one thread. The lock is never contended; it exists because HTTP requires sockets that can move between threads.
 pub struct SharedSocket(Arc<Mutex<ClientSocket>>);
 
-/// The same, for as long as HTTP holds it.
+/// A weak reference, valid for as long as HTTP holds the socket.
 #[derive(Clone)]
 pub struct WeakSocket(Weak<Mutex<ClientSocket>>);
 

@@ -1,4 +1,4 @@
-//! A WebSocket upgrade that hyper has read: the session begins when its answer is out.
+//! A WebSocket upgrade parsed by hyper: the session starts when its answer is out.
 
 use std::rc::Rc;
 
@@ -18,7 +18,7 @@ use crate::{
     wire::Encoding,
 };
 
-/// Waits for the upgrade that hyper answers, and begins the session.
+/// Waits until hyper has answered the upgrade, then starts the session.
 pub async fn upgrade(
     shard: Rc<Shard>,
     request: Request<Incoming>,

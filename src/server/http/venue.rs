@@ -1,5 +1,5 @@
-//! Requests of REST that a dialect answers, at the start of its clients. Which there are, and how rows are written, is the
-//! dialect's (`wire/dialects/rest.rs`); here are the symbols, the rights and the pace.
+//! A dialect's REST requests, which venue clients make at startup. Routes and rows are the dialect's
+//! (`wire/dialects/rest.rs`); symbols, rights and pacing are here.
 
 use std::{collections::HashSet, rc::Rc, sync::Arc, time::Duration};
 
@@ -27,11 +27,11 @@ use crate::{
     },
 };
 
-/// The most symbols that a request may name.
+/// Maximum number of symbols in a request.
 const NAMED_MAX: usize = 512;
-/// The longest body: more than so many symbols need.
+/// Maximum body size: more than that many symbols need.
 const FORM_BYTES_MAX: usize = 64 * 1024;
-/// Symbols that are looked up for one piece of a long answer.
+/// Symbols looked up per piece of a long answer.
 const A_PIECE: usize = 64;
 
 pub fn answer(
@@ -75,7 +75,7 @@ pub fn answer(
     let mut rows = Vec::new();
     let mut answered = AnsweredSymbols::new(node, &rights);
     write_rows(node, row.answer, at, &mut answered, &symbols, RowsOf::Named, &mut rows);
-    // In place of the first comma.
+    // Replaces the first comma.
     rows.remove(0);
     Ok(if is_alone { response::whole("application/json", rows.into()) } else { whole(list, at, rows) })
 }
@@ -90,7 +90,7 @@ fn whole(list: RestList, at: Moment, mut rows: Vec<u8>) -> HttpResponse {
     response::whole("application/json", out.into())
 }
 
-/// The symbols that the body of a request names.
+/// The symbols in a request's body.
 pub async fn named_by_form(
     request: Request<Incoming>,
     row: &RestRow,
@@ -100,14 +100,14 @@ pub async fn named_by_form(
     Ok(NamedSymbols::of(&String::from_utf8_lossy(&form), row.symbols))
 }
 
-/// An answer in a venue's words that is not a success.
+/// A failure in the venue's format.
 pub fn refuse(refusal: RestRefusal) -> HttpResponse {
     let mut response = response::json(refusal.body.to_owned());
     *response.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::NOT_FOUND);
     response
 }
 
-/// Whether each field that rows are made of may be read. Where that is not so no symbol is there, as with streams.
+/// Whether all fields of the rows may be read. If not, no symbol exists for the client, as with streams.
 fn may_show(node: &NodeState, answer: RestAnswer, rights: &SharedRights) -> bool {
     match answer {
         RestAnswer::Fixed(_) | RestAnswer::Listing { .. } => true,
@@ -115,7 +115,7 @@ fn may_show(node: &NodeState, answer: RestAnswer, rights: &SharedRights) -> bool
     }
 }
 
-/// The symbol that a text names in any case of its letters, and in any spelling where that counts, if it may be read.
+/// The symbol that a text names in any case, and if `is_spelled` in any spelling; only if it may be read.
 fn find(node: &NodeState, text: &str, is_spelled: bool, rights: &SharedRights) -> Option<Symbol> {
     let mut names = vec![text.to_ascii_uppercase(), text.to_owned(), text.to_ascii_lowercase()];
     if is_spelled {
@@ -128,14 +128,14 @@ fn find(node: &NodeState, text: &str, is_spelled: bool, rights: &SharedRights) -
     symbols.filter(|symbol| rights.may_read(symbol)).find(|symbol| node.ingest.is_known(symbol))
 }
 
-/// Whether a symbol without a tick has a row.
+/// Whether a symbol without a tick gets a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RowsOf {
     Named,
     All,
 }
 
-/// Appends a row for each symbol, with a comma before it.
+/// Appends a row per symbol, each preceded by a comma.
 fn write_rows(
     node: &NodeState,
     answer: RestAnswer,
@@ -170,7 +170,7 @@ fn write_rows(
     }
 }
 
-/// Every symbol: those that feeds declare, and then those that have ticked.
+/// All symbols: first those that feeds declare, then the others with ticks.
 struct VenueWalk {
     node: Arc<NodeState>,
     answer: RestAnswer,
@@ -179,7 +179,7 @@ struct VenueWalk {
     may_show: bool,
     answered: AnsweredSymbols,
     declared: std::vec::IntoIter<Symbol>,
-    /// The declared ones, each of which has its row already.
+    /// Declared symbols, whose rows were written already.
     seen: HashSet<Symbol>,
     from: usize,
     until: usize,

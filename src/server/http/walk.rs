@@ -1,8 +1,8 @@
-//! Long answers, written piece by piece as the socket takes them: walks over symbols and their records.
+//! Long answers, generated piece by piece as the socket accepts them: walks over symbols and their records.
 //!
-//! A walk holds an index into a table, and no copy of it: its memory is one piece. A piece is made when HTTP asks for
-//! one, in a slice of the shard's time; a client that hangs up, or does not read, causes no more. Each symbol is
-//! reported as it is when it is written. Symbols that are listed after the start of a walk are not in it.
+//! A walk holds an index into a table, no copy: its memory is one piece. Each piece is made on demand, in a time slice
+//! of the shard; a client that hangs up or does not read causes no more. Each symbol is reported as of when it is
+//! written; symbols listed after the start are left out.
 
 use std::{
     collections::HashSet,
@@ -30,37 +30,37 @@ use crate::{
     wire::encodings::json,
 };
 
-/// A source of a JSON array, a piece at a time. A piece costs a bounded amount of work.
+/// Generates a JSON array piece by piece. A piece costs bounded work.
 pub trait Walk {
-    /// Appends rows, each with a comma before it; returns whether there may be more.
+    /// Appends rows, each preceded by a comma; returns whether there may be more.
     fn piece(&mut self, out: &mut Vec<u8>) -> bool;
 }
 
-/// The body that a walk produces.
+/// The body that a walk generates.
 pub struct WalkBody {
     shard: Rc<Shard>,
     walk: Box<dyn Walk>,
-    /// The slice of time that the next piece waits for.
+    /// The time slice that the next piece waits for.
     slice: Option<Pin<Box<dyn Future<Output = ()>>>>,
     stage: ArrayStage,
-    /// What goes before the array, and behind it.
+    /// The text before the array, and after it.
     head: Vec<u8>,
     brackets: [u8; 2],
     tail: &'static str,
-    /// What its request may read, and until when.
+    /// The rights of its request; the body ends when they do.
     rights: SharedRights,
     _permit: BulkPermit,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ArrayStage {
-    /// No row is out.
+    /// No row was sent yet.
     First,
     Rows,
     Ended,
 }
 
-/// Every topic, in the order of listing.
+/// All topics, in listing order.
 pub struct SymbolsWalk {
     node: Arc<NodeState>,
     rights: SharedRights,
@@ -94,7 +94,7 @@ const RECORDS_A_PIECE: usize = 64;
 const SESSIONS_A_PIECE: usize = 32;
 /// Matches of a glob against a symbol, per piece.
 const MATCHES_A_PIECE: usize = 1_024;
-/// Capacity for either.
+/// Capacity for either kind of piece.
 const PIECE_BYTES: usize = 16 * 1024;
 
 // === impl WalkBody ===
@@ -115,12 +115,12 @@ impl WalkBody {
         }
     }
 
-    /// With an array, or an object by its brackets, that is a part of an object.
+    /// Makes the array, or object by its brackets, a part of a larger object.
     pub fn between(self, head: Vec<u8>, brackets: [u8; 2], tail: &'static str) -> Self {
         WalkBody { head, brackets, tail, ..self }
     }
 
-    /// Of a request with these rights: once they have ended, the array ends without its bracket.
+    /// Binds the body to rights: if they end, the array is cut off without its closing bracket.
     pub fn under(self, rights: SharedRights) -> Self {
         WalkBody { rights, ..self }
     }
@@ -134,7 +134,7 @@ impl WalkBody {
         let mut out = Vec::with_capacity(PIECE_BYTES);
         let goes_on = self.walk.piece(&mut out);
         if self.stage == ArrayStage::First && (!out.is_empty() || !goes_on) {
-            // In place of the first comma.
+            // Replaces the first comma.
             match out.first_mut() {
                 Some(comma) => *comma = self.brackets[0],
                 None => out.push(self.brackets[0]),
@@ -180,7 +180,7 @@ impl Body for WalkBody {
     }
 }
 
-/// The whole array at once, for arrays that are known to be small.
+/// The whole array at once, for arrays known to be small.
 pub fn whole(mut walk: impl Walk) -> Vec<u8> {
     let mut out = Vec::new();
     while walk.piece(&mut out) {}
@@ -195,7 +195,7 @@ pub fn whole(mut walk: impl Walk) -> Vec<u8> {
 // === impl SymbolsWalk ===
 
 impl SymbolsWalk {
-    /// Of the symbols that may be read.
+    /// Over the symbols that these rights allow.
     pub fn new(node: &Arc<NodeState>, rights: &SharedRights) -> Self {
         let (rights, until) = (SharedRights::clone(rights), node.ingest.topics());
         SymbolsWalk { from: 0, until, node: Arc::clone(node), rights }
@@ -203,7 +203,7 @@ impl SymbolsWalk {
 }
 
 impl SymbolsWalk {
-    /// Rows as the delayed market has them, where they are read there; a symbol whose first tick is not due is left out.
+    /// The same rows from the delayed market, where it applies; a symbol whose first tick is not due is left out.
     fn late(&self, rows: &[ListedTopic], stale_nanos: u64) -> Vec<Option<ListedTopic>> {
         let Some(delayed) = self.node.ingest.delayed() else { return rows.iter().map(|_| None).collect() };
         let is_late =
@@ -260,7 +260,7 @@ impl Walk for SymbolsWalk {
 // === impl RecordsWalk ===
 
 impl RecordsWalk {
-    /// Names and globs that are given twice count once. Symbols and fields that may not be read are left out.
+    /// Repeated names and globs count once. Symbols and fields that may not be read are left out.
     pub fn new(
         node: &Arc<NodeState>,
         mut named: Vec<Symbol>,
@@ -281,7 +281,7 @@ impl RecordsWalk {
         RecordsWalk { node, named, seen, globs, from: 0, until, numbers, rights, wanted, answered }
     }
 
-    /// Symbols as they are shown delayed, and the rules by which they are: both of one moment.
+    /// The delayed images of symbols, with the delay rules of the same moment.
     fn late(&self, symbols: &[Symbol]) -> (Option<Arc<DelayRules>>, Vec<Option<Image>>) {
         let delayed = self.node.ingest.delayed();
         loop {
@@ -295,7 +295,7 @@ impl RecordsWalk {
         }
     }
 
-    /// The fields that may be read of a symbol, and how much later it is shown.
+    /// The readable fields of a symbol, and its delay.
     fn shown_of(
         &self,
         symbol: &Symbol,
@@ -315,7 +315,7 @@ impl RecordsWalk {
         }
     }
 
-    /// The next symbols to be written, none of them a second time.
+    /// The next symbols to write, none twice.
     fn symbols(&mut self) -> Vec<Symbol> {
         let named: Vec<Symbol> = self.named.by_ref().take(RECORDS_A_PIECE).collect();
         if !named.is_empty() {

@@ -1,4 +1,4 @@
-//! What is wrong with what a key server has answered, or with the way to it.
+//! What can be wrong with a key server's answer, or the connection to it.
 
 use std::io;
 

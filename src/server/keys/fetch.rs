@@ -1,7 +1,7 @@
-//! One question to a key server: `GET` over TLS, with a deadline and a bound.
+//! One request to a key server: `GET` over TLS, with a deadline and a size limit.
 //!
-//! Not when to ask: `server/keys/servers.rs`. It follows no redirect, for the certificate of the URL that is configured is what
-//! the keys are trusted by.
+//! When to ask is in `server/keys/servers.rs`. No redirects are followed: the keys are trusted by the certificate of
+//! the configured URL.
 
 use std::{path::Path, time::Duration};
 
@@ -26,19 +26,19 @@ use crate::{
     },
 };
 
-/// What a key server has answered.
+/// A key server's answer.
 pub(super) struct Fetched {
     pub set: KeySet,
-    /// As it came, for the copy on disk.
+    /// As received, for the copy on disk.
     pub body: Bytes,
-    /// How long the server says that it holds.
+    /// How long the answer is valid, as the server says.
     pub max_age: Option<Duration>,
 }
 
 /// From the first packet to the last byte.
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
-/// TLS that trusts these authorities, or those of the system.
+/// A TLS client that trusts these authorities, or those of the system.
 pub(super) fn tls(authorities: Option<&Path>) -> Result<TlsConnector, AuthProblem> {
     let pem =
         authorities.map(|path| crate::files::WatchedFile::new(path, JWKS_BYTES_MAX).read()).transpose()?;
@@ -50,7 +50,7 @@ pub(super) fn tls(authorities: Option<&Path>) -> Result<TlsConnector, AuthProble
 }
 
 /// # Errors
-/// When there are no good keys in time.
+/// When no valid keys were received in time.
 pub(super) async fn fetch(server: &HttpsUrl, tls: &TlsConnector) -> Result<Fetched, FetchError> {
     let late = |_| FetchError::Late(DEADLINE.as_secs());
     timeout(DEADLINE, ask(server, tls)).await.map_err(late)?

@@ -1,6 +1,7 @@
-//! The files of `[auth]`: read at the start, and again when they change.
+//! The files of `[auth]`: read at startup, and again when they change.
 //!
-//! Invariants: a file that is broken, or gone, leaves what was read before in force; it is said once, and so is its end.
+//! Invariant: a file that is broken or missing leaves its previous content in force; this is logged once, and so is its
+//! end.
 
 use std::path::PathBuf;
 
@@ -17,14 +18,14 @@ use crate::{
     files::{FileError, WatchedFile},
 };
 
-/// All of them, and what was read from them last.
+/// All files, with their last valid content.
 pub(super) struct AuthFiles {
     pub settings: AuthSettings,
-    /// One for each source of keys, in the order of the settings.
+    /// One per source of keys, in the order of the settings.
     parts: Vec<SourceKeys>,
     revoked: Option<WatchedFile>,
     api_keys: Option<WatchedFile>,
-    /// What the list and the API keys were at the start, until the authority has them.
+    /// The initial revocation list and API keys, until the authority has received them.
     first: Option<(RevokedList, ApiKeys)>,
 }
 
@@ -32,11 +33,11 @@ struct SourceKeys {
     source: KeySource,
     /// `None` for a key server.
     file: Option<WatchedFile>,
-    /// `None`: a key server has given none yet.
+    /// `None` when a key server has not answered yet.
     keys: Option<Vec<Key>>,
 }
 
-/// A secret or a PEM that is longer is some other file.
+/// A longer file cannot be a secret or a PEM key.
 const KEY_BYTES_MAX: u64 = 64 * 1024;
 const LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
@@ -46,7 +47,7 @@ impl AuthFiles {
     /// Reads every file.
     ///
     /// # Errors
-    /// Every fault of every file.
+    /// All errors of all files.
     pub fn open(settings: AuthSettings) -> Result<Self, Vec<AuthFault>> {
         let mut faults = Vec::new();
         let parts: Vec<SourceKeys> =
@@ -66,12 +67,12 @@ impl AuthFiles {
         if faults.is_empty() { Ok(files) } else { Err(faults) }
     }
 
-    /// Keys that were taken and should be replaced.
+    /// Accepted keys that should be replaced.
     pub fn warnings(&self) -> Vec<AuthWarning> {
         self.parts.iter().flat_map(SourceKeys::warnings).collect()
     }
 
-    /// Gives the authority everything that was read.
+    /// Passes everything that was read to the authority.
     pub fn give(&mut self, authority: &Authority) {
         authority.set_policy(self.settings.policy());
         if let Some((list, keys)) = self.first.take() {
@@ -81,7 +82,7 @@ impl AuthFiles {
         self.give_keys(authority);
     }
 
-    /// Looks at each file, and gives the authority what has changed.
+    /// Checks each file, and passes changes to the authority.
     pub fn poll(&mut self, authority: &Authority) {
         let mut faults = Vec::new();
         if let Some(file) = &mut self.revoked
@@ -108,7 +109,7 @@ impl AuthFiles {
         }
     }
 
-    /// Whether any file may change.
+    /// Whether there are files that could change.
     pub fn has_files(&self) -> bool {
         let has_file = self.parts.iter().any(|part| part.file.is_some());
         has_file || self.revoked.is_some() || self.api_keys.is_some()
@@ -127,7 +128,7 @@ impl AuthFiles {
         self.parts.iter().any(|part| part.is_of(server) && part.keys.is_some())
     }
 
-    /// What key servers have said to others before.
+    /// Takes over what key servers have answered before.
     pub fn take_over(&mut self, old: &AuthFiles) {
         for part in self.parts.iter_mut().filter(|part| part.file.is_none()) {
             let before = old.parts.iter().find(|before| before.source == part.source);
@@ -135,7 +136,7 @@ impl AuthFiles {
         }
     }
 
-    /// Takes what a key server has answered. Keys that are the same change nothing.
+    /// Takes in a key server's answer. Unchanged keys have no effect.
     pub fn take_keys_of(&mut self, server: &HttpsUrl, keys: &[Key], authority: &Authority) {
         let name = |key: &Key| (key.mark, key.id.clone());
         for part in self.parts.iter_mut().filter(|part| part.is_of(server)) {
@@ -178,7 +179,7 @@ fn api(content: &[u8]) -> Result<ApiKeys, Vec<AuthProblem>> {
     ApiKeys::parse(content).map_err(|faults| faults.into_iter().map(AuthProblem::from).collect())
 }
 
-/// The keys of a set; says which others it had.
+/// The usable keys of a set; logs which others it had.
 pub(super) fn keys_of(set: KeySet, source: &str) -> Vec<Key> {
     let mut skipped = set.skipped;
     skipped.sort_unstable();
@@ -188,7 +189,7 @@ pub(super) fn keys_of(set: KeySet, source: &str) -> Vec<Key> {
     set.keys
 }
 
-/// What a content is; or its faults, each of them.
+/// Parses a file's content, or collects its errors.
 fn taken<T>(
     read: Result<Vec<u8>, FileError>,
     file: &WatchedFile,
@@ -198,7 +199,7 @@ fn taken<T>(
 ) -> Option<T> {
     let parsed = read.map_err(|error| vec![error.into()]).and_then(|mut content| {
         let parsed = parse(&content);
-        // It may be a secret, which the key has a copy of that is wiped with it.
+        // It may be a secret; the key holds its own copy, which it wipes.
         content.fill(0);
         std::hint::black_box(&content);
         parsed
@@ -231,7 +232,7 @@ impl SourceKeys {
         })
     }
 
-    /// Some when it has other keys now.
+    /// `Some` when the keys have changed.
     fn poll(&mut self, faults: &mut Vec<AuthFault>) -> Option<()> {
         let file = self.file.as_mut()?;
         let read = file.changed()?;

@@ -1,6 +1,6 @@
-//! The last good copy of what a key server has said, on disk: for a start while the server cannot be reached.
+//! On-disk copies of key servers' last valid answers, for a start while a server is unreachable.
 //!
-//! Invariants: a copy is whole, or not there; it is as good as the key server itself, so nobody else may write to its
+//! Invariants: a copy is complete or absent; it is trusted like the key server itself, so nobody else may write to its
 //! directory.
 
 use std::{
@@ -17,13 +17,13 @@ use crate::access::{
     settings::HttpsUrl,
 };
 
-/// A directory of copies, one for each URL.
+/// The directory of copies, one per URL.
 #[derive(Clone, Debug)]
 pub(super) struct LastGood(PathBuf);
 
 impl LastGood {
     /// # Errors
-    /// When the directory cannot be made or written to.
+    /// When the directory cannot be created or written to.
     pub fn open(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let probe = directory.join(".tickcast-writable");
@@ -33,7 +33,7 @@ impl LastGood {
     }
 
     /// # Errors
-    /// When the copy cannot be written; then the one before is left.
+    /// When the copy cannot be written; the previous one then remains.
     pub fn keep(&self, server: &HttpsUrl, body: &[u8]) -> io::Result<()> {
         let path = self.path(server);
         let new = path.with_extension("new");
@@ -41,11 +41,11 @@ impl LastGood {
         file.write_all(body)?;
         file.sync_all()?;
         fs::rename(&new, &path)?;
-        // The name too must be on disk.
+        // The directory entry must be on disk too.
         File::open(&self.0)?.sync_all()
     }
 
-    /// The keys of the copy, if there is one and it is good.
+    /// The keys of the copy, if it exists and is valid.
     pub fn read(&self, server: &HttpsUrl) -> Option<KeySet> {
         let path = self.path(server);
         if path.metadata().ok()?.len() > JWKS_BYTES_MAX {
@@ -54,7 +54,7 @@ impl LastGood {
         KeySet::parse(&fs::read(path).ok()?).ok()
     }
 
-    /// The URL's hash: a URL has characters that no name of a file may have.
+    /// Named by the URL's hash, since a URL has characters that file names may not have.
     fn path(&self, server: &HttpsUrl) -> PathBuf {
         let hash = digest::digest(&digest::SHA256, server.to_string().as_bytes());
         let number = hash.as_ref()[..12].iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));

@@ -1,11 +1,11 @@
-//! The keys and lists behind access: read from files and key servers, and given to the
+//! Keys and lists for access: read from files and key servers, and passed to the
 //! [`Authority`](crate::access::Authority).
 //!
-//! Two threads, neither of them a shard: `auth` looks at the files, and `auth-keys` asks the key servers, where there are
-//! any. Nothing of this is on the path of a tick or of an admission.
+//! Two threads, neither of them a shard: `auth` watches the files, `auth-keys` queries the key servers if there are
+//! any. Nothing of this is on the path of a tick or an admission.
 //!
-//! Invariants: what is broken changes nothing, and is said once; the old keys are kept while new ones cannot be had; no
-//! line of the log has a part of a key.
+//! Invariants: broken input changes nothing and is logged once; old keys stay while new ones are unavailable; no log
+//! line contains a part of a key.
 
 mod faults;
 mod fetch;

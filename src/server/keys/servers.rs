@@ -1,10 +1,10 @@
-//! When key servers are asked: at the start, when what they said is old, after a failure, and when a token names a key
-//! that is not here.
+//! When key servers are queried: at startup, when their answer expires, after a failure, and when a token names an
+//! unknown key.
 //!
-//! Pure but for the question itself, which is a function that is given: time is an argument.
+//! Pure: time is an argument, and the query itself is a function passed in.
 //!
-//! Invariants: a server is asked at most once in [`UNKNOWN_PAUSE`] for tokens with unknown keys, whoever sends them; a
-//! failure changes no keys, and is said when it begins, when its reason changes, and when it ends.
+//! Invariants: tokens with unknown keys, whoever sends them, cause at most one query per server in [`UNKNOWN_PAUSE`]; a
+//! failure changes no keys, and is logged when it starts, changes its reason, or ends.
 
 use std::time::{Duration, Instant};
 
@@ -14,33 +14,33 @@ use crate::access::{keys::Key, settings::HttpsUrl};
 /// One key server.
 pub(super) struct KeyServer {
     pub url: HttpsUrl,
-    /// When it is asked next, unless a token wants it sooner.
+    /// When it is queried next, unless a token needs it sooner.
     due: Instant,
     asked: Option<Instant>,
-    /// Tokens with unknown keys that had come when it was asked last.
+    /// The count of tokens with unknown keys at the last query.
     unknown: u64,
-    /// Failures in a row, and what was said of them.
+    /// Consecutive failures, and what was logged of them.
     failures: u32,
     told: Option<String>,
 }
 
-/// A server's keys are fetched again after this, unless it says another time.
+/// Interval of queries, unless the server specifies another.
 const REFRESH: Duration = Duration::from_secs(600);
-/// What a server says is kept to these.
+/// Bounds of the interval that a server may specify.
 const REFRESH_MIN: Duration = Duration::from_secs(60);
 const REFRESH_MAX: Duration = Duration::from_secs(3600);
-/// Between two questions because of unknown keys.
+/// Minimum time between two queries for unknown keys.
 pub(super) const UNKNOWN_PAUSE: Duration = Duration::from_secs(30);
-/// After the first failure; after each more twice as long, up to [`UNKNOWN_PAUSE`].
+/// Retry delay after the first failure; doubles with each further one, up to [`UNKNOWN_PAUSE`].
 const RETRY: Duration = Duration::from_secs(1);
 
 impl KeyServer {
-    /// Due at once.
+    /// A server that is due at once.
     pub fn new(url: HttpsUrl, now: Instant) -> Self {
         KeyServer { url, due: now, asked: None, unknown: 0, failures: 0, told: None }
     }
 
-    /// `unknown` counts tokens that named keys which are not here. Whoever is told that it is due asks.
+    /// Whether to query now. `unknown`: count of tokens with unknown keys. The caller must query when told so.
     pub fn is_due(&mut self, now: Instant, unknown: u64) -> bool {
         let may_look = self.asked.is_none_or(|asked| now.duration_since(asked) >= UNKNOWN_PAUSE);
         let is_due = now >= self.due || (unknown != self.unknown && may_look);
@@ -50,7 +50,7 @@ impl KeyServer {
         is_due
     }
 
-    /// Takes what came of a question at `now`: the keys, when it came to some.
+    /// Handles the outcome of a query at `now`; returns the keys if there are any.
     pub fn answered(
         &mut self,
         answer: Result<Fetched, FetchError>,

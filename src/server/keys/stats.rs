@@ -1,4 +1,4 @@
-//! How asking key servers goes: counted where they are asked, and read by a scrape.
+//! Counts of key server queries, for scrapes.
 
 use std::{
     sync::{
@@ -10,16 +10,17 @@ use std::{
 
 use crate::access::settings::HttpsUrl;
 
-/// Of all key servers of a service.
+/// Counts over all key servers.
 #[derive(Debug, Default)]
 pub struct KeyServerStats {
     failures: AtomicU64,
-    /// Each server, in the order of `auth.keys`, and when it last gave keys, or was first to be asked. Held for a look.
+    /// Each server, in the order of `auth.keys`, with the time of its last keys or else of its first query. Locked
+    /// briefly.
     servers: Mutex<Vec<(HttpsUrl, Instant)>>,
 }
 
 impl KeyServerStats {
-    /// These are asked from now on. What is known of one that was asked before stays.
+    /// Sets the servers to count. Times of servers known before are kept.
     pub(super) fn ask<'a>(&self, servers: impl Iterator<Item = &'a HttpsUrl>, now: Instant) {
         let mut known = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         let since =
@@ -38,12 +39,12 @@ impl KeyServerStats {
         self.failures.fetch_add(1, Relaxed);
     }
 
-    /// Questions that gave no keys.
+    /// Queries that yielded no keys.
     pub fn failures(&self) -> u64 {
         self.failures.load(Relaxed)
     }
 
-    /// For how long each server has given no keys, in seconds.
+    /// How long ago each server last gave keys, in seconds.
     pub fn ages(&self, now: Instant) -> Vec<f64> {
         let known = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         known.iter().map(|(_, at)| now.saturating_duration_since(*at).as_secs_f64()).collect()

@@ -1,4 +1,4 @@
-//! The two threads behind access, and how a reload reaches them.
+//! The two threads that keep access keys current, and how a reload reaches them.
 
 use std::{
     io,
@@ -27,44 +27,44 @@ use crate::access::{
     settings::AuthSettings,
 };
 
-/// Keeps an authority's keys and lists as files and key servers have them. Ends its threads when it is dropped.
+/// Keeps an authority's keys and lists up to date. Ends its threads when dropped.
 pub struct AuthWatch {
     shared: Arc<Shared>,
 }
 
 struct Shared {
     authority: Arc<Authority>,
-    /// Held for a look at files, or for taking over an answer, and never while a server is asked.
+    /// Locked to check files, or to take in an answer; never during a query.
     opened: Mutex<OpenedAuth>,
     ended: AtomicBool,
-    /// Whether the thread of the files, and that of the key servers, was started: each when there is something to do.
+    /// Whether the file thread, and the key server thread, were started: each only when needed.
     watches: AtomicBool,
     asks: AtomicBool,
     stats: Arc<KeyServerStats>,
 }
 
-/// What the settings name, opened. Replaced whole by a reload.
+/// The opened sources of the settings. Replaced whole by a reload.
 struct OpenedAuth {
     files: AuthFiles,
     tls: Option<TlsConnector>,
     copies: Option<LastGood>,
-    /// Rises with each reload, so that no answer to an old question is taken.
+    /// Increases with each reload, so that late answers to old queries are ignored.
     number: u64,
 }
 
-/// Between two looks at files. A revoked user must be gone 250 ms behind a change of the list. The shards look at their
-/// sessions as soon as the list was read.
+/// Interval of file checks. A revoked user must be gone 250 ms after a change of the list; shards check their sessions
+/// as soon as it was read.
 const LOOK: Duration = Duration::from_millis(50);
-/// Between two looks at whether a key server is due.
+/// Interval of checks whether a key server is due.
 const STEP: Duration = Duration::from_millis(250);
 
 // === impl AuthWatch ===
 
 impl AuthWatch {
-    /// Reads every file, and begins to watch.
+    /// Reads all files and prepares watching.
     ///
     /// # Errors
-    /// Every fault of every file. A key server that cannot be reached is none.
+    /// All errors of all files. An unreachable key server is none.
     pub fn start(settings: AuthSettings) -> Result<(Arc<Authority>, AuthWatch), Vec<AuthFault>> {
         let mut opened = OpenedAuth::open(settings, 0)?;
         let authority = Arc::new(Authority::open());
@@ -87,10 +87,10 @@ impl AuthWatch {
         Arc::clone(&self.shared.stats)
     }
 
-    /// Starts the threads that the settings need and that do not run yet.
+    /// Starts the threads that the settings need and that are not running yet.
     ///
     /// # Errors
-    /// When the system gives none.
+    /// When a thread cannot be started.
     pub fn watch(&self) -> io::Result<()> {
         let (watches, asks) = {
             let files = &self.shared.opened().files;
@@ -107,10 +107,10 @@ impl AuthWatch {
         Ok(())
     }
 
-    /// Takes new settings over, with the files that they name.
+    /// Switches to new settings and the files that they name.
     ///
     /// # Errors
-    /// Every fault of every file; then all stay as they were.
+    /// All errors of all files; then nothing changes.
     pub fn reload(&self, settings: AuthSettings) -> Result<(), Vec<AuthFault>> {
         let number = self.shared.opened().number + 1;
         let mut opened = OpenedAuth::open(settings, number)?;
@@ -126,10 +126,10 @@ impl AuthWatch {
         Ok(())
     }
 
-    /// What [`Self::start`] would warn of, as far as that can be told without writing anything.
+    /// The warnings that [`Self::start`] would give, as far as possible without writing anything.
     ///
     /// # Errors
-    /// Every fault that it would find.
+    /// All errors that it would report.
     pub fn check(settings: AuthSettings) -> Result<Vec<AuthWarning>, Vec<AuthFault>> {
         let cache = settings.cache.clone().filter(|directory| directory.exists() && !directory.is_dir());
         let opened = OpenedAuth::open(AuthSettings { cache: None, ..settings }, 0);
@@ -157,7 +157,7 @@ impl Shared {
     }
 }
 
-/// The service, until it has ended.
+/// The shared state, until the service has ended.
 fn alive(shared: &Weak<Shared>) -> Option<Arc<Shared>> {
     shared.upgrade().filter(|shared| !shared.ended.load(Ordering::Relaxed))
 }
@@ -238,12 +238,12 @@ impl OpenedAuth {
         }
     }
 
-    /// Keys that a server has given stay, until it gives others.
+    /// Keeps keys that a server has given until it gives others.
     fn take_over(&mut self, old: &OpenedAuth) {
         self.files.take_over(&old.files);
     }
 
-    /// Of a server that has given nothing yet, the copy on disk.
+    /// Loads the copies on disk of servers that have not answered yet.
     fn take_copies(&mut self, authority: &Authority) {
         let servers: Vec<_> =
             self.files.servers().filter(|url| !self.files.has_keys_of(url)).cloned().collect();

@@ -1,4 +1,4 @@
-//! The histogram of ages as a collector: shards count it in plain integers, and it is only shown here.
+//! A collector for the age histogram: shards count in plain integers, which it only exposes.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! Sets the metrics from the shards' reports and the other values of a scrape. The table holds their meanings.
+//! Sets the metrics from the shards' reports and other inputs of a scrape. Their meanings are in the table.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
@@ -28,7 +28,7 @@ use crate::{
     wire::{CloseReason, dialects::DialectId},
 };
 
-/// What a scrape gathers besides the shards' reports.
+/// The inputs of a scrape besides the shards' reports.
 pub struct ScrapeInputs<'a> {
     pub feeds: &'a [Arc<FeedStatus>],
     pub rejected: &'a Rejected,
@@ -49,7 +49,7 @@ pub struct ScrapeInputs<'a> {
     pub replays: &'a Replays,
     pub faults: Option<&'a RunningScenario>,
     pub audit: Option<&'a AuditLog>,
-    /// `None` where nothing is shown delayed.
+    /// `None` when nothing is delayed.
     pub delayed: Option<DelayedReport>,
     pub now: Nanos,
 }
@@ -174,7 +174,7 @@ impl Handles {
         self.control_waiting_max_bytes.set(report.control_bytes_max as u64);
     }
 
-    /// So that queries for a share of a limit need no copy of the configuration.
+    /// Exported so that queries for the usage of a limit need no copy of the configuration.
     fn set_limits(&self, limits: &Limits) {
         self.limits_sessions.set(limits.sessions as u64);
         self.limits_replays.set(limits.replays as u64);

@@ -1,7 +1,7 @@
-//! Handles into the registry: a type for each kind of metric, by which a scrape sets it.
+//! Handles into the registry: one type per kind of metric, through which a scrape sets it.
 //!
-//! Shards count in plain integers, and a scrape sets totals. A counter of the registry can only be added to, so the
-//! difference is added. Invariant: labels are given in the table's order, and as many as it declares.
+//! Shards count in plain integers, and a scrape sets totals; since a counter of the registry can only be increased, the
+//! difference is added. Invariant: labels are given in the order and number that the table declares.
 
 use prometheus::{
     Error, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector,
@@ -22,12 +22,12 @@ pub enum MetricKind {
     Histogram,
 }
 
-/// What every handle can do.
+/// What every handle supports.
 pub trait Handle: Sized {
     const KIND: MetricKind;
     const LABELS: usize;
 
-    /// Makes and registers the metric.
+    /// Creates and registers the metric.
     ///
     /// # Errors
     /// When a metric of this name exists already.

@@ -24,7 +24,7 @@ pub use table::ALL;
 /// The registry, and the handles into it.
 pub struct Metrics {
     registry: Registry,
-    /// Held during a scrape: two at once must not add the same difference twice.
+    /// Locked during a scrape: two at once would add the same difference twice.
     handles: Mutex<Handles>,
 }
 

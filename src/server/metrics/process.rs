@@ -1,9 +1,9 @@
 //! The process's own metrics, under the usual names of exporters, from what the kernel reports.
 //!
-//! Not the collector of the prometheus crate: it counts CPU time in whole seconds, too coarse for a rate over a few
-//! scrapes, and for seven figures it compiles two crates more than all of the others together.
+//! Not the prometheus crate's collector, which counts CPU time in whole seconds, too coarse for rates over a few
+//! scrapes, and adds two more crates for seven metrics than all other metrics need.
 //!
-//! Loss: a figure that the kernel does not give is missing from the scrape.
+//! Loss: a value that the kernel does not report is missing from the scrape.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ use rustix::{
 
 pub struct Process {
     descs: Vec<Desc>,
-    /// Seconds since 1970; `None` if the kernel does not give it.
+    /// Seconds since 1970; `None` if the kernel does not report it.
     started_at: Option<f64>,
 }
 
@@ -57,9 +57,9 @@ impl Process {
     fn value(&self, name: &str) -> Option<f64> {
         match name {
             CPU => Some(cpu_seconds()),
-            // One of them is the directory being read here.
+            // Minus the directory that is being read here.
             OPEN_FDS => Some((fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1)) as f64),
-            // No limit is reported as none.
+            // An unlimited number is not reported.
             MAX_FDS => getrlimit(Resource::Nofile).current.map(|most| most as f64),
             VIRTUAL => memory_pages(0).map(|pages| pages * page_size() as f64),
             RESIDENT => resident_bytes(),
@@ -150,7 +150,7 @@ mod tests {
     fn cpu_time_is_finer_than_seconds() {
         let process = Process::of_self();
         let before = shown(&process, CPU);
-        // Work until some time shows; in whole seconds it would be at least one.
+        // Burn CPU until it shows; in whole seconds that would be at least one.
         let mut after = shown(&process, CPU);
         while after <= before {
             after = shown(&process, CPU);

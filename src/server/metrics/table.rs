@@ -1,8 +1,8 @@
-//! Every metric of ours, declared once: its handle, its name, its labels and its meaning. The process's own
-//! (`process_*`) are apart.
+//! All of our metrics, declared once with handle, name, labels and meaning. Those of the process (`process_*`) are in
+//! `process.rs`.
 //!
-//! A test compares docs/METRICS.md with [`ALL`]. Invariants: a metric has as many labels as its handle; no label has
-//! values that a client could invent.
+//! A test compares docs/METRICS.md with [`ALL`]. Invariants: a metric has as many labels as its handle; label values
+//! never come from clients.
 
 use prometheus::Registry;
 
@@ -31,7 +31,7 @@ macro_rules! metrics {
             };)+
         }
 
-        /// Every metric as it is declared.
+        /// The declarations of all metrics.
         pub const ALL: &[Definition] = &[$(definition::$field,)+];
 
         impl Handles {

@@ -1,7 +1,7 @@
-//! The task that drives one replay: it asks for parts, hands them to the connections, and waits as long as they do.
+//! The task that drives one replay: requests parts, hands them to the connections, and waits for these.
 //!
-//! With several connections, which share a session, nothing is asked for before all have written what they were handed:
-//! none is further ahead of another than one part, which spans no more than a second.
+//! Several connections that share a session stay together: nothing is requested before all have written their last
+//! part, so none is ahead of another by more than one part, which spans at most one second.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,23 +22,23 @@ use crate::{
     tick::Symbol,
 };
 
-/// What a connection is handed.
+/// What is handed to a connection.
 pub enum ReplayPart {
     Messages(MessagesPart),
-    /// Everything was handed over.
+    /// The end: everything was handed over.
     End,
-    /// Nothing more will come: why, for the client.
+    /// The replay failed, with the reason for the client.
     Failed(&'static str),
 }
 
-/// Messages, whole ones.
+/// A part with complete messages.
 pub struct MessagesPart {
     pub bytes: Vec<u8>,
     pub messages: u64,
     pub uses: ProductCounts,
-    /// That they show for the first time.
+    /// The symbols that occur for the first time.
     pub symbols: Vec<Symbol>,
-    /// Dropped when they are written, or their connection has ended.
+    /// Dropped when the part is written, or its connection has ended.
     pub written: Option<oneshot::Sender<()>>,
 }
 
@@ -50,24 +50,24 @@ pub struct ReplayMember {
     pub parts: mpsc::Sender<ReplayPart>,
 }
 
-/// Parts that wait for a connection, beside the one that it writes.
+/// Parts queued for a connection, beyond the one that it is writing.
 pub const PARTS_AHEAD: usize = 1;
-/// A wait for the next record looks this often whether anybody is still there.
+/// A wait for the next record is interrupted this often to check whether a client is still there.
 const WAIT_MAX: Duration = Duration::from_secs(1);
-/// What is handed over when the driver is gone without a word.
+/// What is handed over when the driver has vanished.
 pub const LOST: ReplayPart = ReplayPart::Failed("the replay was lost: ask again");
 const BROKEN: &str = "a recording cannot be read on: the server's log says why";
 
-/// A replay under way.
+/// A running replay.
 struct Drive {
     workers: Arc<Workers>,
     parts: Vec<mpsc::Sender<ReplayPart>>,
-    /// Absent while it is being filled.
+    /// Absent while a worker fills it.
     replay: Option<(Box<ClientReplay>, Vec<ReplayOutput>)>,
     pace: ClientPace,
 }
 
-/// Plays to the end, or until every connection has left.
+/// Plays to the end, or until all connections have left.
 pub async fn drive(workers: Arc<Workers>, members: Vec<ReplayMember>) {
     let speed = members.iter().map(|member| member.speed).find(|speed| *speed != ReplaySpeed::Max);
     let (mut parts, mut outputs, mut streams) = (Vec::new(), Vec::new(), Vec::new());
@@ -83,7 +83,7 @@ pub async fn drive(workers: Arc<Workers>, members: Vec<ReplayMember>) {
 }
 
 impl Drive {
-    /// `None` when it is over.
+    /// One step; `None` when the replay is over.
     async fn step(&mut self) -> Option<()> {
         let until = self.pace.due(Instant::now());
         let (mut replay, mut outputs) = self.replay.take()?;
@@ -131,13 +131,13 @@ impl Drive {
                 symbols: std::mem::take(&mut output.symbols),
                 written: are_several.then_some(tell),
             };
-            // Who has left gets nothing.
+            // Connections that have left get nothing.
             if parts.send(ReplayPart::Messages(part)).await.is_ok() && are_several {
                 written.push(told);
             }
         }
         for told in written {
-            // The other end is dropped, written or not.
+            // Completes when the other end is dropped, written or not.
             let _ = told.await;
         }
     }

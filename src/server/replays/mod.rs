@@ -1,4 +1,4 @@
-//! What drives replays of one's own: threads that decode, tasks that hand over what was decoded, and counts.
+//! Drives client-requested replays: threads that decode, tasks that hand over parts, and counts.
 //!
 //! ```text
 //! driver, a task for each replay -> parts -> the connection: `http/replays`
@@ -6,11 +6,11 @@
 //!  v  | 32 KiB at a time
 //! workers: two threads of low priority, which run `crate::replays`
 //! ```
-//! A connection holds a few parts, and the next is decoded when one was taken: its reader sets the pace. Decoding is off
-//! the shards' threads and behind them in priority.
+//! A connection holds a few parts, and the next is decoded when one was taken: its client sets the pace (backpressure).
+//! Decoding runs off the shards' threads, at lower priority.
 //!
-//! Invariants: a replay's messages do not depend on who else replays; what waits for a connection is a bounded number of
-//! parts; there are `limits.replays` at most.
+//! Invariants: a replay's messages do not depend on other replays; a bounded number of parts waits for a connection;
+//! there are at most `limits.replays` replays.
 
 pub mod driver;
 pub mod sessions;
@@ -25,7 +25,7 @@ use std::sync::{
 use self::{sessions::ReplaySessions, stats::ReplayStats, workers::Workers};
 use crate::replays::library::Library;
 
-/// What the replays of one service share.
+/// State shared by all replays of the service.
 #[derive(Default)]
 pub struct Replays {
     pub library: Library,
@@ -35,7 +35,7 @@ pub struct Replays {
     open: AtomicUsize,
 }
 
-/// The place of one replay, given back by drop.
+/// The slot of one replay, released by drop.
 pub struct ReplayPlace(Arc<Replays>);
 
 impl Replays {
@@ -43,12 +43,12 @@ impl Replays {
         Replays { library, ..Replays::default() }
     }
 
-    /// Replays that are open.
+    /// The number of open replays.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// A place, unless there are as many as there may be.
+    /// Takes a slot, if fewer than `most` are in use.
     pub fn place(self: &Arc<Self>, most: usize) -> Option<ReplayPlace> {
         let room = |open: usize| (open < most).then_some(open + 1);
         self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;

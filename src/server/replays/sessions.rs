@@ -1,7 +1,7 @@
 //! Connections that share a replay: those that name the same session within two seconds.
 //!
-//! As tardis-machine does: the replay starts two seconds after its first connection, with those that have come by then.
-//! One that comes later, while it runs, is refused.
+//! As in tardis-machine: the replay starts two seconds after its first connection, with those that have joined by then.
+//! A later one is refused.
 
 use std::{
     collections::HashMap,
@@ -16,11 +16,11 @@ use super::{
     workers::Workers,
 };
 
-/// The sessions that there are.
+/// All current sessions.
 #[derive(Clone, Default)]
 pub struct ReplaySessions(Arc<Mutex<HashMap<SessionName, SessionState>>>);
 
-/// A name is its user's own.
+/// A session's name, separate for each user.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct SessionName {
     pub user: Option<CompactString>,
@@ -28,15 +28,15 @@ pub struct SessionName {
 }
 
 enum SessionState {
-    /// These have come.
+    /// Waiting for members; these have joined.
     Gathers(Vec<ReplayMember>),
     Runs,
 }
 
-/// Why a connection cannot join.
+/// Why a connection could not join.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CannotJoin {
-    /// It runs already.
+    /// The replay has started already.
     TooLate,
     TooMany,
 }
@@ -52,10 +52,10 @@ const GATHERS_FOR: Duration = Duration::from_secs(2);
 const MEMBERS_MAX: usize = 64;
 
 impl ReplaySessions {
-    /// Joins a session; the first member starts it, as a task of its shard.
+    /// Joins a session; the first member starts its replay, as a task of its shard.
     ///
     /// # Errors
-    /// When it runs already, or has too many members.
+    /// When the replay has started already, or the session is full.
     pub fn join(
         &self,
         workers: &Arc<Workers>,

@@ -1,4 +1,4 @@
-//! What is counted of replays.
+//! Counts of replays.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -10,13 +10,13 @@ pub enum ReplayEnd {
     Finished,
     /// The client left.
     Left,
-    /// The client took no byte for too long, or broke the protocol.
+    /// The client accepted no byte for too long, or violated the protocol.
     Client,
-    /// Its token ended, or the service stops.
+    /// Its token expired, or the service stops.
     Ended,
-    /// It could not begin: the request was wrong, or not allowed, or there were too many.
+    /// It could not start: the request was invalid or not allowed, or the limit was reached.
     Refused,
-    /// A recording could not be read on.
+    /// A recording could not be read further.
     Failed,
 }
 
@@ -60,7 +60,7 @@ impl ReplayStats {
         self.ends[end as usize].load(Relaxed)
     }
 
-    /// Counts what is handed to a connection.
+    /// Counts a part handed to a connection.
     pub fn sent(&self, messages: u64, bytes: usize) {
         self.messages.fetch_add(messages, Relaxed);
         self.bytes.fetch_add(bytes as u64, Relaxed);

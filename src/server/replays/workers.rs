@@ -1,9 +1,9 @@
 //! The threads that read and decode recordings for replays.
 //!
-//! Few, and of low priority: shards and feeds get the processor first. A piece of work is bounded (`replays/replay.rs`,
-//! `FILL_BYTES`), and a replay has one piece at most in the queue, so replays get their turns in order.
+//! Few, and of low priority: shards and feeds get the CPU first. A piece of work is bounded (`replays/replay.rs`,
+//! `FILL_BYTES`), and a replay has at most one in the queue, so replays take turns.
 //!
-//! Invariant: a piece of work that panics is lost, and its thread goes on.
+//! Invariant: a panic loses one piece of work, not its thread.
 
 use std::{
     collections::VecDeque,
@@ -33,16 +33,16 @@ struct WorkState {
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// More would only take the processor from each other.
+/// More would only compete for the CPU.
 const THREADS_MAX: usize = 2;
 /// Niceness of these threads.
 const NICE: i32 = 10;
 
 impl Workers {
-    /// Does the work on one of the threads; `None` when it was lost.
+    /// Runs the work on one of the threads; `None` if it was lost.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let (tell, told) = oneshot::channel();
-        // Who asked may be gone.
+        // The caller may be gone.
         self.push(Box::new(move || drop(tell.send(work()))));
         told.await.ok()
     }
@@ -55,7 +55,7 @@ impl Workers {
             let queue = Arc::clone(&self.0);
             let started =
                 thread::Builder::new().name(format!("replays-{}", state.threads)).spawn(move || {
-                    // Linux keeps it for each thread. Where it fails the answers are the same.
+                    // Linux sets niceness per thread. On failure only priority suffers.
                     let _best_effort = rustix::process::nice(NICE);
                     queue.work();
                 });
@@ -63,7 +63,7 @@ impl Workers {
                 Ok(_) => state.threads += 1,
                 Err(error) if state.threads == 0 => {
                     tracing::error!(%error, "no thread can be started for replays");
-                    // Who waits for it is told that it is lost.
+                    // Callers are told that their work is lost.
                     state.waiting.clear();
                 }
                 Err(_) => {}

@@ -1,4 +1,4 @@
-//! The feeds of a service: opening and naming them, the market's clock, and the end of the market.
+//! A service's feeds: opens and names them, and determines the market's clock and the end of the market.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -16,21 +16,21 @@ use crate::{
     topic::FeedId,
 };
 
-/// The feeds, opened, before their threads start.
+/// The opened feeds, before their threads start.
 pub(super) struct OpenFeeds {
-    /// All of them, by id.
+    /// The status of each feed, by id.
     pub statuses: Vec<Arc<FeedStatus>>,
     pub to_run: Vec<(Arc<FeedStatus>, Box<dyn Feed>)>,
-    /// The feed that HTTP publishes into; it has no thread.
+    /// The feed of published ticks; it has no thread.
     pub push: Arc<FeedStatus>,
-    /// It was requested by name.
+    /// It was configured by name.
     push_is_named: bool,
-    /// What they report about the symbols that they have.
+    /// The symbols that feeds declare.
     pub listings: Vec<Arc<dyn DeclaredSymbols>>,
 }
 
-/// Reports to shards when the market is over, that is, when every requested feed is a replay that has ended, and when
-/// it continues after that.
+/// Notifies the shards when the market is over, that is, when every configured feed is a replay that has ended, and
+/// when it continues.
 pub(super) fn ending(feeds: &OpenFeeds, server: &Arc<ServerState>) -> Arc<dyn Fn() + Send + Sync> {
     let running: Vec<_> = feeds.to_run.iter().map(|(status, _)| Arc::clone(status)).collect();
     let may_end = !feeds.push_is_named && running.iter().all(|feed| feed.replay.is_some());
@@ -46,9 +46,9 @@ pub(super) fn ending(feeds: &OpenFeeds, server: &Arc<ServerState>) -> Arc<dyn Fn
     })
 }
 
-/// Opens all sources. Publishing over HTTP has a feed of its own, requested or not.
+/// Opens all feeds. Publishing over HTTP has a feed of its own, configured or not.
 pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
-    // Of one feed alone its own log tells.
+    // A single feed logs its overload itself.
     for crowd in overloads(&setup.feeds).iter().filter(|crowd| crowd.feeds.len() > 1) {
         tracing::warn!("{crowd}");
     }
@@ -78,7 +78,7 @@ pub(super) fn open_feeds(setup: &Setup) -> Result<OpenFeeds, StartError> {
     Ok(OpenFeeds { statuses, to_run, push, push_is_named, listings })
 }
 
-/// The scenario of the only replay that has one, said in the log.
+/// The scenario of the only replay that has one; announced in the log.
 pub(super) fn begin_faults(feeds: &[Source]) -> Result<Option<Arc<RunningScenario>>, StartError> {
     let mut named = feeds.iter().filter_map(|source| Some((source.name(), source.scenario()?)));
     let Some((name, config)) = named.next() else { return Ok(None) };
@@ -119,7 +119,7 @@ fn add_feed(
     status
 }
 
-/// The name, or the name with the first number from 2 on that makes it unique.
+/// The name, with the first number from 2 on appended if needed to make it unique.
 fn unique(name: &str, statuses: &[Arc<FeedStatus>]) -> String {
     let taken = |name: &str| statuses.iter().any(|status| status.name == name);
     let numbered = (2..).map(|number| format!("{name}-{number}"));

@@ -1,7 +1,7 @@
-//! The whole service: the only module that depends on all the others. It starts them, and ends them in two phases.
+//! The service: the only module that depends on all others. It starts them, and stops them in two phases.
 //!
-//! Threads: the caller's, which waits for the end; one for each shard; one for each feed that has something to run.
-//! What they share is read only, counted in atomics, or handed over (see ARCHITECTURE.md).
+//! Threads: the caller's, which waits for the end; one per shard; one per feed that runs. What they share is read-only,
+//! counted in atomics, or handed over (see ARCHITECTURE.md).
 
 mod feeds;
 mod running;

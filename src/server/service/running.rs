@@ -1,6 +1,6 @@
-//! A running service: its counts, its reload, and its end in two phases.
+//! [`Service`]: the running service: counts, reload, and shutdown in two phases.
 //!
-//! Its start is elsewhere. Nothing here is on the way of a tick. A call waits for shards no longer than
+//! Its start is in `start.rs`. Nothing here is on the path of a tick. A call waits for shards at most
 //! [`SHARDS_ANSWER`].
 
 use std::{
@@ -39,9 +39,9 @@ use crate::{
 /// The running service.
 pub struct Service {
     pub address: SocketAddr,
-    /// The address for operators, if it is a separate one.
+    /// The operators' address, if separate.
     pub admin_address: Option<SocketAddr>,
-    /// Whether TLS is spoken, on every address.
+    /// Whether TLS is used, on every address.
     pub is_tls: bool,
     pub epoch: String,
     pub shards: usize,
@@ -55,30 +55,30 @@ pub struct Service {
     pub(super) auth: AuthWatch,
 }
 
-/// Counts of a service since it began, and gauges.
+/// Counts since the service started, and gauges.
 #[derive(Debug)]
 pub struct Figures {
-    /// Ticks taken in from all feeds.
+    /// Ticks ingested from all feeds.
     pub ticks: u64,
-    /// Of the shards that answered.
+    /// Summed over the shards that answered.
     pub report: ShardReport,
     pub shards_silent: usize,
 }
 
-/// The end of a drain in numbers.
+/// The outcome of a drain in numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Drained {
-    /// Sessions that the drain ended, of shards that are done.
+    /// Sessions that the drain ended, on shards that are done.
     pub sessions: u64,
-    /// Of them, those that took nothing.
+    /// Of these, sessions cut off because they accepted no bytes.
     pub cut: u64,
-    /// Sessions that are still open.
+    /// Sessions still open.
     pub left: usize,
 }
 
-/// The period of checks whether the shards have ended; a join cannot have a deadline.
+/// How often to check whether the shards have ended; a join cannot have a deadline.
 const POLL: Duration = Duration::from_millis(5);
-/// The longest wait for shards to carry out a request, which each does between two turns.
+/// Maximum wait for shards to handle a request, which each does between two turns.
 const SHARDS_ANSWER: Duration = Duration::from_secs(2);
 
 impl Service {
@@ -86,16 +86,16 @@ impl Service {
         self.feeds.iter().map(|feed| feed.name.as_str())
     }
 
-    /// Takes new settings of access over, and reads every file of them again.
+    /// Switches to new access settings, and rereads all their files.
     ///
     /// # Errors
-    /// Every fault of every file; then all stay as they were.
+    /// All errors of all files; then nothing changes.
     #[cfg(feature = "tls")]
     pub fn reload_auth(&self, settings: AuthSettings) -> Result<(), Vec<AuthFault>> {
         self.auth.reload(settings)
     }
 
-    /// Shows symbols delayed by these products, of the same symbols as before, when [`Self::reload`] returns.
+    /// Applies changed delays of the same products and symbols; done when [`Self::reload`] returns.
     pub fn reload_delays(&self, products: &Arc<Products>) {
         let node = &self.server.node;
         let Some(delayed) = node.ingest.delayed() else { return };
@@ -110,12 +110,12 @@ impl Service {
         self.feeds.iter().filter_map(|feed| feed.replay.clone())
     }
 
-    /// Clients that have subscribed, now.
+    /// The number of clients subscribed now.
     pub fn clients(&self) -> usize {
         self.server.node.ingest.readers.clients()
     }
 
-    /// Whether every session has been sent what it is due of everything taken in so far.
+    /// Whether every session has been sent everything due of what was ingested so far.
     pub fn is_caught_up(&self) -> bool {
         let as_of = self.server.node.market.now();
         let replies = self.server.inboxes.iter().map(|inbox| {
@@ -130,7 +130,7 @@ impl Service {
         replies.collect::<Vec<_>>().into_iter().all(|answer| answer.recv().unwrap_or(true))
     }
 
-    /// Sessions that are open, now.
+    /// The number of sessions open now.
     pub fn sessions(&self) -> usize {
         self.server.node.sessions.load(Ordering::Relaxed)
     }
@@ -143,7 +143,7 @@ impl Service {
             .iter()
             .map(|inbox| {
                 let (reply, answer) = oneshot::channel();
-                // A shard that has ended gives no answer, which is handled below.
+                // A shard that has ended does not answer; handled below.
                 let _ = inbox.send(ToShard::Report(reply));
                 answer
             })
@@ -160,7 +160,7 @@ impl Service {
         figures
     }
 
-    /// Returns the memory of sessions that have ended to the system; returns how long the allocator took.
+    /// Returns memory of ended sessions to the system; returns how long the allocator took.
     pub fn shrink(&self) -> Duration {
         self.ask_all(ToShard::Shrink);
         memory::give_back()
@@ -171,7 +171,7 @@ impl Service {
         self.server.node.session_numbers.load(Ordering::Relaxed)
     }
 
-    /// Asks every shard, and waits until each has answered or is considered stuck.
+    /// Asks every shard, and waits until each has answered or counts as stuck.
     fn ask_all(&self, question: impl Fn(mpsc::Sender<()>) -> ToShard) {
         let (done, all_done) = mpsc::channel();
         for inbox in &self.server.inboxes {
@@ -184,7 +184,7 @@ impl Service {
         while all_done.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
     }
 
-    /// Says in the log which certificates are in use.
+    /// Logs which certificates are in use.
     pub fn tell_certificates(&self) {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.server.tls {
@@ -192,8 +192,8 @@ impl Service {
         }
     }
 
-    /// Takes over other symbols of feeds from venues, without a reconnect. `false`, and nothing changes, when these feeds
-    /// differ from those that run in anything else.
+    /// Switches venue feeds to other symbols, without a reconnect. `false`, and nothing changes, if the feeds differ in
+    /// anything else.
     pub fn reload_symbols(&self, feeds: &[String]) -> bool {
         let sources: Vec<Source> = feeds.iter().filter_map(|feed| Source::parse(feed).ok()).collect();
         let of = |source: &Source| {
@@ -219,8 +219,8 @@ impl Service {
         true
     }
 
-    /// Applies the settings that may change while the service runs; the others must be unchanged. When it returns,
-    /// every shard uses them, unless one is stuck.
+    /// Applies the settings that may change at run time; the others must be unchanged. On return every shard uses them,
+    /// unless it is stuck.
     pub fn reload(&self, limits: Limits, allowed_origins: &[String], trusted_proxies: &[String]) {
         let (server, node) = (&self.server, &self.server.node);
         server.balancer.set_limits(&limits);
@@ -249,12 +249,12 @@ impl Service {
         self.ask_all(ToShard::Reload);
     }
 
-    /// Ends readiness, so that load balancers send no new clients here. Everything is served as before.
+    /// Ends readiness, so that load balancers send no new clients. Service continues unchanged.
     pub fn leave(&self) {
         self.server.leaving.store(true, Ordering::Relaxed);
     }
 
-    /// Begins to drain: no client is admitted, no tick is taken in, and sessions are sent what is due and end.
+    /// Starts to drain: no client is admitted, no tick ingested; sessions are sent what is due, and end.
     pub fn drain(&self) {
         self.leave();
         self.server.draining.store(true, Ordering::Relaxed);
@@ -265,7 +265,7 @@ impl Service {
         }
     }
 
-    /// Whether every session has ended, and every shard with its sessions.
+    /// Whether every session and every shard has ended.
     pub fn is_drained(&self) -> bool {
         self.shard_threads.iter().all(JoinHandle::is_finished)
     }
@@ -280,14 +280,14 @@ impl Service {
         self.is_drained()
     }
 
-    /// Writes the accounts of use that wait, after a drain.
+    /// Writes the pending usage audit, after a drain.
     pub fn close_audit(&self) {
         if let Some(audit) = &self.server.node.audit {
             audit.close(self.server.node.clock.now());
         }
     }
 
-    /// The result of a drain: how many sessions ended, how many of them were cut off, how many are left.
+    /// The outcome of a drain: sessions ended, cut off, and left.
     pub fn drained(&self) -> Drained {
         let ended = self.server.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let all = ended.values().fold(ShardReport::default(), |mut all, report| {
@@ -299,7 +299,7 @@ impl Service {
     }
 }
 
-/// This channel has no wait with a deadline outside a runtime, and the answer comes within milliseconds.
+/// This channel has no blocking receive with a deadline, and the answer comes within milliseconds.
 fn answered<T>(mut answer: oneshot::Receiver<T>, deadline: Instant) -> Option<T> {
     loop {
         match answer.try_recv() {

@@ -1,4 +1,4 @@
-//! What a service is started with, and why one did not start.
+//! The settings with which a service starts, and the errors of a start.
 
 #[cfg(feature = "tls")]
 use std::fmt;
@@ -24,32 +24,32 @@ use crate::{
 /// The settings that the service is started with.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// Port 0: any free port; [`Service::address`](super::Service::address) returns it.
+    /// Port 0 selects a free port, which [`Service::address`](super::Service::address) returns.
     pub listen: SocketAddr,
-    /// A listener for operators alone; [`Service::admin_address`](super::Service::admin_address) returns its port.
+    /// A listener for operators only; [`Service::admin_address`](super::Service::admin_address) returns its address.
     pub admin_listen: Option<SocketAddr>,
     pub feeds: Vec<Source>,
-    /// The recordings that clients may replay for themselves; `None`: the one within the program.
+    /// The recordings that clients may replay; `None` for the built-in one.
     pub recordings: Option<PathBuf>,
-    /// 0: one a core.
+    /// The number of shards; 0 for one per core.
     pub shards: usize,
     pub allowed_origins: Vec<String>,
-    /// As [`TrustedProxy`](crate::proxies::TrustedProxy) reads them.
+    /// In the syntax of [`TrustedProxy`](crate::proxies::TrustedProxy).
     pub trusted_proxies: Vec<String>,
-    /// The protocols of exchanges that are spoken.
+    /// The venue protocols to speak.
     pub dialects: DialectSet,
     pub limits: Limits,
-    /// Where it is given, TLS is spoken on every listener.
+    /// If set, TLS is used on every listener.
     pub tls: Option<TlsFiles>,
-    /// The fields of a record beside the fixed ones.
+    /// Configured fields, beside the fixed ones.
     pub fields: Arc<CustomFields>,
-    /// Who may see what.
+    /// Authentication and rights.
     pub auth: AuthSettings,
-    /// Accounts of use; `None` for none.
+    /// The usage audit; `None` for none.
     pub audit: Option<AuditSetup>,
-    /// `None`: one that no earlier start had.
+    /// The epoch; `None` for a new, unique one.
     pub epoch: Option<String>,
-    /// Lines of the log that were dropped, as counted by the writer of the log.
+    /// Dropped log lines, as counted by the log writer.
     pub log_lines_dropped: Arc<AtomicU64>,
 }
 

@@ -1,4 +1,4 @@
-//! The start of a service: feeds, addresses, shards, and their threads.
+//! Starts a service: feeds, addresses, shards, and their threads.
 
 use std::{
     io,
@@ -61,7 +61,7 @@ use crate::{
 #[cfg(feature = "tls")]
 use crate::server::keys::AuthWatch;
 
-/// A shard's two ends, before its thread has them.
+/// The two ends of a shard's channel, before its thread takes them.
 struct Ends {
     batch_queue: Arc<BatchQueue<Batch>>,
     wake: Arc<Notify>,
@@ -70,17 +70,17 @@ struct Ends {
     interest: Arc<Interest>,
 }
 
-/// Listeners, and the address of each.
+/// The listeners, with their addresses.
 struct BoundListeners {
     listeners: Vec<(Role, TcpListener)>,
     addresses: Vec<SocketAddr>,
 }
 
 impl Service {
-    /// Opens the feeds, binds the address, and starts every thread. When it returns, clients are served.
+    /// Opens the feeds, binds the addresses, starts all threads. On return, clients are served.
     ///
     /// # Errors
-    /// When a feed cannot be opened, the address not bound, or a thread not started.
+    /// When a feed cannot be opened, an address bound, or a thread started.
     pub fn start(setup: Setup) -> Result<Self, StartError> {
         let clock = Clock::system();
         #[cfg(feature = "tls")]
@@ -118,7 +118,7 @@ impl Service {
             .with_authority(authority)
             .with_fields(setup.fields)
             .with_faults(begin_faults(&setup.feeds)?);
-        // Publishing ends with the process.
+        // Publishing ends only with the process.
         let push = feed_sink(&feeds.push, &ingest, clock, &market_clock, Arc::new(|| {}));
         let audit = start_audit(setup.audit.as_ref(), clock, &setup.auth.products)?;
         let node = node.with_push(Arc::new(push)).with_audit(audit, Arc::clone(&setup.auth.products));
@@ -186,7 +186,7 @@ impl Service {
     }
 }
 
-/// One a core where none is configured.
+/// One shard per core unless configured.
 fn shard_count(configured: usize) -> usize {
     match configured {
         0 => thread::available_parallelism().map_or(1, usize::from),
@@ -194,7 +194,7 @@ fn shard_count(configured: usize) -> usize {
     }
 }
 
-/// Has the shards look at their sessions as soon as rights may have been taken back.
+/// Makes shards check their sessions as soon as rights may have been revoked.
 fn look_at_rights(authority: &Authority, inboxes: Vec<UnboundedSender<ToShard>>) {
     authority.tell_changes(move || {
         for inbox in &inboxes {
@@ -215,7 +215,7 @@ fn feed_sink(
     FeedSink { status, ingest, clock, market, ended, watches_readers: false }
 }
 
-/// Accounts of use, which name products.
+/// Starts the usage audit, which names products.
 fn start_audit(
     setup: Option<&AuditSetup>,
     clock: Clock,
@@ -234,7 +234,7 @@ fn market_of(feeds: &[Arc<FeedStatus>], limits: &Limits) -> Market {
     market
 }
 
-/// The recordings that clients may replay; a directory that is not there is found now, and not by a client.
+/// The recordings that clients may replay; a missing directory fails here rather than at a client's request.
 fn library(directory: Option<PathBuf>) -> Result<Library, StartError> {
     let library = Library::new(directory.clone());
     match (library.exchanges(), directory) {
@@ -243,7 +243,7 @@ fn library(directory: Option<PathBuf>) -> Result<Library, StartError> {
     }
 }
 
-/// Listens for clients, and then for operators, if they have an address of their own.
+/// Listens for clients, then for operators if they have an address of their own.
 fn listen_all(setup: &Setup) -> Result<BoundListeners, StartError> {
     let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
     let wanted = [(Role::Clients, Some(setup.listen)), (Role::Admin, setup.admin_listen)];
@@ -347,7 +347,7 @@ fn start_feed(feed: Box<dyn Feed>, mut sink: FeedSink, stop: &Stop) -> io::Resul
     Ok(())
 }
 
-/// An epoch that no earlier start had: the time of this one, in letters and digits.
+/// A unique epoch: the start time in letters and digits.
 fn new_epoch(clock: &Clock) -> String {
     let mut micros = clock.now().micros().unsigned_abs();
     let mut text = Vec::new();

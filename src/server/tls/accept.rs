@@ -1,7 +1,6 @@
-//! The threads that accept on listeners with TLS and shake hands. Finished connections go to their shards.
+//! The threads that accept TLS connections and do handshakes. Finished connections go to their shards.
 //!
-//! There are as many as cores: in a storm of clients they have the cores to themselves by turns, and at any other time
-//! they sleep. They end when every shard has.
+//! One per core: in a connection storm they share the cores, at other times they sleep. They end when all shards have.
 
 use std::{
     io,
@@ -37,10 +36,10 @@ use crate::{
     },
 };
 
-/// How often it is looked whether the files have changed.
+/// How often the files are checked for changes.
 const WATCH_PERIOD: Duration = Duration::from_secs(1);
 
-/// What every handshake of a thread needs.
+/// What every handshake on a thread needs.
 #[derive(Clone)]
 struct Acceptor {
     server: Arc<ServerState>,
@@ -50,7 +49,7 @@ struct Acceptor {
 /// Starts the threads.
 ///
 /// # Errors
-/// When a thread cannot be started, or has no descriptors for its runtime.
+/// When a thread cannot be started, or its runtime gets no file descriptors.
 pub fn start(
     listeners: &[(Role, TcpListener)],
     server: &Arc<ServerState>,
@@ -80,7 +79,7 @@ impl Acceptor {
             tokio::task::spawn_local(async move {
                 let admit = |stream, peer| acceptor.admit(&work, stream, peer, role);
                 let accept = listener::accept(&acceptor.server, &listener, ACCEPTED_BEFORE_WORK, admit);
-                // Its own bound takes the place of tokio's, which is smaller.
+                // Exempt from tokio's budget: it has a larger limit of its own.
                 tokio::task::unconstrained(accept).await;
             });
         }
@@ -104,7 +103,7 @@ impl Acceptor {
         }
     }
 
-    /// Shakes hands, and gives the connection to its shard.
+    /// Does the handshake, and passes the connection to its shard.
     async fn shake(self, work: Rc<HandshakeWork>, number: usize, accepted: TlsArrival) {
         let TlsArrival { stream, mut peer, role, mut counted, began } = accepted;
         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };

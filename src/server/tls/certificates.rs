@@ -1,6 +1,6 @@
-//! Reads certificates and keys, checks that they fit, and chooses between them by the name that a client asks for.
+//! Reads certificates and keys, checks that they match, and selects one by the server name that a client requests.
 //!
-//! Invariant: what is read is used whole or not at all.
+//! Invariant: a set of files is used whole or not at all.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -19,17 +19,17 @@ use webpki::{EndEntityCert, KeyUsage};
 use super::faults::TlsFault;
 use crate::{files::WatchedFile, server::tls_files::TlsFiles, tick::Nanos};
 
-/// A longer file is something else.
+/// A longer file cannot be a certificate or key.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// What the files say.
+/// The content of the files.
 #[derive(Debug)]
 pub struct Certificates {
-    /// In the order of the configuration; the first is the default.
+    /// In configuration order; the first is the default.
     pub served: Vec<ServedCertificate>,
-    /// The authorities of clients' certificates, if these are asked for.
+    /// The authorities of client certificates, if these are required.
     pub authorities: Option<Arc<RootCertStore>>,
-    /// The file of the authorities, to see whether it has changed.
+    /// The content of the authorities' file, to detect changes.
     pub authorities_pem: Option<Vec<u8>>,
 }
 
@@ -37,18 +37,18 @@ pub struct Certificates {
 #[derive(Debug)]
 pub struct ServedCertificate {
     key: Arc<CertifiedKey>,
-    /// DNS names in lower case; one may begin with `*.`.
+    /// DNS names in lower case; one may start with `*.`.
     pub names: Vec<String>,
-    /// Unix time, in seconds.
+    /// Expiry in Unix time, in seconds.
     pub expires: u64,
 }
 
 impl Certificates {
-    /// Reads all files. A certificate out of its time is a fault too, one with which a service can run: then both are
-    /// returned.
+    /// Reads all files. An expired or not yet valid certificate is an error with which the service can run: then both
+    /// are returned.
     ///
     /// # Errors
-    /// Every fault of every file.
+    /// All errors of all files.
     pub fn read(
         files: &TlsFiles,
         provider: &CryptoProvider,
@@ -77,23 +77,23 @@ impl Certificates {
         }
     }
 
-    /// Whether these are the same certificates.
+    /// Whether both hold the same certificates.
     pub fn is_same(&self, other: &Certificates) -> bool {
         let chains =
             |all: &Certificates| all.served.iter().map(|served| served.key.cert.clone()).collect::<Vec<_>>();
         chains(self) == chains(other)
     }
 
-    /// The certificates for this name, in the order of preference.
+    /// The certificates for this name, in order of preference.
     fn for_name<'a>(&'a self, name: Option<&'a str>) -> impl Iterator<Item = &'a ServedCertificate> {
         let named = self.served.iter().filter(move |served| name.is_some_and(|name| served.covers(name)));
-        // A client that knows another name decides itself what it thinks of the default.
+        // For an unknown name, the client decides whether it accepts the default.
         named.chain(&self.served)
     }
 }
 
 impl ResolvesServerCert for Certificates {
-    /// The first with the name of which the client can verify a signature.
+    /// The first one whose signature scheme the client supports.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let schemes = hello.signature_schemes();
         let name = hello.server_name().map(str::to_ascii_lowercase);
@@ -161,11 +161,11 @@ pub fn seconds(time: Nanos) -> u64 {
     (time.0 / 1_000_000_000).unsigned_abs()
 }
 
-/// The names of a certificate, and when it begins and ends to be valid.
+/// A certificate's names, and the start and end of its validity.
 fn facts(certificate: &CertificateDer<'_>) -> Result<(Vec<String>, u64, u64), webpki::Error> {
     let parsed = EndEntityCert::try_from(certificate)?;
     let names = parsed.valid_dns_names().map(str::to_ascii_lowercase).collect();
-    // webpki tells the times to those who ask whether a certificate is valid at another.
+    // webpki reveals these times in the error for another time.
     let at = |seconds| {
         let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         parsed.verify_for_usage(&[], &[], &[], time, KeyUsage::server_auth(), None, None).err()
@@ -216,7 +216,7 @@ fn authorities(path: &PathBuf) -> Result<(Arc<RootCertStore>, Vec<u8>), TlsFault
     Ok((Arc::new(roots), pem))
 }
 
-/// A file of PEM, as far as that shows.
+/// Reads a PEM file, as far as its start shows.
 fn read(key: &'static str, path: &PathBuf) -> Result<Vec<u8>, TlsFault> {
     let read = WatchedFile::new(path, FILE_BYTES_MAX).read();
     let bytes = read.map_err(|source| TlsFault::File { key, source })?;

@@ -1,4 +1,4 @@
-//! What is wrong with the files of TLS: which file, what, and what to do.
+//! Errors in the TLS files: which file, what is wrong, what to do.
 
 use std::{error::Error, fmt, path::PathBuf};
 
@@ -51,7 +51,7 @@ pub enum TlsFault {
     Verifier(#[source] VerifierBuilderError),
 }
 
-/// Every fault of the files, in the order of the configuration.
+/// All errors of the files, in configuration order.
 #[derive(Debug)]
 pub struct TlsFaults(pub Vec<TlsFault>);
 
@@ -68,12 +68,12 @@ impl fmt::Display for TlsFaults {
 impl Error for TlsFaults {}
 
 impl TlsFault {
-    /// Whether a service can run with it: its clients would complain, and not the service.
+    /// Whether the service can run with this error: only its clients would reject the certificate.
     pub fn is_of_time(&self) -> bool {
         matches!(self, TlsFault::Expired { .. } | TlsFault::NotYetValid { .. })
     }
 
-    /// The key of the configuration that names the file.
+    /// The configuration key that names the file.
     pub fn key(&self) -> &'static str {
         match self {
             TlsFault::File { key, .. } | TlsFault::NotPem { key, .. } | TlsFault::Der { key, .. } => key,

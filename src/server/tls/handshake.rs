@@ -1,7 +1,7 @@
-//! One connection from its first byte to the end of its handshake, as one task of a handshake thread.
+//! One connection from its first byte to the end of its TLS handshake, as a task of a handshake thread.
 //!
-//! It works in turns (`work.rs`), and has none while it waits for its client. Then it may have to go for another handshake
-//! (`kept.rs`), or for another connection, as one that has not sent a request may.
+//! It works in turns (`work.rs`), and takes none while waiting for its client. Meanwhile it may be dropped for another
+//! handshake (`kept.rs`), or evicted for another connection.
 
 use std::{
     cell::Cell,
@@ -38,19 +38,19 @@ use crate::{
     spans,
 };
 
-/// How far a handshake has come, to say what was late.
+/// A handshake's progress, to tell what was late.
 #[derive(Clone, Copy)]
 enum Stage {
     Opening,
-    /// Its `ClientHello` waits for its turn.
+    /// Its `ClientHello` waits for a turn.
     Waiting,
     Shaking,
 }
 
-/// How a connection with TLS ended before it began.
+/// Why a TLS connection ended before it was established.
 pub enum HandshakeEnd {
     Rejected(TlsRejected),
-    /// It is a trusted proxy's, and has not begun by a header of the PROXY protocol.
+    /// A trusted proxy's connection did not start with a PROXY protocol header.
     NoProxyHead,
 }
 
@@ -63,13 +63,13 @@ impl HandshakeEnd {
     }
 }
 
-/// Bytes of one read before the handshake.
+/// Bytes per read before the handshake.
 const READ_BYTES: usize = 2 * 1024;
-/// How long, and how much, is read of a client that was told something, so that it is not lost to a reset.
+/// How long, and how much, is read after an answer, so that it is not lost to a reset.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 64 * 1024;
 
-/// A connection under way to its first byte of data.
+/// A connection up to its first byte of data.
 pub struct Handshake<'a> {
     tls: &'a TlsState,
     work: &'a HandshakeWork,
@@ -88,10 +88,10 @@ impl<'a> Handshake<'a> {
         Handshake { tls, work, stream, counted, stage: Cell::new(Stage::Opening) }
     }
 
-    /// Shakes hands with a client of this address until `deadline`; `opening` was read before.
+    /// Does the handshake with a client of this address until `deadline`; `opening` was read before.
     ///
     /// # Errors
-    /// With the reason why there is no connection. The client is told, where that is possible.
+    /// Why there is no connection. The client is told, if possible.
     pub async fn run(
         self,
         address: AddressKey,
@@ -138,7 +138,7 @@ impl<'a> Handshake<'a> {
         let mut layer = layer?;
         loop {
             let is_done = !layer.tls().is_handshaking();
-            // Of TLS 1.3 tickets are left, which go out with the first answer.
+            // In TLS 1.3 only tickets remain, which are sent with the first answer.
             if !is_done || layer.tls().protocol_version() != Some(ProtocolVersion::TLSv1_3) {
                 self.flush(&mut layer, &mut kept).await?;
             }
@@ -152,7 +152,7 @@ impl<'a> Handshake<'a> {
         Ok(layer)
     }
 
-    /// Takes in the `ClientHello`.
+    /// Processes the `ClientHello`.
     fn begin(
         &self,
         address: AddressKey,
@@ -165,7 +165,7 @@ impl<'a> Handshake<'a> {
                 .map_err(|error| faulty(&error))?;
             let mut layer = Box::new(TlsLayer::new(tls, hello));
             if let Err(error) = layer.take_in() {
-                // The alert, if there is room for it.
+                // Send the alert if the socket has room.
                 let _ = layer.flush(self.stream);
                 return Err(faulty(&error));
             }
@@ -174,7 +174,7 @@ impl<'a> Handshake<'a> {
         (kept, begun, taken_in())
     }
 
-    /// Takes in what the client has answered, as far as it has come.
+    /// Processes what the client has sent so far.
     fn go_on(&self, layer: &mut TlsLayer) -> Result<(), HandshakeEnd> {
         let gone = HandshakeEnd::Rejected(TlsRejected::Gone);
         match layer.read_wire(self.stream) {
@@ -188,7 +188,7 @@ impl<'a> Handshake<'a> {
         }
     }
 
-    /// Reads until the first message is whole.
+    /// Reads until the first message is complete.
     async fn opening(&self, mut opening: Vec<u8>) -> Result<Vec<u8>, HandshakeEnd> {
         let mut is_unread = !opening.is_empty();
         loop {
@@ -199,7 +199,7 @@ impl<'a> Handshake<'a> {
                 Opening::Hello => return Ok(opening),
                 Opening::Incomplete if opening.len() < OPENING_BYTES_MAX => {}
                 Opening::Http => {
-                    // A socket that has been written nothing takes this whole.
+                    // A socket with nothing written accepts this whole.
                     let _ = self.stream.try_write(&plain_http::answer(&opening));
                     return Err(HandshakeEnd::Rejected(TlsRejected::PlainHttp));
                 }
@@ -210,10 +210,10 @@ impl<'a> Handshake<'a> {
         }
     }
 
-    /// Reads the header that a proxy begins with, and the client's address in it; what follows it is left in `opening`.
+    /// Reads a proxy's header, and the client's address from it; later bytes are left in `opening`.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no valid header.
     pub async fn proxy_head(&self, opening: &mut Vec<u8>) -> Result<Option<SocketAddr>, HandshakeEnd> {
         loop {
             self.read_more(opening).await?;
@@ -243,7 +243,7 @@ impl<'a> Handshake<'a> {
         }
     }
 
-    /// Waits for a client whose handshake has begun.
+    /// Waits for input from a client whose handshake has started.
     async fn until_heard(&self, kept: &mut KeptHandshake<'_>) -> Result<(), HandshakeEnd> {
         poll_fn(|context| match kept.poll_dropped(context) {
             Poll::Ready(()) => Poll::Ready(Err(HandshakeEnd::Rejected(TlsRejected::Crowded))),
@@ -261,7 +261,7 @@ impl<'a> Handshake<'a> {
             return Poll::Ready(Err(HandshakeEnd::Rejected(TlsRejected::Evicted)));
         }
         match self.stream.poll_read_ready(context) {
-            // A failed one is found by reading.
+            // A socket error is found by reading.
             Poll::Ready(_) => Poll::Ready(Ok(())),
             Poll::Pending => {
                 self.counted.idle(Idleness::Silent, context.waker());
@@ -286,8 +286,8 @@ impl<'a> Handshake<'a> {
         poll_fn(flush).await.map_err(HandshakeEnd::Rejected)
     }
 
-    /// Ends the writing side, and reads until the client has noticed: a socket that is closed with bytes unread is reset,
-    /// and what was written would be lost with it.
+    /// Shuts down the write side, and reads until the client closes: closing a socket with unread bytes would send a
+    /// reset, which destroys what was written.
     async fn linger(&self) {
         let _ = SockRef::from(self.stream).shutdown(Shutdown::Write);
         let read = async {
@@ -300,12 +300,12 @@ impl<'a> Handshake<'a> {
                 }
             }
         };
-        // Whether it has noticed or not, the connection ends.
+        // The connection ends in either case.
         let _ = timeout(LINGER, read).await;
     }
 }
 
-/// The client has broken the protocol, or cannot be agreed with.
+/// The client violated the protocol, or has nothing in common with the server.
 fn faulty(error: &rustls::Error) -> HandshakeEnd {
     tracing::debug!(%error, "handshake failed");
     HandshakeEnd::Rejected(TlsRejected::of(error))

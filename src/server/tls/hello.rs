@@ -1,21 +1,21 @@
-//! What a client begins with: a whole `ClientHello`, a part of one, plain HTTP, or anything else. Pure.
+//! Classifies the first bytes of a connection: a whole `ClientHello`, part of one, plain HTTP, or anything else. Pure.
 
-/// The beginning of a connection, as far as it has arrived.
+/// The start of a connection, as far as received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Opening {
-    /// More has to come before it can be told.
+    /// Undecided: more bytes are needed.
     Incomplete,
-    /// A whole `ClientHello`: the handshake can begin.
+    /// A whole `ClientHello`: the handshake can start.
     Hello,
-    /// The head of a request in plain HTTP, or as much of one as is read.
+    /// A request in plain HTTP, complete or up to the limit.
     Http,
     /// Neither.
     Other,
 }
 
-/// A longer beginning is not a beginning. Those of browsers have two kilobytes at most.
+/// Maximum size of a `ClientHello`. Browsers send at most two kilobytes.
 pub const OPENING_BYTES_MAX: usize = 16 * 1024;
-/// So much of a plain request is read; what it asks for stands at its beginning.
+/// How much of a plain HTTP request is read; its target is at the start.
 const HTTP_BYTES_MAX: usize = 4 * 1024;
 
 /// Types of records and messages (RFC 8446, sections 5.1 and 4).
@@ -40,7 +40,7 @@ impl Opening {
         let (mut head, mut arrived) = (Vec::with_capacity(HEAD_BYTES), 0);
         while let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() {
             let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
-            // An empty record would be no step towards the whole.
+            // Empty records would make no progress.
             if header[..2] != RECORD_BEGIN || length == 0 {
                 return Opening::Other;
             }
@@ -80,7 +80,7 @@ impl Opening {
 mod tests {
     use super::*;
 
-    /// A `ClientHello` of so many bytes, in records of so many.
+    /// A `ClientHello` of `length` bytes, in records of `record` bytes.
     fn hello(length: usize, record: usize) -> Vec<u8> {
         let mut message = vec![CLIENT_HELLO, 0, (length >> 8) as u8, length as u8];
         message.resize(HEAD_BYTES + length, 7);

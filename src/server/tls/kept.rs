@@ -1,11 +1,10 @@
-//! Handshakes that have begun, bounded in number: which one goes when there is one too many. Pure.
+//! [`KeptHandshakes`]: a bounded set of running handshakes, and which one is dropped for a new one. Pure.
 //!
-//! Loss first: one more than `most` drops the oldest of the address that has the most; of several addresses with as
-//! many, the one whose oldest is the oldest of all. So who floods drops its own, and a flood from everywhere leaves each
-//! client the time in which `most` others begin. Who has just begun is never dropped, so nobody waits for room.
+//! Loss: one more than `most` drops the oldest of the address with the most handshakes; among equal addresses, the one
+//! with the oldest handshake. So a flooding client drops its own, and a distributed flood leaves each client the time
+//! in which `most` others start. The newest is never dropped, so no client waits for room.
 //!
-//! Invariants: at most `most` are kept. While addresses have different numbers of them, none goes of an address that has
-//! fewer than another.
+//! Invariants: at most `most` are kept. While counts differ, no address loses a handshake if it has fewer than another.
 
 use std::{
     cmp::Reverse,
@@ -13,14 +12,14 @@ use std::{
     hash::Hash,
 };
 
-/// Handshakes of clients with addresses of type `K`, each with a `T`.
+/// Handshakes by addresses of type `K`, each with an item of type `T`.
 pub struct KeptHandshakes<K, T> {
     most: usize,
     begun: u64,
     total: usize,
-    /// By address, each in the order in which they have begun.
+    /// By address, each in starting order.
     of: HashMap<K, BTreeMap<u64, T>>,
-    /// The last address drops first: by its number of handshakes, and then by its oldest.
+    /// Dropping order, last first: the most handshakes, then the oldest.
     order: BTreeSet<(usize, Reverse<u64>, K)>,
 }
 
@@ -34,7 +33,7 @@ impl<K: Copy + Eq + Ord + Hash, T> KeptHandshakes<K, T> {
         self.total
     }
 
-    /// Keeps one more; returns its number, and the one that goes for it.
+    /// Keeps one more handshake; returns its number, and the item dropped for it.
     pub fn begin(&mut self, address: K, item: T) -> (u64, Option<T>) {
         self.begun += 1;
         let number = self.begun;
@@ -44,7 +43,7 @@ impl<K: Copy + Eq + Ord + Hash, T> KeptHandshakes<K, T> {
         (number, dropped)
     }
 
-    /// It is over. `None` when it had to go before.
+    /// Removes a finished handshake; `None` if it was dropped before.
     pub fn end(&mut self, address: K, number: u64) -> Option<T> {
         let ended = self.change(address, |all| all.remove(&number))?;
         self.total -= 1;
@@ -56,7 +55,7 @@ impl<K: Copy + Eq + Ord + Hash, T> KeptHandshakes<K, T> {
         self.end(address, oldest)
     }
 
-    /// Changes those of an address, and moves it to where it belongs in the order.
+    /// Changes the handshakes of an address, and updates its place in the order.
     fn change<R>(&mut self, address: K, change: impl FnOnce(&mut BTreeMap<u64, T>) -> R) -> R {
         let rank = |all: &BTreeMap<u64, T>| Some((all.len(), Reverse(*all.first_key_value()?.0), address));
         let all = self.of.entry(address).or_default();

@@ -1,12 +1,12 @@
-//! The record layer of one connection as a state machine: what is sent becomes ciphertext, what arrives becomes data.
-//! rustls does the protocol. It makes no socket: ciphertext goes to a [`Wire`].
+//! [`TlsLayer`]: one connection's record layer as a state machine over rustls: plaintext out becomes ciphertext,
+//! ciphertext in becomes data. It makes no socket: ciphertext goes to a [`Wire`].
 //!
-//! What the wire does not take at once is kept, at most one flight of [`FLIGHT_BYTES`], and the bytes that it stands
-//! for are not reported as taken before all of it is out. So whoever writes is blocked as by a socket that is full, and
-//! nothing that is written later is encrypted, and with it chosen, before there is room.
+//! Ciphertext that the wire does not accept is kept, at most one flight of [`FLIGHT_BYTES`], and its plaintext is
+//! reported as sent only when all of it is out. So backpressure works as with a full socket: nothing is chosen and
+//! encrypted before there is room for it.
 //!
-//! Invariants: after `WouldBlock` the caller sends the same bytes again, perhaps with more behind them. Bytes are
-//! encrypted once, and in the order in which they were given. A connection at rest holds no buffer.
+//! Invariants: after `WouldBlock` the caller sends the same bytes again, possibly with more after them. Bytes are
+//! encrypted once, in order. An idle connection holds no buffer.
 
 mod outbound;
 
@@ -25,69 +25,68 @@ use super::{
 
 pub struct TlsLayer {
     tls: UnbufferedServerConnection,
-    /// What has arrived and is not yet a whole record, or a whole message of the handshake.
+    /// Received bytes that form no whole record, or no whole handshake message.
     input: Vec<u8>,
-    /// How many bytes at the beginning of `input` are whole records that rustls has seen, and has to see again with the rest
+    /// How many bytes at the start of `input` are whole records that rustls has seen, and must see again with the rest
     /// of their message.
     seen: usize,
-    /// Data that was decrypted, and how much of it has been read.
+    /// Decrypted data, and how much of it has been read.
     data: Vec<u8>,
     data_at: usize,
-    /// Ciphertext that the wire has not taken, from `output_at` on.
+    /// Ciphertext that the wire has not accepted, from `output_at` on.
     output: Vec<u8>,
     output_at: usize,
-    /// Bytes that are encrypted in `output` and not yet reported as taken.
+    /// Plaintext bytes encrypted in `output` and not yet reported as sent.
     promised: usize,
-    /// Records of the handshake; after it, those without data.
+    /// Records of the handshake; later, records without data.
     dataless: u32,
-    /// What records of little data have cost since, beyond what data and reads have paid for.
+    /// The unpaid cost of records with little data: data and reads pay it off.
     debt: u32,
-    /// The peer sends nothing more.
+    /// The peer has closed its side.
     is_peer_closed: bool,
-    /// Nothing more is sent.
+    /// Our side is closed.
     is_ended: bool,
-    /// The peer has broken the protocol, and rustls is asked nothing more.
+    /// The peer violated the protocol; rustls is not called any more.
     is_broken: bool,
 }
 
-/// Bytes that one write encrypts at most: a full record.
+/// Maximum bytes encrypted per write: a full record.
 pub const FLIGHT_BYTES: usize = 16 * 1024;
 /// Room for a flight, its overhead, and an answer to a key update.
 const SCRATCH_BYTES: usize = 20 * 1024;
-/// Bytes that are kept of a message that is not whole, with the records around it: a client's certificates, mostly. Each read
-/// copies them.
+/// Limit of an incomplete message with its records, such as a client's certificates. Each read copies these bytes.
 const UNFINISHED_BYTES_MAX: usize = 32 * 1024;
-/// Records of a handshake, a `ClientHello` of [`OPENING_BYTES_MAX`] in records of a byte included.
+/// Limit of handshake records: enough for a `ClientHello` of [`OPENING_BYTES_MAX`] in one-byte records.
 const HANDSHAKE_RECORDS_MAX: u32 = 4 * 1024;
 const _: () = assert!(
     OPENING_BYTES_MAX / 6 < HANDSHAKE_RECORDS_MAX as usize && OPENING_BYTES_MAX < UNFINISHED_BYTES_MAX
 );
-/// Records without data that a peer may send in a connection's life. Clients change keys once in many gigabytes, if ever,
-/// and each change costs the server a derivation and an answer.
+/// Limit of records without data over a connection's life. Clients change keys once in many gigabytes, if ever, and
+/// each change costs the server a derivation and an answer.
 const DATALESS_MAX: u32 = 256;
 
-/// A record costs as much as so many bytes of data, and is paid for by what it has of them. A read, which took the peer a
-/// packet, pays for a few. So small messages pass at any pace, and a megabyte of records of a byte each does not: it would
-/// cost a shard as much as a hundred times that in whole records.
+/// The cost of a record in bytes of data, paid by the data in it; a read, for which the peer had to send a packet, pays
+/// for a few. So small messages pass at any rate, but a megabyte in one-byte records does not: it would cost a shard a
+/// hundred times as much as in whole records.
 const RECORD_COST_BYTES: u32 = 64;
 const READ_PAYS_BYTES: u32 = 4 * RECORD_COST_BYTES;
 const DEBT_BYTES_MAX: u32 = 4 * 1024 * RECORD_COST_BYTES;
 
 struct CipherScratch {
-    /// Ciphertext on its way in or out.
+    /// Ciphertext being sent or received.
     cipher: Vec<u8>,
-    /// Two runs as one.
+    /// Two buffers joined into one.
     joined: Vec<u8>,
 }
 
 thread_local! {
-    /// Shared by the connections of a thread, which hold none of their own.
+    /// Shared by all connections of a thread, which hold none of their own.
     static SCRATCH: RefCell<CipherScratch> =
         const { RefCell::new(CipherScratch { cipher: Vec::new(), joined: Vec::new() }) };
 }
 
 impl TlsLayer {
-    /// `hello` has arrived already. The handshake goes on with [`Self::take_in`].
+    /// `hello` was received already. The handshake continues with [`Self::take_in`].
     pub fn new(tls: UnbufferedServerConnection, hello: Vec<u8>) -> Self {
         TlsLayer {
             tls,
@@ -110,12 +109,12 @@ impl TlsLayer {
         &self.tls
     }
 
-    /// Whether [`Self::receive`] has something without asking the wire.
+    /// Whether [`Self::receive`] has data without reading the wire.
     pub fn has_data(&self) -> bool {
         self.data_at < self.data.len() || self.is_peer_closed
     }
 
-    /// Whether the peer sends nothing more.
+    /// Whether the peer has closed its side.
     pub fn has_ended(&self) -> bool {
         self.is_peer_closed
     }
@@ -125,14 +124,14 @@ impl TlsLayer {
         self.output.len() - self.output_at
     }
 
-    /// Takes in what has arrived so far.
+    /// Processes what was received so far.
     ///
     /// # Errors
-    /// When the peer breaks the protocol. An alert that says so is then in the output.
+    /// When the peer violates the protocol. The output then holds an alert.
     pub fn take_in(&mut self) -> Result<(), Error> {
         let mut input = std::mem::take(&mut self.input);
         let used = self.process(&mut input)?;
-        // Between records nothing is held.
+        // Between records no buffer is held.
         self.input = input[used..].to_vec();
         Ok(())
     }
@@ -140,9 +139,10 @@ impl TlsLayer {
     /// Reads data.
     ///
     /// # Errors
-    /// As the wire has them, and `InvalidData` when the peer breaks the protocol.
+    /// As the wire, and `InvalidData` when the peer violates the protocol.
     pub fn receive(&mut self, wire: &impl Wire, buffer: &mut [u8]) -> io::Result<usize> {
-        // It ends: each round takes data, or a part of a record from the wire, or one of the records without data.
+        // Terminates: each round consumes data, part of a record from the wire, or one of the limited records without
+        // data.
         loop {
             if self.data_at < self.data.len() {
                 return Ok(self.read_data(buffer));
@@ -168,7 +168,7 @@ impl TlsLayer {
         bytes
     }
 
-    /// Reads from the wire once, and takes in the records that are whole.
+    /// Reads from the wire once, and processes the complete records.
     ///
     /// # Errors
     /// As [`Self::receive`].
@@ -182,7 +182,7 @@ impl TlsLayer {
             cipher[..kept].copy_from_slice(&self.input);
             let arrived = wire.receive(&mut cipher[kept..])?;
             if arrived == 0 {
-                // Without a notice, as by many clients. What they send says itself where it ends.
+                // Without a close notice, as many clients do. Their messages are self-delimiting.
                 self.is_peer_closed = true;
                 return Ok(());
             }
@@ -196,7 +196,7 @@ impl TlsLayer {
                 }
                 Err(error) => {
                     self.is_broken = true;
-                    // The alert, if there is room for it: the connection ends.
+                    // Send the alert if there is room: the connection ends.
                     let _ = self.flush(wire);
                     Err(io::Error::new(io::ErrorKind::InvalidData, error))
                 }
@@ -204,7 +204,7 @@ impl TlsLayer {
         })
     }
 
-    /// Takes in the whole records of `bytes`, one by one; returns how many bytes are done with.
+    /// Processes the whole records in `bytes` one by one; returns how many bytes are consumed.
     fn process(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
         let (mut used, mut given) = (0, self.seen);
         while let Some(record) = record_bytes(&bytes[given..])? {
@@ -245,7 +245,7 @@ impl TlsLayer {
                     true
                 }
                 ConnectionState::TransmitTlsData(transmitted) => {
-                    // It is in the output, which goes out in order.
+                    // It is in the output, which is sent in order.
                     transmitted.done();
                     true
                 }
@@ -279,11 +279,11 @@ impl TlsLayer {
         Ok(used)
     }
 
-    /// After an error: what rustls has ready to say of it, which it gives at the next calls. `bytes` is what it has not
-    /// done with, and still refers to.
+    /// After an error: fetches the alert that rustls has ready. `bytes` is the unconsumed input, which rustls still
+    /// refers to.
     fn take_alert(&mut self, bytes: &mut [u8]) {
         self.is_broken = true;
-        // Not a call more than that: it would look at the faulty record again.
+        // No call beyond that: it would process the faulty record again.
         while self.tls.wants_write()
             && let Ok(ConnectionState::EncodeTlsData(encoded)) = self.tls.process_tls_records(bytes).state
         {

@@ -1,4 +1,4 @@
-//! TLS: certificates, handshakes, and the connections that come of them.
+//! TLS: certificates, handshakes, and the connections that result.
 //!
 //! ```text
 //! accept.rs ── hello.rs ── handshake ── socket.rs ──► its shard, as any connection
@@ -8,11 +8,12 @@
 //!                 └─ plain_http.rs: an answer to a client that speaks plain HTTP
 //! ```
 //!
-//! Handshakes run on threads of their own, which accept on the listeners with TLS. A shard is given connections whose
-//! handshake is done. Which certificates are used can change at any time (`state.rs`).
+//! Handshakes run on threads of their own, which accept on the TLS listeners. Shards receive connections after the
+//! handshake. The certificates in use can change at any time (`state.rs`).
 //!
-//! Invariants: a connection that has not sent a whole `ClientHello` costs its bytes, and takes no place among the
-//! handshakes. Nobody waits for a handshake that waits for its client. Every connection is counted from accept on, and has one deadline up to its first request.
+//! Invariants: a connection without a whole `ClientHello` costs only its bytes, and no handshake slot. No client waits
+//! for a handshake that waits for its own client. Every connection is counted from accept on, with one deadline up to
+//! its first request.
 
 pub mod accept;
 pub mod certificates;

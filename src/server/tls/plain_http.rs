@@ -1,12 +1,12 @@
-//! The answer to a client that speaks plain HTTP where TLS is spoken: where to go, or what is wrong. Pure.
+//! The answer to a client that speaks plain HTTP on a TLS port: a redirect, or an error text. Pure.
 
 use crate::{session::inbound::query::TOKEN, web::Host};
 
-/// What a request gets: a redirect where it may be followed by itself, and otherwise a text for people.
+/// The answer to a request: a redirect where it is safe to follow, otherwise a text for people.
 pub fn answer(head: &[u8]) -> Vec<u8> {
     const TEXT: &str = "this port speaks TLS: use https:// or wss:// in place of http:// or ws://\n";
     let (status, location) = match target(head) {
-        // It keeps the method, and it is not a promise for ever.
+        // 307 keeps the method, and is not cached for ever.
         Some(target) => ("307 Temporary Redirect", format!("Location: {target}\r\n")),
         None => ("400 Bad Request", String::new()),
     };
@@ -18,8 +18,8 @@ pub fn answer(head: &[u8]) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The same over TLS. A client that would upgrade follows no redirect, and one that posts or sends a token has sent its
-/// secrets already: its user should know.
+/// The same URL over TLS. Not for upgrades, which follow no redirects, nor for posts or requests with a token: these
+/// have sent secrets in the clear already, and the user should know.
 fn target(head: &[u8]) -> Option<String> {
     const HEADERS_MAX: usize = 64;
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];

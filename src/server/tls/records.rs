@@ -1,4 +1,4 @@
-//! Records of TLS as bytes, and where they come from and go to. Helpers of the record layer.
+//! TLS records as bytes, and the transport below them. Helpers of the record layer.
 
 use std::io;
 
@@ -8,12 +8,12 @@ use rustls::{
     unbuffered::{EncodeError, EncodeTlsData, InsufficientSizeError},
 };
 
-/// What takes ciphertext.
+/// The transport of ciphertext.
 pub trait Wire {
-    /// Takes what it can now.
+    /// Sends what it accepts now.
     ///
     /// # Errors
-    /// `WouldBlock` when it takes nothing; any other when the peer is gone.
+    /// `WouldBlock` when it accepts nothing; any other when the peer is gone.
     fn send(&self, bytes: &[u8]) -> io::Result<usize>;
 
     /// Reads what has arrived; 0 when the peer has closed its side.
@@ -23,7 +23,7 @@ pub trait Wire {
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
 }
 
-/// The header of a record, and the most that may follow it (RFC 5246; TLS 1.3 has less).
+/// Size of a record's header, and the maximum payload (RFC 5246; TLS 1.3 allows less).
 const HEADER_BYTES: usize = 5;
 const BODY_BYTES_MAX: usize = 16 * 1024 + 2 * 1024;
 pub const RECORD_BYTES_MAX: usize = HEADER_BYTES + BODY_BYTES_MAX;
@@ -39,7 +39,7 @@ pub fn append(out: &mut Vec<u8>, mut encoded: EncodeTlsData<'_, ServerConnection
     out.truncate(end.unwrap_or(usize::MAX));
 }
 
-/// Has `write` write at `at`, with as much room as it asks for; returns where it ended, or `None` when it cannot.
+/// Lets `write` fill `out` at `at`, with as much room as it needs; returns the end, or `None` if it fails.
 pub fn write_at(
     out: &mut Vec<u8>,
     at: usize,
@@ -53,10 +53,10 @@ pub fn write_at(
     }
 }
 
-/// The length of the record that begins here; `None` while it is not whole.
+/// The length of the record at the start of `bytes`; `None` while it is incomplete.
 ///
 /// # Errors
-/// When it says that it is longer than a record can be.
+/// When its header exceeds the maximum length.
 pub fn record_bytes(bytes: &[u8]) -> Result<Option<usize>, Error> {
     let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
     let body = usize::from(u16::from_be_bytes([header[3], header[4]]));

@@ -1,6 +1,6 @@
-//! A TLS connection as the connection of a session. `session/socket.rs` says what each call promises.
+//! [`TlsSocket`]: a TLS connection as the connection of a session. The contract of each call is in `session/socket.rs`.
 //!
-//! The connection belongs to one thread at a time. Each call borrows the record layer for its own duration.
+//! A connection belongs to one thread at a time. Each call borrows the record layer only while it runs.
 
 use std::{
     cell::{Cell, RefCell},
@@ -19,11 +19,11 @@ use tokio::{
 use super::{layer::TlsLayer, records::Wire};
 use crate::{server::kernel, session::socket::SessionSocket};
 
-/// A connection whose handshake is done.
+/// A connection after its handshake.
 pub struct TlsSocket {
     stream: TcpStream,
     layer: RefCell<Box<TlsLayer>>,
-    /// The notice of the end waits for the kernel; then the kernel's side is ended too.
+    /// The close notice waits for the kernel; then the kernel's side is shut down too.
     is_ending: Cell<bool>,
 }
 
@@ -34,7 +34,7 @@ impl Wire for TcpStream {
     }
 
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        // As in the clear: a short read saves the next one, which would find nothing.
+        // As without TLS: a short read saves the next one, which would find nothing.
         SessionSocket::receive(self, buffer)
     }
 }
@@ -44,10 +44,10 @@ impl TlsSocket {
         TlsSocket { stream, layer: RefCell::new(layer), is_ending: Cell::new(false) }
     }
 
-    /// Gives the kernel what waits for it.
+    /// Passes pending ciphertext to the kernel.
     ///
     /// # Errors
-    /// `WouldBlock` while some of it waits; any other when the peer is gone.
+    /// `WouldBlock` while some remains; any other when the peer is gone.
     pub fn flush(&self) -> io::Result<()> {
         self.layer.borrow_mut().flush(&self.stream)?;
         if self.is_ending.replace(false) {
@@ -57,7 +57,7 @@ impl TlsSocket {
         Ok(())
     }
 
-    /// As [`Self::flush`], once the kernel takes it.
+    /// As [`Self::flush`], once the kernel accepts it.
     pub fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             match self.flush() {
@@ -90,7 +90,7 @@ impl SessionSocket for TlsSocket {
 
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.is_ending.get() {
-            // Whoever waits for the peer's end is woken here when the notice of ours can go out.
+            // A task that waits for the peer's close is woken here when our close notice can go out.
             let _ = self.poll_flush(context);
         }
         if self.layer.borrow().has_data() {
@@ -114,7 +114,7 @@ impl SessionSocket for TlsSocket {
     fn end_writing(&self) {
         self.layer.borrow_mut().end();
         self.is_ending.set(true);
-        // What the kernel does not take now goes out later, by `poll_readable`.
+        // What the kernel does not accept now is sent later, by `poll_readable`.
         let _ = self.flush();
     }
 

@@ -1,10 +1,10 @@
-//! TLS as it is configured now: the certificates in use, the keys of tickets, the handshakes that have begun.
+//! [`TlsState`]: the current TLS configuration: certificates in use, ticket keys, running handshakes.
 //!
-//! The files are read again when they change, and when the operator asks for it. Files with a fault change nothing, and
-//! the log and a metric say so. Connections that are there keep what they began with.
+//! The files are reread when they change, or on an operator's request. Files with errors change nothing; the log and a
+//! metric report it. Existing connections keep their certificates.
 //!
-//! Tickets make resumption cheap on every thread, because the server keeps no sessions for it. Their keys outlive a
-//! reload, but not a change of the clients' authorities, which a resumed handshake does not ask again.
+//! Tickets make resumption cheap on every thread, without server-side state. Their keys survive a reload, but not a
+//! change of the client authorities, which a resumed handshake does not check again.
 
 use std::{
     convert::Infallible,
@@ -41,23 +41,23 @@ pub struct TlsState {
     clock: Clock,
     provider: Arc<CryptoProvider>,
     in_use: ArcSwap<InUse>,
-    /// Held for a reload.
+    /// Locked during a reload.
     reloading: Mutex<()>,
-    /// Of all threads; `limits.tls_handshakes` at most. Whose end of a channel is dropped has to go.
+    /// Of all threads, at most `limits.tls_handshakes`. A handshake must end when its channel's sender is dropped.
     kept: Mutex<KeptHandshakes<AddressKey, oneshot::Sender<Infallible>>>,
     pub stats: TlsStats,
-    /// What was wrong with the files at the start, and could be lived with.
+    /// Errors in the files at startup with which the service can run.
     complaints: Vec<TlsFault>,
 }
 
-/// What handshakes that begin now are given.
+/// The configuration for handshakes that start now.
 pub struct InUse {
     pub config: Arc<ServerConfig>,
     pub certificates: Arc<Certificates>,
     tickets: Arc<dyn ProducesTickets>,
 }
 
-/// A handshake that has begun, until it is dropped.
+/// A running handshake, counted until dropped.
 pub struct KeptHandshake<'a> {
     state: &'a TlsState,
     address: AddressKey,
@@ -65,17 +65,16 @@ pub struct KeptHandshake<'a> {
     dropped: oneshot::Receiver<Infallible>,
 }
 
-/// What is spoken in TLS.
+/// The ALPN protocol.
 const PROTOCOL: &[u8] = b"http/1.1";
 
 impl TlsState {
-    /// Reads the files. Certificates that are out of their time are served all the same: who connects sees it, and an
-    /// outage would help nobody.
+    /// Reads the files. Expired certificates are still served: clients notice, and an outage would help nobody.
     ///
     /// # Errors
-    /// Every fault of the files.
+    /// All errors of the files.
     pub fn new(files: TlsFiles, handshakes: usize, clock: Clock) -> Result<Self, Vec<TlsFault>> {
-        // What changes from here on is a change.
+        // Changes are detected from here on.
         let watch = TlsWatch::new(&files);
         let provider = Arc::new(aws_lc_rs::default_provider());
         let (certificates, complaints) = Certificates::read(&files, &provider, clock.now())?;
@@ -94,7 +93,7 @@ impl TlsState {
         Ok(state)
     }
 
-    /// Every fault of the files, those with which a service can run included.
+    /// All errors of the files, including those with which the service can run.
     pub fn check(files: &TlsFiles, clock: Clock) -> Vec<TlsFault> {
         match TlsState::new(files.clone(), 1, clock) {
             Ok(state) => state.complaints,
@@ -102,7 +101,7 @@ impl TlsState {
         }
     }
 
-    /// Says in the log which certificates are in use, and what is wrong with them.
+    /// Logs which certificates are in use, and what is wrong with them.
     pub fn tell(&self) {
         self.in_use.load().log(self.clock.now());
         for complaint in &self.complaints {
@@ -110,7 +109,7 @@ impl TlsState {
         }
     }
 
-    /// Reads the files again when they have changed and come to rest. Called once in a while.
+    /// Rereads the files after a change has settled. Called periodically.
     pub fn watch(&self) {
         let has_settled = self.watch.lock().unwrap_or_else(PoisonError::into_inner).has_settled();
         if has_settled {
@@ -118,16 +117,16 @@ impl TlsState {
         }
     }
 
-    /// Handshakes that have begun and are not done.
+    /// The number of running handshakes.
     pub fn under_way(&self) -> usize {
         self.kept().count()
     }
 
-    /// Keeps one more handshake; another may have to go for it.
+    /// Keeps one more handshake, for which another may be dropped.
     pub fn begin(&self, address: AddressKey) -> KeptHandshake<'_> {
         let (item, dropped) = oneshot::channel();
         let (number, gone) = self.kept().begin(address, item);
-        // Its task is woken by this, and not under the lock.
+        // Dropped outside the lock, since it wakes its task.
         drop(gone);
         KeptHandshake { state: self, address, number, dropped }
     }
@@ -136,12 +135,12 @@ impl TlsState {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a handshake that begins now is given.
+    /// The configuration for a handshake that starts now.
     pub fn in_use(&self) -> Arc<InUse> {
         self.in_use.load_full()
     }
 
-    /// Reads the files again. Faults are in the log, and leave everything as it was.
+    /// Rereads the files. Errors are logged, and change nothing.
     pub fn reload(&self) {
         let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.in_use.load_full();
@@ -150,7 +149,7 @@ impl TlsState {
             let is_same = certificates.authorities_pem == before.certificates.authorities_pem;
             let tickets = is_same.then(|| Arc::clone(&before.tickets));
             let made = InUse::new(certificates, tickets, &self.provider).map_err(|fault| vec![fault])?;
-            // What is out of its time is no better than what there is.
+            // An expired certificate is no better than the present one.
             if complaints.is_empty() { Ok(made) } else { Err(complaints) }
         });
         match made {
@@ -173,9 +172,9 @@ impl TlsState {
 }
 
 impl KeptHandshake<'_> {
-    /// Ready when it has to go for another.
+    /// Ready when the handshake is dropped for another.
     pub fn poll_dropped(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        // Nothing is ever sent.
+        // Nothing is ever sent on this channel.
         Pin::new(&mut self.dropped).poll(context).map(|_| ())
     }
 }
@@ -212,7 +211,7 @@ impl InUse {
         };
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
         config.ticketer = Arc::clone(&tickets);
-        // A client comes back with one connection, which gets a ticket of its own.
+        // A client reconnects with one connection, and gets a new ticket on it.
         config.send_tls13_tickets = 1;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(InUse { config: Arc::new(config), certificates, tickets })

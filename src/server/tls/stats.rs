@@ -1,4 +1,4 @@
-//! Counts of handshakes: how they ended, and how long they took.
+//! Counts of TLS handshakes: outcomes and durations.
 
 use std::{
     sync::{
@@ -12,31 +12,32 @@ use rustls::{HandshakeKind, ProtocolVersion};
 
 use crate::session::stats::{AGE_BOUNDS, Ages};
 
-/// Why a connection with TLS did not come to a session or a request: the label of `tickcast_tls_rejected_total`.
+/// Why a TLS connection never reached a session or request: the label of `tickcast_tls_rejected_total`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum TlsRejected {
-    /// It spoke plain HTTP, and was told so.
+    /// It spoke plain HTTP, and was answered in HTTP.
     PlainHttp,
     /// It spoke neither TLS nor HTTP.
     NotTls,
-    /// Its handshake was not done in time.
+    /// Its handshake was not finished in time.
     Timeout,
-    /// Its `ClientHello` waited to be worked on until its time was over.
+    /// Its `ClientHello` was not processed in time, because the server was busy.
     Busy,
-    /// It waited for its client and went for another one, at `limits.tls_handshakes`: the oldest of the address with the most.
+    /// Dropped for another at `limits.tls_handshakes`, while waiting for its client: the oldest of the address with the
+    /// most.
     Crowded,
-    /// It made room for another connection, at a limit of connections.
+    /// Evicted for another connection, at a limit of connections.
     Evicted,
-    /// It gave no certificate, or none that is accepted.
+    /// It sent no client certificate, or none that is accepted.
     ClientCertificate,
-    /// The two have no version, cipher or protocol in common.
+    /// No common version, cipher or protocol.
     Incompatible,
-    /// It did not accept the service's certificate, or gave the handshake up with another alert.
+    /// The client rejected the service's certificate, or sent another alert.
     Alert,
-    /// It broke the protocol.
+    /// It violated the protocol.
     Protocol,
-    /// It went away.
+    /// It disconnected.
     Gone,
 }
 
@@ -46,13 +47,13 @@ pub struct TlsStats {
     /// By version and kind.
     done: [[AtomicU64; 2]; 2],
     rejected: [AtomicU64; TlsRejected::ALL.len()],
-    /// Of those that are done: from the first work on them.
+    /// Durations of finished handshakes, from the first work on them.
     took: Mutex<Ages>,
-    /// What the files hold now is not what is used, because it is faulty.
+    /// The files' current content is faulty, so an older one is in use.
     pub is_faulty: AtomicBool,
 }
 
-/// The labels of versions and kinds, by index.
+/// Labels of versions and kinds, by index.
 const VERSIONS: [&str; 2] = ["1.2", "1.3"];
 pub const KINDS: [&str; 2] = ["full", "resumed"];
 
@@ -75,14 +76,14 @@ impl TlsStats {
         self.rejected[reason as usize].load(Relaxed)
     }
 
-    /// Version, kind and count of the handshakes that are done.
+    /// Version, kind and count of finished handshakes.
     pub fn each_done(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         self.done.iter().zip(VERSIONS).flat_map(|(kinds, version)| {
             kinds.iter().zip(KINDS).map(move |(count, kind)| (version, kind, count.load(Relaxed)))
         })
     }
 
-    /// How long the handshakes took that are done.
+    /// Durations of finished handshakes.
     pub fn took(&self) -> Ages {
         self.took.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

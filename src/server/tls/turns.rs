@@ -1,30 +1,31 @@
-//! Whose handshake is worked on next: addresses by turns, and of one address who has begun before who has not. Pure.
+//! [`Turns`]: which handshake is worked on next: round robin over addresses; within one, started handshakes first.
+//! Pure.
 //!
 //! So a client waits for at most one piece of work of each other address, however many handshakes that has. A flood of
-//! whole `ClientHello`s from one address waits for itself.
+//! `ClientHello`s from one address delays only itself.
 
 use std::{
     collections::{HashMap, VecDeque},
     hash::Hash,
 };
 
-/// What a piece of work is for.
+/// The kind of a piece of work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flight {
     /// Its `ClientHello`.
     First,
-    /// What a client has answered; its handshake holds memory until it is done.
+    /// The client's answer; its handshake holds memory until it is finished.
     Later,
 }
 
-/// Pieces of work that wait, of clients with addresses of type `K`.
+/// Pending work of clients with addresses of type `K`.
 pub struct Turns<K, T> {
     /// Addresses with work, each once; the first is next.
     ring: VecDeque<K>,
     waiting: HashMap<K, Waiting<T>>,
 }
 
-/// Of one address, each in the order of its coming.
+/// The work of one address, in order of arrival.
 struct Waiting<T> {
     later: VecDeque<T>,
     first: VecDeque<T>,
@@ -48,7 +49,7 @@ impl<K: Copy + Eq + Hash, T> Turns<K, T> {
         }
     }
 
-    /// What is worked on next.
+    /// The next piece of work.
     pub fn pop(&mut self) -> Option<T> {
         let address = self.ring.pop_front()?;
         let waiting = self.waiting.get_mut(&address)?;
@@ -71,7 +72,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// All of it comes once, and between two turns of an address each other one has at most one.
+        /// All work comes once, and between two turns of an address each other one has at most one.
         #[test]
         fn addresses_come_by_turns_and_each_piece_once(
             steps in prop::collection::vec(prop::option::weighted(0.7, (0_u8..5, any::<bool>())), 0..200),

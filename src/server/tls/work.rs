@@ -1,10 +1,10 @@
-//! The work of a handshake thread, one piece at a time: who waits for a turn, and whose it is.
+//! Schedules the work of a handshake thread, one piece at a time.
 //!
-//! Handshakes of a thread are tasks that work when they are polled, and so in the order in which the kernel reports them.
-//! Here each asks for a turn first, and lets the others ask before any is given: `turns.rs` chooses. Nobody has a turn
-//! while it waits for its client.
+//! Handshake tasks would otherwise work in the order in which the kernel reports them. Here each requests a turn first,
+//! and lets the others request theirs before one is granted: `turns.rs` chooses. A task has no turn while it waits for
+//! its client.
 //!
-//! Invariant: at most one turn is given at a time. Who has it works at its next poll, and passes it on.
+//! Invariant: at most one turn is granted at a time. Its task works at its next poll, then passes the turn on.
 
 use std::{
     cell::{Cell, RefCell},
@@ -16,7 +16,7 @@ use std::{
 use super::turns::{Flight, Turns};
 use crate::server::admission::addresses::AddressKey;
 
-/// Of one thread.
+/// The state of one thread.
 #[derive(Default)]
 pub struct HandshakeWork {
     turns: RefCell<Turns<AddressKey, Rc<WorkTurn>>>,
@@ -32,18 +32,18 @@ struct WorkTurn {
 enum TurnState {
     Waiting,
     Given,
-    /// It was used, or whoever waited has gone.
+    /// It was used, or its task has gone.
     Over,
 }
 
-/// A place in the queue, passed on by drop.
+/// A place in the queue; drop passes the turn on.
 struct AskedTurn<'a> {
     work: &'a HandshakeWork,
     turn: Rc<WorkTurn>,
 }
 
 impl HandshakeWork {
-    /// Does a piece of work when it is this address' turn.
+    /// Does a piece of work when it is this address's turn.
     pub async fn in_turn<R>(&self, address: AddressKey, flight: Flight, piece: impl FnOnce() -> R) -> R {
         let turn =
             WorkTurn { state: Cell::new(TurnState::Waiting), waker: RefCell::new(Waker::noop().clone()) };
@@ -64,7 +64,7 @@ impl HandshakeWork {
         piece()
     }
 
-    /// Gives the turn to the next, unless somebody has it.
+    /// Grants the next turn, unless one is granted already.
     fn give(&self) {
         if self.is_given.get() {
             return;
@@ -122,7 +122,7 @@ mod tests {
                 yield_now().await;
             }
             let at = done.borrow().iter().position(|last| *last == 3).unwrap();
-            // The round in which it asks has its own turns.
+            // The round in which it asks has turns of its own.
             assert!(at <= before + 3, "{at} of those after {before}");
         };
         LocalSet::new().run_until(all).await;

@@ -1,4 +1,4 @@
-//! The begin of a replay: what it asks for, whether it may, and its files.
+//! The start of a replay request: its parameters, its rights, and its files.
 
 use std::{rc::Rc, sync::Arc};
 
@@ -24,13 +24,13 @@ use crate::{
     tick::CustomFields,
 };
 
-/// A replay that has begun.
+/// A replay that has started.
 pub struct BegunReplay {
     pub parts: mpsc::Receiver<ReplayPart>,
     pub place: ReplayPlace,
 }
 
-/// Why a replay cannot begin, for the client.
+/// Why a replay cannot start, for the client.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CannotBegin {
     pub kind: CannotBeginKind,
@@ -39,17 +39,17 @@ pub struct CannotBegin {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CannotBeginKind {
-    /// The request is wrong.
+    /// The request is invalid.
     Request,
     /// The token does not allow it.
     NotEntitled,
-    /// As many as there may be are under way.
+    /// The limit of concurrent replays is reached.
     Busy,
     /// The server cannot read its recordings.
     Internal,
 }
 
-/// What opening needs, on a thread of the workers.
+/// What opening needs, on a worker thread.
 struct ReplayOpening {
     replays: Arc<Replays>,
     request: ReplayRequest,
@@ -59,10 +59,10 @@ struct ReplayOpening {
     line_bytes_max: usize,
 }
 
-/// Begins a replay as its query asks.
+/// Starts a replay from its query.
 ///
 /// # Errors
-/// When it cannot begin.
+/// When it cannot start.
 pub async fn begin(
     shard: &Rc<Shard>,
     query: &str,
@@ -132,7 +132,7 @@ impl ReplayOpening {
         Ok(streams)
     }
 
-    /// In the words of tardis-machine.
+    /// In the wording of tardis-machine.
     fn unknown(&self, exchange: &str) -> CannotBegin {
         let known = self.replays.library.exchanges().unwrap_or_default();
         let known: Vec<&str> = known.iter().take(64).map(String::as_str).collect();

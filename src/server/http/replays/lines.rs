@@ -1,7 +1,7 @@
 //! `/replay-normalized`: a replay as lines of JSON; and `/health-check`.
 //!
-//! Faults are answered as tardis-machine answers them, with `{"message":…}`; of what can be known before the first line the
-//! status tells too.
+//! Errors are answered as tardis-machine does, with `{"message":…}`; those known before the first line also set the
+//! status.
 
 use std::{
     pin::Pin,
@@ -33,22 +33,22 @@ use crate::{
     tick::Nanos,
 };
 
-/// The body: parts as they are taken.
+/// The response body: parts as they become available.
 pub struct ReplayBody {
     shard: Rc<Shard>,
     parts: mpsc::Receiver<ReplayPart>,
     recipient: Recipient,
-    /// A part that has come, and waits for a slice.
+    /// A part that is waiting for a time slice.
     arrived: Option<ReplayPart>,
-    /// The slice of the shard's time that the next part waits for.
+    /// The time slice of the shard that the next part waits for.
     slice: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    /// Dropped when the next part is asked for: then this one is written.
+    /// Dropped when the next part is requested, which shows that this one was written.
     written: Option<oneshot::Sender<()>>,
     is_over: bool,
     _place: ReplayPlace,
 }
 
-/// Begins a replay, or says why not, as tardis-machine does.
+/// Starts a replay, or returns an error as tardis-machine does.
 ///
 /// # Errors
 /// The status and the body of the answer.
@@ -121,7 +121,7 @@ impl ReplayBody {
         }
     }
 
-    /// The status is out, so the fault is the last line.
+    /// The status was already sent, so the error is the last line.
     fn last_line(&mut self, why: &str) -> Frame<Bytes> {
         self.is_over = true;
         Frame::data(Bytes::from(json!({"message": why}).to_string() + "\n"))
@@ -132,8 +132,8 @@ impl ReplayBody {
     }
 }
 
-/// What `/health-check` says, with the names of tardis-machine. There is no garbage collector here, and so no heap of its
-/// own.
+/// The answer of `/health-check`, with tardis-machine's field names. There is no garbage collector, so no separate heap
+/// size.
 pub fn health(now: Nanos, began: Nanos, resident_bytes: Option<f64>) -> String {
     const HOUR_NANOS: f64 = 3_600e9;
     const MEBIBYTE: f64 = 1_048_576.0;

@@ -1,6 +1,6 @@
-//! The routes of tardis-machine: replays of one's own as lines of JSON and over a WebSocket, and its health check.
+//! The routes of tardis-machine: client-requested replays as lines of JSON and over a WebSocket, and its health check.
 //!
-//! What is replayed is `crate::replays`, and who decodes it `server/replays`. Here are requests, rights and connections.
+//! Replaying itself is `crate::replays`, its threads are `server/replays`. Here are requests, rights and connections.
 
 mod begin;
 pub mod lines;

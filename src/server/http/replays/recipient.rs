@@ -1,7 +1,7 @@
-//! Who is sent a replay: its rights as long as they last, its places among the limits, and the accounts of use.
+//! [`Recipient`]: the client of a replay: its rights while they last, its slots in the limits, and its usage audit.
 //!
-//! Invariant: nothing is sent when [`Recipient::ended`] has a reason; a recipient is counted, and told to the accounts,
-//! once.
+//! Invariant: nothing is sent once [`Recipient::ended`] has a reason; a recipient is counted, and reported to the
+//! audit, once.
 
 use std::{
     mem,
@@ -34,26 +34,26 @@ use crate::{
     wire::CloseReason,
 };
 
-/// Who is sent a replay.
+/// The client of a replay.
 pub struct Recipient {
     server: Arc<ServerState>,
     access: SessionAccess,
     pub rights: SharedRights,
     via: AuditChannel,
-    /// Among sessions, in the accounts of use.
+    /// Its number among sessions, for the usage audit.
     number: u64,
-    /// Messages that the accounts do not know yet.
+    /// Messages not yet reported to the audit.
     unreported_uses: ProductCounts,
-    /// How it ended, once that is known; whoever drops it without a word has left.
+    /// How it ended, if known; if it is dropped without, the client has left.
     end: Option<ReplayEnd>,
     _permit: AddressPermit,
 }
 
 impl Recipient {
-    /// Whoever sends this request, if it may have replays.
+    /// Admits the sender of this request, if it may have replays.
     ///
     /// # Errors
-    /// When it may not: its token, its address or its page.
+    /// Its token, address or page does not allow it.
     pub fn admit<B>(
         shard: &Rc<Shard>,
         request: &Request<B>,
@@ -121,7 +121,7 @@ impl Recipient {
         self.access.taken_back(node)
     }
 
-    /// It is about to be sent this.
+    /// Accounts for a part that is about to be sent.
     pub fn takes(&mut self, part: &MessagesPart) {
         self.server.replays.stats.sent(part.messages, part.bytes.len());
         self.unreported_uses.add_all(&part.uses);
@@ -133,13 +133,13 @@ impl Recipient {
         }
     }
 
-    /// Its request was refused by what its token allows.
+    /// Reports that its request was refused by its token's rights.
     pub fn refused(&mut self, peer: ClientAddress) {
         self.server.node.refused.count(RefusedAccess::NotEntitled);
         self.server.node.tell_refused(self.rights.who(), peer.ip(), RefusedAccess::NotEntitled.label());
     }
 
-    /// It has ended; the first end counts.
+    /// Sets how it ended; the first call counts.
     pub fn end(&mut self, end: ReplayEnd) {
         if self.end.replace(self.end.unwrap_or(end)).is_some() {
             return;
@@ -151,7 +151,7 @@ impl Recipient {
         self.tell(|recipient| Event::Ended { session: recipient.number, reason: end.label().into() });
     }
 
-    /// Of which it may be sent anything: with a right to replays, of every one.
+    /// The products that it may be sent: with the right to replays, all.
     fn products_held(&self) -> Vec<CompactString> {
         let products = &self.server.node.products;
         if self.rights.may_control_replay() {

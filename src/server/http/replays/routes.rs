@@ -1,4 +1,4 @@
-//! What each of these routes answers.
+//! Answers the routes of tardis-machine.
 
 use std::{rc::Rc, sync::atomic::Ordering};
 
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// The type of the lines, as tardis-machine names it.
+/// The content type of the lines, as in tardis-machine.
 const LINES: HeaderValue = HeaderValue::from_static("application/x-json-stream");
 
 /// Answers `/replay-normalized` and `/health-check`.
@@ -58,7 +58,7 @@ pub async fn answer(
     })
 }
 
-/// Answers the upgrade to `/ws-replay-normalized`; the replay begins when the answer is out.
+/// Answers the upgrade to `/ws-replay-normalized`; the replay starts when the answer is out.
 ///
 /// # Errors
 /// When it is not an upgrade, or the client may not have replays.

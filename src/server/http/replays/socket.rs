@@ -1,10 +1,10 @@
 //! `/ws-replay-normalized`: a replay over a WebSocket, from the answer to its upgrade to its close, as one task.
 //!
-//! It is not a session: it has no subscriptions, commands or cursors. Its data are frames that the workers have made, so
-//! here they are only copied into the socket, a part in each slice of the shard's time.
+//! Not a session: it has no subscriptions, commands or cursors. The workers make complete frames, which are only copied
+//! into the socket here, one part per time slice of the shard.
 //!
-//! Invariants: a pong goes out behind the frame under way, never behind the part; what waits is two parts; a client that
-//! takes no byte for `limits.progress` is closed.
+//! Invariants: a pong goes out after the current frame, not after the part; at most two parts are pending; a client
+//! that accepts no byte for `limits.progress` is closed.
 
 use std::{
     pin::Pin,
@@ -51,21 +51,21 @@ pub struct ReplaySocket {
     peer: ClientAddress,
     recipient: Recipient,
     source: ReplaySource,
-    /// A part that has come, and waits for a slice.
+    /// A part that is waiting for a time slice.
     arrived: Option<ReplayPart>,
-    /// The slice of the shard's time that the next part waits for.
+    /// The time slice of the shard that the next part waits for.
     slice: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    /// Dropped when the part under way is written.
+    /// Dropped when the current part is written.
     written: Option<oneshot::Sender<()>>,
     inbound: InboundFrames,
     budget: Budget,
     out: OutboundFrames,
-    /// Looks at what has a time: rights, a drain, progress, pings, the end.
+    /// Timer for periodic checks: rights, drain, progress, pings, end.
     look: Pin<Box<Sleep>>,
     ping_at: Instant,
-    /// Since when the socket takes nothing, and what the kernel held for the peer then.
+    /// Since when the socket has accepted nothing, and the kernel's unacknowledged bytes then.
     stalled: Option<(Instant, usize)>,
-    /// When the close was out.
+    /// When the close frame was out.
     closed_at: Option<Instant>,
     _connection: Option<Connection>,
 }
@@ -78,19 +78,19 @@ enum ReplaySource {
     Over,
 }
 
-/// A close of tardis-machine, whose clients know its reason.
+/// tardis-machine's close, whose reason its clients know.
 const FINISHED: (u16, &str) = (1000, "WS replay-normalized finished");
 const FAILED: u16 = 1011;
 const BUSY: u16 = 1013;
-/// As tardis-machine pings.
+/// The ping interval of tardis-machine.
 const PING_PERIOD: Duration = Duration::from_secs(30);
-/// Rights are taken back within 250 ms, of which the list takes 50.
+/// Revocation must take effect within 250 ms, 50 of which go to reading the list.
 const LOOK: Duration = Duration::from_millis(100);
-/// Reads of one turn of the task.
+/// Reads per turn of the task.
 const READS_A_TURN: usize = 4;
 
 impl ReplaySocket {
-    /// `read_ahead`: what came after the request. `beginning` ends with the replay's parts.
+    /// `read_ahead`: bytes received after the request. `beginning` ends with the replay's parts.
     pub fn new(
         shard: &Rc<Shard>,
         stream: ClientSocket,
@@ -124,7 +124,7 @@ impl ReplaySocket {
         socket
     }
 
-    /// Closes; what is not under way is dropped.
+    /// Closes; pending parts beyond the current frame are dropped.
     fn cut(&mut self, end: ReplayEnd, code: u16, reason: &str) {
         self.out.cut(code, reason);
         self.over(end);
@@ -138,7 +138,7 @@ impl ReplaySocket {
         }
     }
 
-    /// What has come in.
+    /// Handles received bytes.
     fn hear(&mut self, bytes: &[u8]) {
         let (mut frames, mut close, out) = (0, None, &mut self.out);
         let heard = self.inbound.take(bytes, |heard| {
@@ -164,7 +164,7 @@ impl ReplaySocket {
         }
     }
 
-    /// `false` when the client has hung up.
+    /// Reads; `false` when the client has hung up.
     fn read(&mut self, context: &mut Context<'_>) -> bool {
         let mut buffer = [0; 4 * 1024];
         for _ in 0..READS_A_TURN {
@@ -174,12 +174,12 @@ impl ReplaySocket {
                 Poll::Ready(_) => return false,
             }
         }
-        // Others have their turn first.
+        // Let others have their turn first.
         context.waker().wake_by_ref();
         true
     }
 
-    /// Takes the next part. `false`: it is still to come.
+    /// Takes the next part; `false` if it is not available yet.
     fn refill(&mut self, context: &mut Context<'_>) -> bool {
         self.written = None;
         if let ReplaySource::Begins(beginning) = &mut self.source {
@@ -193,7 +193,7 @@ impl ReplaySocket {
                         self.recipient.refused(self.peer);
                     }
                     let code = if kind == CannotBeginKind::Busy { BUSY } else { FAILED };
-                    // As JavaScript writes what was thrown.
+                    // As JavaScript formats a thrown error.
                     self.cut(ReplayEnd::Refused, code, &format!("Error: {message}"));
                     return true;
                 }
@@ -230,7 +230,7 @@ impl ReplaySocket {
         true
     }
 
-    /// Writes what the socket takes. `false` when the client is gone.
+    /// Writes what the socket accepts; `false` when the client is gone.
     fn write(&mut self, context: &mut Context<'_>) -> bool {
         loop {
             while self.out.has_sent_data() && self.refill(context) {}
@@ -253,7 +253,7 @@ impl ReplaySocket {
                 Err(_) => return false,
             }
         }
-        // TLS may hold some of it.
+        // TLS may have buffered some of it.
         let _ = self.stream.poll_flush(context);
         if self.out.is_closed() && self.closed_at.is_none() {
             self.closed_at = Some(Instant::now());
@@ -262,7 +262,7 @@ impl ReplaySocket {
         true
     }
 
-    /// Looks at what has a time. `false` when the connection is over.
+    /// Runs the periodic checks; `false` when the connection is over.
     fn look(&mut self) -> bool {
         let now = Instant::now();
         let node = Arc::clone(&self.shard.node);
@@ -281,7 +281,7 @@ impl ReplaySocket {
         }
         if let Some(reason) = self.recipient.ended() {
             if reason != CloseReason::Drain && self.out.is_within_frame() {
-                // The rest of it may not be read any more, and a close cannot go before it.
+                // The rest of the frame may no longer be read, and a close cannot precede it.
                 self.over(ReplayEnd::Ended);
                 return false;
             }

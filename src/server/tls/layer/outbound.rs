@@ -1,4 +1,4 @@
-//! What is sent: into records, and these to the wire, with what it did not take before them.
+//! The sending half of the record layer: plaintext into records, and these to the wire after pending ciphertext.
 
 use std::io;
 
@@ -7,14 +7,14 @@ use rustls::unbuffered::{ConnectionState, EncryptError};
 use super::{CipherScratch, FLIGHT_BYTES, SCRATCH, TlsLayer};
 use crate::server::tls::records::{Wire, write_at};
 
-/// Two runs of together no more than this go into one record, which costs a copy; longer ones into a record each.
+/// Two buffers of up to this total go into one record, at the cost of a copy; larger ones get a record each.
 const JOINED_BYTES_MAX: usize = 4 * 1024;
 
 impl TlsLayer {
-    /// Sends what the wire takes of two runs of bytes.
+    /// Sends what the wire accepts of two buffers.
     ///
     /// # Errors
-    /// `WouldBlock` when the wire is full. The same bytes are then given again. Any other when the connection is over.
+    /// `WouldBlock` when the wire is full; then call again with the same bytes. Any other when the connection is over.
     pub fn send(&mut self, wire: &impl Wire, first: &[u8], then: &[u8]) -> io::Result<usize> {
         if self.promised > 0 || self.waiting_bytes() > FLIGHT_BYTES {
             self.flush(wire)?;
@@ -28,7 +28,7 @@ impl TlsLayer {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         SCRATCH.with_borrow_mut(|CipherScratch { cipher, joined }| {
-            // What the handshake or a change of keys has left goes out with it, in one write.
+            // Leftovers of the handshake or a key change are sent in the same write.
             let left = &self.output[self.output_at..];
             let at = left.len();
             if cipher.len() < at {
@@ -50,7 +50,7 @@ impl TlsLayer {
         })
     }
 
-    /// Encrypts one flight into `out` at `at`; returns how many bytes of the two runs are in it, and where it ends.
+    /// Encrypts one flight into `out` at `at`; returns how many plaintext bytes it has, and where it ends.
     fn encrypt_flight(
         &mut self,
         first: &[u8],
@@ -83,17 +83,17 @@ impl TlsLayer {
         };
         let end = write_at(out, at, |out| match traffic.encrypt(bytes, out) {
             Err(EncryptError::InsufficientSize(size)) => Err(Some(size)),
-            // TLS 1.2 has no new keys without a new connection.
+            // TLS 1.2 cannot change keys within a connection.
             Err(EncryptError::EncryptExhausted) => Err(None),
             Ok(bytes) => Ok(bytes),
         });
         end.ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 
-    /// Gives the wire what waits for it.
+    /// Passes pending ciphertext to the wire.
     ///
     /// # Errors
-    /// `WouldBlock` while some of it waits; any other when the peer is gone.
+    /// `WouldBlock` while some remains; any other when the peer is gone.
     pub fn flush(&mut self, wire: &impl Wire) -> io::Result<()> {
         while self.waiting_bytes() > 0 {
             self.output_at += wire.send(&self.output[self.output_at..])?;
@@ -102,7 +102,7 @@ impl TlsLayer {
         Ok(())
     }
 
-    /// Puts the notice that nothing more will be sent behind what was sent.
+    /// Appends the close notice after everything sent.
     pub fn end(&mut self) {
         if std::mem::replace(&mut self.is_ended, true) || self.is_broken {
             return;
