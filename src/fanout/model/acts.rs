@@ -1,4 +1,5 @@
-//! Operations that are neither commands nor the shard's turn: feeds, sockets, sessions that open and end.
+//! Operations of feeds and sockets, and opening and closing sessions. Commands are in `commands.rs`, the shard's in
+//! `shard.rs`.
 
 use std::{cell::Cell, collections::BTreeMap};
 
@@ -33,7 +34,7 @@ impl World {
                 &mut refused,
                 Detail::TicksAndTrades,
             );
-            // A correction of a trade that is not known is refused, and nothing else.
+            // Only corrections of unknown trades may be refused.
             let is_known = |&(at, _): &(usize, &(usize, Fields))| refused.iter().all(|one| one.index != at);
             let mine: Vec<(usize, Fields)> =
                 mine.iter().enumerate().filter(is_known).map(|(_, tick)| tick.clone()).collect();
@@ -61,7 +62,7 @@ impl World {
         self.check_market()
     }
 
-    /// The tick carries what was given and the totals that it moved, and nothing else.
+    /// A stamped tick has exactly the given fields and the totals that it changed.
     fn check_stamped(&mut self, which: usize, given: &Fields, stamped: &Stamped) -> Held {
         let past = &mut self.past[which];
         let before = past.record(past.head());
@@ -75,7 +76,7 @@ impl World {
             return Ok(());
         }
         let is_trade = given.mask.contains_all(FieldSet::TRADE);
-        // A trade without a name does not keep that of the last one.
+        // A trade without an id does not keep the previous trade's.
         let unnamed = is_trade && had.contains(Field::TradeId) && !given.named().contains(Field::TradeId);
         let also = if unnamed { Field::TradeId.bit() } else { FieldSet::NONE };
         let withdrawn = (stamped.fields.withdrawn(), given.withdrawn().union(also));

@@ -1,4 +1,4 @@
-//! What must hold between any two operations, and at the end.
+//! The checks between any two operations, and at the end of a run.
 
 use super::{
     law::{Held, ensure},
@@ -68,7 +68,7 @@ impl World {
         Ok(())
     }
 
-    /// A session with something to send is named once, and stays named until it is drained.
+    /// A session with something to send is returned as ready once, and stays ready until it is drained.
     fn check_named(&mut self) -> Held {
         let mut named = Vec::new();
         while let Some(key) = self.fanout.next_ready() {
@@ -131,7 +131,7 @@ impl World {
         Ok(())
     }
 
-    /// The earliest and the latest time that may be reported for the oldest tick that a subscription is behind by.
+    /// Bounds for the reported receive time of a subscription's oldest pending tick.
     fn age_bounds(&self, ledger: &Ledger) -> Option<(Nanos, Nanos)> {
         let past = &self.past[ledger.symbol];
         let oldest = past.tick(ledger.pending().next()?).rx;
@@ -178,7 +178,7 @@ impl World {
         Ok(())
     }
 
-    /// The feed is quiet, and every socket has taken everything.
+    /// Checks when the feed is quiet and every socket has accepted everything.
     pub fn check_quiet(&mut self) -> Held {
         let pending = self.fanout.accounts().pending;
         ensure!(pending == 0, LatestWins, "{pending} ticks are pending for ever");
@@ -224,7 +224,7 @@ impl World {
         Ok(())
     }
 
-    /// Every session is closed, and its memory is free.
+    /// Checks that all sessions are closed, and their memory is free.
     pub fn check_empty(&self) -> Held {
         let fanout = &self.fanout;
         ensure!(fanout.subscriptions() == 0, Memory, "{} subscriptions are left", fanout.subscriptions());

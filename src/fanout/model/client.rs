@@ -1,4 +1,4 @@
-//! One client applies the messages that it is sent.
+//! One client of the model: applies the messages that it is sent.
 //!
 //! The subscription's ledger checks each message before the client applies it.
 
@@ -13,7 +13,7 @@ use crate::{
     tick::{FieldSet, Fields, Nanos, TradeReport},
 };
 
-/// What the check of a message needs beside the ledger.
+/// The inputs of a message's checks besides the ledger.
 pub struct FrameContext<'a> {
     pub past: &'a Past,
     /// The newest seq that the shard has.
@@ -68,7 +68,7 @@ impl Ledger {
 
     fn receive_snapshot(&mut self, shown: &Shown, context: &mut FrameContext<'_>) -> Held {
         let record = context.past.record(shown.seq);
-        // It replaces what the client knows: nothing has to be withdrawn.
+        // A snapshot replaces what the client knows, so nothing has to be withdrawn.
         let fields = only(&record, self.spec.view.wanted.intersect(set_in(&record)));
         ensure!(shown.report.is_none(), Truth, "a snapshot that says something of a trade: {shown:?}");
         Self::check_record(shown, fields, None, context)?;
@@ -167,8 +167,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// The next trade, with all that has changed since the last message, and the quote. Or, where ticks are merged, the next
-    /// cancel or correction, without the quote.
+    /// Checks the next trade's message: all changes since the last message, and the quote. In conflating modes, the
+    /// next cancel or correction, without the quote.
     fn receive_tape_event(&mut self, shown: &Shown, n: u64, context: &mut FrameContext<'_>) -> Held {
         let (seq, past) = (shown.seq, context.past);
         ensure!(n > 0 && seq == self.cursor + n, Seqs, "{seq} after {} with n {n}", self.cursor);
@@ -203,7 +203,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// What a tape event names: all that has changed, and of the quote what can be proved.
+    /// Checks the fields of a tape event: all changes, and the provable part of the quote.
     fn check_tape_event(&self, shown: &Shown, is_trade: bool, context: &mut FrameContext<'_>) -> Held {
         let (seq, past) = (shown.seq, context.past);
         let named = shown.fields.named();
@@ -218,7 +218,7 @@ impl Ledger {
         let wanted = self.spec.view.wanted.fixed;
         let must = past.changed(self.cursor, seq).intersect(wanted);
         ensure!(named.contains_all(must), EveryTrade, "{seq} names {named:?}, changed is {must:?}");
-        // The quote: what the ring cannot prove of a trade that is not kept is left out.
+        // For a trade that is no longer kept, the part of the quote that the ring cannot prove is omitted.
         let is_kept = seq > context.tape_events_from;
         let oldest = past.oldest_in_ring(context.ring_ticks);
         let proven = past
@@ -295,20 +295,20 @@ impl Ledger {
         Ok(())
     }
 
-    /// It has waited since before the first tick, without a claim.
+    /// Whether it has waited since before the first tick, without a claim.
     pub fn waits_for_first(&self) -> bool {
         let is_first = self.cursor == 0 && self.start == 0 && !self.other_epoch && !self.resumed;
         self.base == Base::Record && is_first
     }
 
-    /// A message up to here merges no cancel and no correction with the ticks after it.
+    /// Checks that a message up to `seq` does not conflate a cancel or correction with later ticks.
     fn check_correction(&self, seq: u64, context: &mut FrameContext<'_>) -> Held {
         let due = self.due_correction(seq, context.past);
         ensure!(due.is_none(), EveryCorrection, "{seq} merges the correction {due:?} after {}", self.cursor);
         Ok(())
     }
 
-    /// The newest pending tick is delivered, the others are conflated into it.
+    /// Records the newest pending tick as delivered, and the others as conflated into it.
     fn record_merged(&mut self, seq: u64, context: &mut FrameContext<'_>) {
         let pending: Vec<u64> = self.pending().take_while(|&pending| pending <= seq).collect();
         for (index, seq) in pending.iter().rev().enumerate() {

@@ -64,7 +64,7 @@ impl World {
         Ok(())
     }
 
-    /// Says what the answer must be. Where the fan-out may know more than the ring, both answers are right.
+    /// The expected answer to a resume. Where the fan-out may know more than the ring, both answers are accepted.
     fn begin_at_claim(
         &mut self,
         ledger: &mut Ledger,
@@ -117,7 +117,7 @@ impl World {
         ledger.is_trades() && ledger.spec.view.wanted == WantedFields::ALL && local.is_some_and(keeps)
     }
 
-    /// As the shard does it: all or nothing, and the pattern is kept for symbols that are listed later.
+    /// As a shard does it: all or nothing, and the glob is kept for symbols that are listed later.
     pub fn subscribe_glob(&mut self, client: usize, pattern: usize, spec: &Spec) -> Held {
         let Some(key) = self.clients[client].as_ref().map(|entry| entry.key) else { return Ok(()) };
         let matching = self.matching(pattern);
@@ -159,7 +159,7 @@ impl World {
         ensure!(done == entry.ledgers.contains_key(&slot), Answers, "set: {done}");
         let Some(ledger) = entry.ledgers.get_mut(&slot) else { return Ok(()) };
         let head = if self.new_topics[..self.listed].contains(&which) { self.views[which].head } else { 0 };
-        // Where history is read the fan-out knows roughly when its oldest tick was received.
+        // For modes that read history, the fan-out knows approximately when its oldest tick was received.
         if ledger.reads_history() {
             ledger.age = ledger.age.max(Age::Early);
         }
@@ -168,7 +168,7 @@ impl World {
         }
         ledger.change(change, head);
         ledger.group = entry.groups.get(&ledger.spec.interval).copied();
-        // It goes to the end of the queue. An interval that was set begins now. What was due stays so.
+        // It goes to the end of the queue. A new interval starts now. What was due stays due.
         let was_due = std::mem::take(&mut ledger.due);
         ledger.due_since = None;
         if ledger.is_behind(head) && was_due {
@@ -252,8 +252,8 @@ impl World {
 }
 
 impl Ledger {
-    /// What `set` changes in the next message: new fields, and modes `every` and `trades` while it is behind, need a base
-    /// that merges what is pending. Before the first tick there is nothing to merge.
+    /// How `set` changes the next message: new fields, or modes `every` and `trades` while behind, need a base that
+    /// conflates the pending ticks. Before the first tick there is nothing to conflate.
     fn change(&mut self, change: &Change, head: u64) {
         let (mode, wanted) =
             (change.mode.unwrap_or(self.spec.mode), change.wanted.unwrap_or(self.spec.view.wanted));
@@ -294,7 +294,7 @@ impl Claim {
     }
 }
 
-/// A record of another epoch, as a client may have it; nothing of it may remain.
+/// A record of another epoch, of which nothing may remain.
 fn foreign_record() -> Fields {
     let mut fields = Fields::default();
     for field in FieldSet::ALL.iter() {

@@ -1,4 +1,4 @@
-//! Large work is done in pieces, each of a bounded amount of work.
+//! Tests that large work is done in slices of bounded size.
 
 use std::{cell::Cell, time::Duration};
 
@@ -13,10 +13,10 @@ const TOPICS: usize = 500;
 const SESSIONS: usize = 4;
 const INTERVAL: Duration = Duration::from_secs(1);
 const PIECE: u32 = 64;
-/// How far the last step of a piece may go beyond it: a topic with all of its subscriptions, or a whole interval group.
+/// How far the last step of a slice may exceed it: a topic with all subscriptions, or a whole interval group.
 const BEYOND: usize = 32;
 
-/// Sessions that are all subscribed to all topics.
+/// Sessions that all subscribe to all topics.
 struct Crowd {
     store: ModelStore,
     fanout: Fanout,
@@ -45,7 +45,7 @@ impl Crowd {
         crowd
     }
 
-    /// One tick of each topic.
+    /// One tick in each topic.
     fn tick(&mut self) -> Batch {
         self.now = self.now.plus(Duration::from_millis(10));
         let mut fields = Fields::default();
@@ -65,7 +65,7 @@ fn symbol(number: usize) -> Symbol {
     Symbol::new(&format!("S{number}")).expect("a valid symbol")
 }
 
-/// Does the work in pieces until it returns true; says how many there were.
+/// Does the work in slices until it returns `true`; returns how many.
 fn pieces(mut work: impl FnMut(&mut Units) -> bool) -> usize {
     let mut count = 0;
     loop {

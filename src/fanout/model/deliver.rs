@@ -1,4 +1,4 @@
-//! A socket takes a frame: what it must contain, in which order, and what it must not.
+//! A socket takes a frame: checks its content, its order, and what must be absent.
 
 use super::{
     client::FrameContext,
@@ -11,12 +11,12 @@ use super::{
 use crate::fanout::{FrameTally, Mode, Name};
 
 impl World {
-    /// Fills a frame for a session, and checks it.
+    /// Fills a frame for a session and checks it.
     pub fn fill(&mut self, client: usize, room: usize) -> Held {
         let Some(entry) = self.clients[client].as_mut() else { return Ok(()) };
         let key = entry.key;
         let owed = entry.ledgers.values().any(|ledger| ledger.due);
-        // Every other session has another encoding.
+        // Every second session has another encoding.
         let encoding = u8::from(client % 2 == 1);
         let mut recorder = Recorder::new(encoding, room, std::mem::take(&mut self.kept_frames));
         let reads = self.store.reads.get();
@@ -136,7 +136,7 @@ impl World {
         );
         context.coverage.hit_if(ledger.introduced && message.introduces, "introduced again");
         ledger.introduced = true;
-        // A trade moves its own interval alone.
+        // A trade restarts only its own subscription's interval.
         if ledger.interval_from == Some(self.now) && !ledger.spec.interval.is_zero() && !is_trade {
             let interval = ledger.spec.interval;
             entry.keep_time(interval, self.now);
@@ -144,7 +144,7 @@ impl World {
         Ok(())
     }
 
-    /// Mode `trades`: after a run of trades, or the last that a frame holds, a subscription that is due more goes to the
+    /// Mode `trades`: after a run of trades, or when the frame is full, a subscription with more to send goes to the
     /// end of the queue.
     fn end_run(
         &mut self,
@@ -198,7 +198,8 @@ impl World {
         }
     }
 
-    /// No subscription that has been due for longer waits while this one is served. (The every-mode queue is one entry.)
+    /// No subscription that was due earlier may wait while this one is served. (The every-mode queue counts as one
+    /// entry.)
     fn check_turn(&self, client: usize, slot: Slot) -> Held {
         let Some(entry) = &self.clients[client] else { return Ok(()) };
         let in_list = |slot: &Slot| !entry.ledgers[slot].is_every();
@@ -210,8 +211,8 @@ impl World {
         Ok(())
     }
 
-    /// The every-mode queue is one entry of the send queue, and goes to its end after its turn: a subscription that waited
-    /// during that turn is served before its next one.
+    /// After its turn the every-mode queue goes to the end of the send queue: subscriptions that waited during that
+    /// turn are served before its next one.
     fn check_every_queue_turn(&self, client: usize, slot: Slot) -> Held {
         let Some(entry) = self.clients[client].as_ref().filter(|entry| entry.ledgers[&slot].is_every())
         else {
@@ -259,7 +260,7 @@ impl World {
         Ok(())
     }
 
-    /// A frame with room left leaves only what waits for an interval.
+    /// A frame with room left may leave only what waits for an interval.
     fn check_nothing_left(&self, client: usize) -> Held {
         let Some(entry) = &self.clients[client] else { return Ok(()) };
         for (slot, ledger) in &entry.ledgers {
@@ -285,7 +286,7 @@ impl World {
     }
 }
 
-/// Whose message it is; `None` when nobody could have subscribed so.
+/// The subscription of a message; `None` when no subscription can have caused it.
 fn slot_of(message: &Message) -> Option<Slot> {
     let name = message.name.as_ref().map(Name::as_str);
     Some(Slot {

@@ -1,5 +1,5 @@
-//! Law 11 in the fan-out: whatever is subscribed, listed, renewed and sent in which order, no message is of a symbol or
-//! shows a field that the session's rights do not have at that moment.
+//! Law 11 in the fan-out: whatever the order of subscribing, listing, renewing rights and sending, no message has a
+//! symbol or field outside the session's current rights.
 
 use std::{cell::Cell, time::Duration};
 
@@ -43,7 +43,7 @@ enum Op {
         wanted: WantedFields,
         interval: Duration,
     },
-    /// New rights, applied in slices of so many units.
+    /// New rights, applied in slices of this many units.
     Renew {
         session: usize,
         rights: SharedRights,
@@ -53,7 +53,7 @@ enum Op {
     Fill(usize),
 }
 
-/// What the messages of a frame are of.
+/// The content of a frame's messages.
 #[derive(Default)]
 struct Shown(Vec<(Symbol, View)>);
 
@@ -218,7 +218,7 @@ impl World {
         }
     }
 
-    /// What each session holds is what it may have.
+    /// Checks that every session holds only what its rights allow.
     fn check(&self) {
         for (key, rights) in &self.sessions {
             let mut from = Place::default();
@@ -294,7 +294,7 @@ proptest! {
     }
 }
 
-/// Rights to everything, then to less, while ticks are due, and a symbol that is listed then.
+/// Rights to everything, then fewer, while ticks are pending and a symbol is being listed.
 fn renewed_with_less() -> World {
     let mut world = World::new();
     let reads = |pattern| {

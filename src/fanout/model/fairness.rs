@@ -1,4 +1,4 @@
-//! No session is always first: each session that waits for a symbol is served early as often as late.
+//! Fairness among sessions: each session that waits for a symbol is served early as often as late.
 
 use std::{cell::Cell, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 const TICKS: usize = 10_000;
-/// Between two ticks.
+/// Time between two ticks.
 const STEP: Duration = Duration::from_millis(10);
 
 /// A frame with room for everything, which keeps nothing.
@@ -60,7 +60,7 @@ enum Kind {
     SomeSlow,
     /// All wait for the same end of an interval.
     Interval,
-    /// Each other session waits for a second symbol alone, of which each batch has a tick, too.
+    /// Every second session waits for a second symbol only, which also ticks in each batch.
     TwoSymbols,
 }
 

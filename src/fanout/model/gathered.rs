@@ -1,5 +1,5 @@
-//! What is gathered goes out together: the messages of all symbols at whole multiples of the interval, one after another,
-//! however slow the client is.
+//! Gathered forms: the messages of all symbols go out together at whole multiples of the interval, however slow the
+//! client is.
 
 use std::{cell::Cell, time::Duration};
 
@@ -12,17 +12,17 @@ use crate::{
     topic::{Detail, FeedId, Market, Record, Stamped},
 };
 
-/// A message, as far as it matters here.
+/// The relevant part of a message.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Message {
     form: Form,
-    /// For when it is gathered.
+    /// The time for which it is gathered.
     at: Nanos,
     symbol: Symbol,
     seq: u64,
 }
 
-/// Takes a few messages.
+/// A frame with room for a few messages.
 struct Frame<'a> {
     room: usize,
     at: Nanos,

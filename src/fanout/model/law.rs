@@ -8,27 +8,27 @@ pub enum Law {
     Conservation,
     /// Each account, and each frame's tally, is the count of the naive model.
     Accounts,
-    /// Seqs rise, and `seq == previous + n` or a gap says what is gone.
+    /// Seqs rise, and `seq == previous + n` or a gap says which are missing.
     Seqs,
-    /// A gap names its first and last seq and its reason, is needed, and a snapshot follows.
+    /// A gap has the right first and last seq and reason, is needed, and is followed by a snapshot.
     Gaps,
     /// A session is sent only what it requested.
     Isolation,
     /// A message shows what the topic's record was.
     Truth,
-    /// The first message of a subscription introduces its symbol, under the number that it has for all.
+    /// The first message of a subscription introduces its symbol, under the symbol's market-wide number.
     Introduces,
     /// Totals are the sums over all trades.
     Totals,
     /// The newest record, in each message of mode `latest` and when the feed is quiet.
     LatestWins,
-    /// Mode `every` merges nothing.
+    /// Mode `every` conflates nothing.
     EveryTick,
-    /// Mode `trades` merges no trade away, and each carries the quote as it stood.
+    /// Mode `trades` conflates no trade, and each carries the quote at that time.
     EveryTrade,
-    /// No cancel and no correction of a trade is merged with the ticks after it, whatever the mode.
+    /// No cancel or correction is conflated with later ticks, in any mode.
     EveryCorrection,
-    /// Mode `every`: across symbols in the order of their arrival.
+    /// Mode `every`: ticks of all symbols in order of arrival.
     IngestOrder,
     /// Never sooner than the interval.
     TooSoon,
@@ -36,13 +36,13 @@ pub enum Law {
     TooLate,
     /// First behind, first served.
     Fairness,
-    /// A session with something to send is named, and is sent it.
+    /// A session with something to send is returned as ready, and is sent it.
     Progress,
     /// Lists contain what they must, and no more.
     Memory,
     /// Answers, and notices on the control queue.
     Answers,
-    /// How far a session is behind is reported truly.
+    /// How far a session is behind is reported correctly.
     Age,
     /// The same operations give the same messages.
     Determinism,
@@ -84,7 +84,7 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Ends the function with a broken law when the condition is false.
+/// Returns a broken law from the function when the condition is false.
 macro_rules! ensure {
     ($condition:expr, $law:ident, $($what:tt)+) => {
         if !$condition {

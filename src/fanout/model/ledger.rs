@@ -1,4 +1,4 @@
-//! One subscription's ledger: what happened to each tick that was ever offered to it.
+//! [`Ledger`]: one subscription in the naive model: the fate of each tick that was ever offered to it.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::{
     topic::Stamped,
 };
 
-/// What happened to one tick, for one subscription.
+/// The fate of one tick for one subscription.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
     Pending,
     Filtered,
-    /// In that frame.
+    /// Sent in the frame of this index.
     Sent(usize, Kind),
     Discarded,
 }
@@ -32,16 +32,16 @@ pub enum Base {
     None,
     /// A snapshot of the record as it is.
     Record,
-    /// The whole record with `n`, or a snapshot of what was sent before.
+    /// The whole record with `n`, or a snapshot if a snapshot was pending.
     Again,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Age {
     Exact,
-    /// Some of its ticks were not seen, or were sent meanwhile: the reported time may be too early, but not too late.
+    /// Some ticks were missed, or were sent meanwhile: the reported time may be too early, but not too late.
     Early,
-    /// The ring no longer has the oldest.
+    /// The ring has dropped the oldest.
     Rough,
 }
 
@@ -51,46 +51,46 @@ pub enum Age {
 pub struct Ledger {
     pub symbol: usize,
     pub spec: Spec,
-    /// The seq before the first one that was offered.
+    /// The seq before the first offered one.
     pub start: u64,
-    /// Of `start + 1` and so on.
+    /// The fates of `start + 1` and so on.
     pub fates: Vec<Fate>,
     /// The last seq that a message to the client covered.
     pub cursor: u64,
     pub base: Base,
     pub other_epoch: bool,
-    /// It resumed, and was sent nothing yet.
+    /// It resumed, and nothing was sent yet.
     pub resumed: bool,
     /// A message introduced the symbol.
     pub introduced: bool,
     /// The answer announced that a gap comes next.
     pub gap_promised: bool,
-    /// When a message left nothing pending; its interval counts from here.
+    /// When a message last left nothing pending: its interval starts here.
     pub interval_from: Option<Nanos>,
-    /// Something was sent with this interval.
+    /// Something was sent under this interval.
     pub paced: bool,
-    /// When a subscription of the session with the same interval was caught up last.
+    /// When a subscription of the session with the same interval last caught up.
     pub group: Option<Nanos>,
     /// Behind, and not waiting for an interval: to be sent with the next frame that has room.
     pub due: bool,
-    /// When it became due, in the model's own count of batches and commands.
+    /// When it became due, in the model's count of batches and commands.
     pub due_since: Option<u64>,
-    /// The interval was cut short by `flush_intervals`.
+    /// The interval was ended early by `flush_intervals`.
     pub flushed: bool,
-    /// How well it is known when the oldest tick that it is behind by was received.
+    /// How precisely the receive time of its oldest pending tick is known.
     pub age: Age,
-    /// When nothing was pending last.
+    /// When nothing was last pending.
     pub caught_up_at: Nanos,
     pub client: Client,
 }
 
-/// What one client holds of one symbol, from the messages alone.
+/// What one client knows of one symbol, from messages alone.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     pub record: Fields,
-    /// It had, or was promised, a whole record to begin with.
+    /// It had, or was promised, a whole record as its base.
     pub has_base: bool,
-    /// Fields that changed since it began.
+    /// Fields that changed since it started.
     pub touched: FieldSet,
 }
 
@@ -144,7 +144,8 @@ impl Ledger {
         names || self.report_of(tick).is_some() || self.spec.view.wanted == WantedFields::ALL
     }
 
-    /// What it is told of the trade of a tick: a correction whatever its fields, anything else with those of a trade.
+    /// The trade report that it must be sent for a tick: a correction whatever its fields, others with fields of a
+    /// trade.
     pub fn report_of<'a>(&self, tick: &'a Stamped) -> Option<&'a TradeReport> {
         let View { wanted, reports, .. } = &self.spec.view;
         let has_trade = !wanted.fixed.intersect(FieldSet::LAST_TRADE).is_empty();
@@ -160,12 +161,12 @@ impl Ledger {
         self.client.touched = self.client.touched.union(tick.fields.mask).without(tick.fields.withdrawn());
     }
 
-    /// Nothing may be sent before this, when nothing has been pending since `interval_from`.
+    /// The earliest time of the next message, if nothing has been pending since `interval_from`.
     pub fn earliest(&self) -> Option<Nanos> {
         self.interval_from.filter(|_| !self.spec.interval.is_zero()).map(|from| from.plus(self.spec.interval))
     }
 
-    /// By this time, it must be due.
+    /// The time by which it must be due.
     pub fn latest(&self) -> Option<Nanos> {
         let grain = (self.spec.interval / 8).max(Duration::from_millis(1));
         let group = self.group.filter(|_| self.paced);
@@ -173,7 +174,7 @@ impl Ledger {
         from.map(|from| from.plus(self.spec.interval).plus(grain))
     }
 
-    /// Marks it as due when its interval is surely over.
+    /// Marks it as due once its interval has certainly ended.
     pub fn become_due(&mut self, now: Nanos, stamp: Option<u64>) {
         if !self.due && self.latest().is_none_or(|latest| now >= latest) {
             self.due = true;
@@ -219,17 +220,17 @@ impl Ledger {
         self.is_trades() && self.base == Base::None
     }
 
-    /// Whether what it misses is announced.
+    /// Whether ticks that it misses are reported.
     pub fn reads_history(&self) -> bool {
         self.is_every() || self.is_trades()
     }
 
-    /// Mode `trades`: the oldest trade of those that are pending; it is to be sent as a message of its own.
+    /// Mode `trades`: the oldest pending trade, which must be a message of its own.
     pub fn next_trade(&self, past: &Past) -> Option<u64> {
         self.is_trades().then(|| self.pending().find(|&seq| self.wants_trade(seq, past))).flatten()
     }
 
-    /// Mode `trades`: whether one of those is not older than a seq.
+    /// Mode `trades`: whether a trade at or after a seq is pending.
     pub fn has_trade_from(&self, from: u64, past: &Past) -> bool {
         self.pending().any(|seq| seq >= from && self.wants_trade(seq, past))
     }
@@ -238,15 +239,14 @@ impl Ledger {
         past.is_tape_event(seq) && self.wants(past.tick(seq))
     }
 
-    /// The oldest cancel or correction before a seq that it is due, and is told of: no message may merge that with the ticks
-    /// after it.
+    /// The oldest pending cancel or correction before a seq that must be a message of its own.
     pub fn due_correction(&self, before: u64, past: &Past) -> Option<u64> {
         let mut due = self.pending().take_while(|&seq| seq < before);
         due.find(|&seq| self.spec.view.reports && past.is_correction(seq))
     }
 
-    /// A correction is sent, with the ticks before it: how many of them were recorded as filtered is an estimate, where
-    /// the fields have changed, or ticks were missed on their way to the shard. The sum over all that it is behind by is exact.
+    /// Estimates the filtered ticks in a correction's message: the split is uncertain if the fields have changed, or
+    /// ticks were missed by the shard. The total over all pending ticks is exact.
     pub fn estimate_filtered(&mut self, seq: u64, head: u64, past: &Past) {
         let is_filtered = |fate: &Fate| *fate == Fate::Filtered;
         let open: Vec<u64> = (self.cursor + 1..=head)
@@ -259,7 +259,7 @@ impl Ledger {
         if before == counted {
             return;
         }
-        // Those that are wanted by the fields of now are the last to be filtered.
+        // Ticks that the current fields want are filtered last.
         for (part, filtered) in [(self.cursor + 1..=seq, before), (seq + 1..=head, all - before)] {
             let mut part: Vec<u64> = part.collect();
             part.sort_by_key(|&seq| self.wants(past.tick(seq)));

@@ -1,4 +1,4 @@
-//! The other end of a frame: the messages that it holds, as values.
+//! The receiving end of a frame: its messages as values.
 
 use std::fmt;
 
@@ -24,11 +24,11 @@ pub struct Message {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum What {
     Snapshot(Shown),
-    /// An update with what several ticks changed, or with the whole record.
+    /// An update with the changes of several ticks, or the whole record.
     Merged(Shown, u64),
     /// An update with one tick.
     Tick(Shown, u64),
-    /// An update with the record as it stood at a trade.
+    /// An update with the record at a tape event.
     TapeEvent(Shown, u64),
     Gap(u64, u64, GapReason),
 }
@@ -39,7 +39,7 @@ pub struct Shown {
     pub ts: Nanos,
     pub rx: Nanos,
     pub fields: Fields,
-    /// What the tick, or the newest one, says of a trade beside its fields.
+    /// The trade report of the tick, or of the newest one.
     pub report: Option<TradeReport>,
 }
 
@@ -47,7 +47,7 @@ pub struct Shown {
 #[derive(Clone, Default)]
 pub struct KeptFrame {
     messages: Vec<Message>,
-    /// The room that it had.
+    /// The room that it was filled with.
     room: usize,
     encoding: u8,
 }
@@ -55,11 +55,11 @@ pub struct KeptFrame {
 /// By their numbers.
 pub type Kept = [KeptFrame; FRAMES_KEPT];
 
-/// A frame with room for so many messages.
+/// A frame with room for this many messages.
 pub struct Recorder {
     pub encoding: u8,
     pub messages: Vec<Message>,
-    /// What frames before held, by their numbers.
+    /// Earlier frames, by their numbers.
     pub kept: Kept,
     /// The number to keep this frame under.
     pub keep_as: Option<usize>,
@@ -90,7 +90,7 @@ impl Recorder {
         Recorder { encoding, messages: Vec::new(), kept, keep_as: None, repeated: false, room }
     }
 
-    /// The frames that may be repeated, this one among them.
+    /// The kept frames, including this one.
     pub fn take_kept(&mut self) -> Kept {
         if let Some(number) = self.keep_as {
             let Recorder { messages, room, encoding, .. } = self;
@@ -137,7 +137,7 @@ impl Emit for Recorder {
 
     fn snapshot(&mut self, topic: &TopicRef<'_>, view: &View) {
         let record = topic.record;
-        // It replaces what its client knows: nothing has to be withdrawn.
+        // A snapshot replaces what the client knows, so nothing has to be withdrawn.
         let wanted = view.wanted.intersect(set_in(&record.fields));
         self.push(topic, view, What::Snapshot(Shown { report: None, ..shown(record, wanted, view) }));
     }

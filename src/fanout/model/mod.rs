@@ -1,9 +1,9 @@
-//! The proof of the fan-out: a real market and a real fan-out beside a naive model that is obviously right.
+//! Model tests of the fan-out: a real market and fan-out run beside a naive model that is obviously correct.
 //!
-//! The model keeps, for each subscription, what happened to every tick that was ever offered to it, and each client
-//! applies the messages that it is sent. Every law is checked after every operation; a test here is named after the
-//! law that its mix of operations tests most. That the checks can fail, and that the rare paths are reached, is
-//! shown by tests of their own: a model that agrees with everything proves nothing.
+//! The model records, for each subscription, the fate of every tick ever offered to it, and each client applies the
+//! messages that it is sent. Every law is checked after every operation; a test here is named after the law that its
+//! mix of operations stresses most. Further tests show that each check can fail and that rare paths are reached: a
+//! model that accepts everything proves nothing.
 
 #![expect(clippy::cast_possible_truncation, reason = "a model's numbers are small")]
 
@@ -40,10 +40,10 @@ use ops::{Mix, Run, runs};
 use sabotage::Sabotage;
 use world::{MIXES, run, transcript};
 
-/// Operations of one run.
+/// Operations per run.
 const OPS_MAX: usize = 140;
 
-/// So many cases, or as many as `PROPTEST_CASES` says.
+/// This many cases, unless `PROPTEST_CASES` says otherwise.
 fn config(cases: u32) -> ProptestConfig {
     let given = std::env::var_os("PROPTEST_CASES").is_some();
     let default = ProptestConfig::default();
@@ -107,7 +107,7 @@ proptest! {
 proptest! {
     #![proptest_config(config(60))]
 
-    /// Law 9: hash maps hash differently in each run, and it must not show.
+    /// Law 9: hash maps iterate differently in each run, which must have no effect.
     #[test]
     fn determinism_the_same_operations_give_the_same_messages(run in runs(Mix::Commands, OPS_MAX)) {
         same_twice(&run).map_err(|broken| TestCaseError::fail(broken.to_string()))?;
@@ -121,7 +121,7 @@ fn same_twice(given: &Run) -> Held {
     Ok(())
 }
 
-/// The same runs each time: what they find and reach is a fact about the model, not luck.
+/// The same runs each time, so that what they reach does not depend on luck.
 fn fixed_runs(count: usize) -> impl Iterator<Item = Run> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);

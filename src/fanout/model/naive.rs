@@ -1,4 +1,4 @@
-//! The naive side of the market: every tick that ever was. Nothing here is clever; totals are sums over all trades.
+//! The naive market: every tick that ever was. Deliberately simple; totals are sums over all trades.
 
 use crate::{
     tick::{
@@ -9,20 +9,20 @@ use crate::{
     topic::Stamped,
 };
 
-/// One symbol's whole past.
+/// One symbol's complete history.
 #[derive(Default)]
 pub struct Past {
     /// Tick `seq` at `seq - 1`.
     pub ticks: Vec<Stamped>,
-    /// The record after each.
+    /// The record after each tick.
     records: Vec<Fields>,
     trades: Vec<(Decimal, Decimal)>,
-    /// What was said of configured fields, in order; `None`: withdrawn.
+    /// All values of configured fields, in order; `None` for a withdrawal.
     said: Vec<(CustomId, Option<i64>)>,
-    /// By field: how many trades there were when it was last withdrawn.
+    /// By field: the number of trades when it was last withdrawn.
     begins: [usize; Field::ALL.len()],
-    /// A tick said more of a trade than its fields: what totals are from then on is the tape's affair, which has a model of
-    /// its own. Here they are what the market says.
+    /// A tick has had a trade report: later totals are the tape's, which has a model of its own, so the market's values
+    /// are taken here.
     is_told: bool,
 }
 
@@ -35,7 +35,7 @@ impl Past {
         &self.ticks[seq as usize - 1]
     }
 
-    /// Whether mode `trades` has a message for a tick: it set both a price and a size, or says something of a trade.
+    /// Whether a tick is a message of its own in mode `trades`: it has a price and a size, or a trade report.
     pub fn is_tape_event(&self, seq: u64) -> bool {
         let has = |field| self.tick(seq).fields.mask.contains(field);
         (has(Field::Last) && has(Field::LastSize)) || self.tick(seq).fields.report().is_some()
@@ -51,13 +51,13 @@ impl Past {
         if seq == 0 { Fields::default() } else { self.records[seq as usize - 1].clone() }
     }
 
-    /// What the ticks after a seq changed, up to another.
+    /// The fields that the ticks after `cursor` up to `seq` changed.
     pub fn changed(&self, cursor: u64, seq: u64) -> FieldSet {
         let ticks = &self.ticks[cursor as usize..seq as usize];
         ticks.iter().fold(FieldSet::NONE, |changed, tick| changed.union(tick.fields.named()))
     }
 
-    /// The same, with the configured fields.
+    /// The same, including configured fields.
     pub fn all_changed(&self, cursor: u64, seq: u64) -> WantedFields {
         let ticks = &self.ticks[cursor as usize..seq as usize];
         ticks.iter().fold(WantedFields::NONE, |changed, tick| changed.union(tick.fields.all_named()))
@@ -100,7 +100,7 @@ impl Past {
         self.records.push(record);
     }
 
-    /// Of the field that is summed, the sum of all values since it was withdrawn; of the other one, the last.
+    /// Computes the configured fields: of one, the sum of values since it was withdrawn; of the other, the last value.
     fn take_configured(&mut self, given: &Fields, record: &mut Fields) {
         for entry in given.custom.iter().flat_map(|custom| custom.entries()) {
             let value = match entry.value {
@@ -154,14 +154,14 @@ pub fn configured() -> SharedFields {
     CustomFields::new([("paid", CustomMerge::Sum), ("mark", CustomMerge::Last)].map(field).into())
 }
 
-/// The fields that are set, and not withdrawn.
+/// The fields that are set rather than withdrawn.
 pub fn set_in(fields: &Fields) -> WantedFields {
     let entries = fields.custom.iter().flat_map(|custom| custom.entries());
     let set = entries.filter(|entry| entry.value.is_some());
     WantedFields { fixed: fields.mask, custom: set.fold(CustomSet::NONE, |set, entry| set.with(entry.id)) }
 }
 
-/// The fields of a set alone, set or withdrawn.
+/// Only the wanted fields, set or withdrawn.
 pub fn only(fields: &Fields, wanted: WantedFields) -> Fields {
     let mut some = Fields::default();
     some.withdraw_all(fields.withdrawn().intersect(wanted.fixed));

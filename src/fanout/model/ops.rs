@@ -1,4 +1,4 @@
-//! The operations on the fan-out, as values that shrink. Clients and symbols are small numbers.
+//! The operations on the fan-out, as values that proptest can shrink. Clients and symbols are small numbers.
 
 use std::{fmt, time::Duration};
 
@@ -22,7 +22,7 @@ pub const SUBSCRIPTIONS_MAX: usize = 3;
 pub const GLOBS_MAX: usize = 3;
 pub const STALE: Duration = Duration::from_millis(300);
 
-/// A whole run, and the sizes of the world that it is made in.
+/// A whole run, and the sizes of its world.
 #[derive(Clone)]
 pub struct Run {
     pub ops: Vec<Op>,
@@ -32,7 +32,7 @@ pub struct Run {
     pub tape_events_at_once: usize,
 }
 
-/// What a feed gives.
+/// A feed's input.
 #[derive(Clone)]
 pub struct Given(pub Fields);
 
@@ -47,30 +47,30 @@ pub struct Slot {
 pub enum Op {
     /// A feed's ticks reach the market; the batch waits for the shard.
     Ingest(Vec<(usize, Given)>, Detail),
-    /// The shard takes in that many of the batches that wait, after a resync when some were lost.
+    /// The shard applies that many of the queued batches, after a resync if some were lost.
     Apply(usize),
-    /// The batches that wait are lost.
+    /// The queued batches are lost.
     Lose,
-    /// Time goes by, and the shard has its turn.
+    /// Time passes, and the shard has its turn.
     Advance(u64),
-    /// Time goes by until the shard wants its turn.
+    /// Time passes until the shard asks for its turn.
     Wake,
-    /// Time goes by between two commands of one turn.
+    /// Time passes between two commands of one turn.
     Pass(u64),
     Open,
     Close(usize),
     Subscribe(usize, usize, Spec, Option<Claim>),
-    /// As the shard does it: the pattern is kept, and the symbols that it matches now are subscribed to.
+    /// As a shard does it: the glob is kept, and the symbols that it matches now are subscribed to.
     Glob(usize, usize, Spec),
     Set(usize, Slot, Change),
     SetGlob(usize, usize, usize, Change),
     Unsubscribe(usize, Slot),
     RemoveGlob(usize, usize, usize),
-    /// The socket of a session with something to send takes a frame with room for so many messages.
+    /// A ready session's socket takes a frame with room for this many messages.
     Fill(usize, usize),
     /// Every session subscribes, as dashboards of one kind do.
     SubscribeAll(usize, Spec),
-    /// The sockets of all sessions with something to send take a frame, one after the other.
+    /// The sockets of all ready sessions take a frame, one after the other.
     FillAll(usize),
     /// A frame that was filled is accepted whole.
     Accept(usize),
@@ -85,10 +85,10 @@ pub enum Op {
     Clear(usize),
 }
 
-/// Where a client that comes back says it is.
+/// The claim of a resuming client.
 #[derive(Clone, Copy, Debug)]
 pub enum Claim {
-    /// So many ticks behind the market.
+    /// This many ticks behind the market.
     Behind(u64),
     /// Ahead of the market: no seq of this epoch.
     Ahead(u64),
@@ -102,15 +102,15 @@ pub enum Mix {
     Everything,
     /// Much mode `every`, small frames: the ring moves past cursors.
     Slow,
-    /// Intervals, and time that goes by.
+    /// Intervals, and passing time.
     Intervals,
     /// Batches are late or lost.
     Lossy,
-    /// Clients that subscribe and change all the time.
+    /// Clients that subscribe and change options all the time.
     Commands,
-    /// Clients that come back with a claim.
+    /// Clients that resume.
     Returns,
-    /// Clients that show the same and keep up.
+    /// Clients with the same subscriptions that keep up.
     SameFrames,
     /// Much mode `trades`, with intervals.
     Trades,
@@ -184,7 +184,7 @@ fn op(mix: Mix) -> impl Strategy<Value = Op> {
     let which = which();
     let corrections = if matches!(mix, Mix::Trades | Mix::Commands) { 4 } else { 2 };
     let ticks = prop::collection::vec((which.clone(), fields(corrections).prop_map(Given)), 1..8);
-    // Now and then ingest does not know yet that the shard wants single ticks.
+    // Occasionally ingest does not know yet that the shard wants single ticks.
     let detail = prop_oneof![
         9 => Just(Detail::TicksAndTrades),
         2 => Just(Detail::Trades),
@@ -235,7 +235,7 @@ fn commands(mix: Mix) -> impl Strategy<Value = Op> {
     ]
 }
 
-/// The sessions that are there from the start are busier than the others.
+/// The sessions present from the start are busier.
 fn client() -> impl Strategy<Value = usize> + Clone {
     prop_oneof![3 => 0usize..2, 1 => 0..SESSIONS_MAX]
 }

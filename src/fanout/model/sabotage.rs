@@ -1,4 +1,4 @@
-//! Faults, to show that the model finds them: each does one wrong thing wherever it can.
+//! Deliberate faults, to show that the model finds them: each does one thing wrong wherever it can.
 
 use super::{
     law::Law,
@@ -62,7 +62,7 @@ pub enum Sabotage {
 }
 
 impl Sabotage {
-    /// Each, with the laws that it may be found by.
+    /// Each fault, with the laws that may reveal it.
     pub const ALL: [(Sabotage, &'static [Law]); 35] = [
         (Sabotage::SwallowsMessage, &[Law::Seqs, Law::Accounts, Law::Gaps, Law::Progress, Law::TooLate]),
         (Sabotage::SwallowsSnapshotAfterGap, &[Law::Gaps]),
@@ -107,7 +107,7 @@ impl Sabotage {
         ),
     ];
 
-    /// Spoils what was written into a frame.
+    /// Corrupts what was written into a frame.
     pub fn spoil_frame(self, messages: &mut Vec<Message>) {
         match self {
             Sabotage::SwallowsMessage => drop(messages.pop()),
@@ -168,7 +168,7 @@ impl Sabotage {
         tally
     }
 
-    /// What is recorded instead of what was delivered: the sum stays right.
+    /// Alters what is recorded as delivered: the sum stays right.
     pub fn tamper_recorded(self, mut tally: FrameTally) -> FrameTally {
         if self == Sabotage::AccountsMoveTicks && tally.delivered > 0 {
             tally.delivered -= 1;
@@ -188,7 +188,7 @@ impl Sabotage {
         self != Sabotage::StopsTime
     }
 
-    /// Spoils the fan-out between two operations.
+    /// Corrupts the fan-out between two operations.
     pub fn spoil(self, fanout: &mut Fanout) {
         match self {
             Sabotage::FiltersTwice if fanout.accounts.filtered > 2 => fanout.accounts.filtered += 1,

@@ -1,4 +1,4 @@
-//! Single cases, most of them found by random runs: what a fan-out that is nearly right gets wrong.
+//! Single cases, most of them found by random runs: typical errors of a nearly correct fan-out.
 //!
 //! Each runs in the model too, so that every law is checked along the way.
 
@@ -22,7 +22,7 @@ const Y: usize = 1;
 const Z: usize = 2;
 const ROOM: usize = 100;
 
-/// Fields that no quote has.
+/// Fields that quotes do not have.
 const LAST: FieldSet = Field::Last.bit();
 
 pub(super) fn quote(bid: i64) -> Given {
@@ -126,7 +126,7 @@ fn subscriptions_of_two_names_are_sent_each_its_own() {
             quotes(X, 2),
             APPLY,
             FILL,
-            // Only the one of this name begins anew, and ends.
+            // Only the subscription of this name restarts, and ends.
             Op::Subscribe(WHO, X, Spec { snapshot: true, ..every }, None),
             FILL,
             Op::Unsubscribe(WHO, Slot { which: X, name: NAMED }),
@@ -156,7 +156,7 @@ fn a_new_symbol_gets_a_subscription_for_each_name_of_its_patterns() {
             quotes(X, 2),
             APPLY,
             FILL,
-            // The pattern of the other name stays, and so do its subscriptions.
+            // The glob of the other name stays, and so do its subscriptions.
             Op::RemoveGlob(WHO, 0, 0),
             quotes(X, 1),
             quotes(Y, 1),

@@ -1,4 +1,4 @@
-//! What arrives at the shard, applied to the fan-out and to the model: batches, losses, new topics, time, states.
+//! Inputs of the shard, applied to the fan-out and to the model: batches, losses, new topics, time, states.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
     topic::{Batch, FeedId, Plane},
 };
 
-/// How ticks came to the shard.
+/// How ticks reached the shard.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
     Batch,
@@ -28,7 +28,7 @@ impl World {
             self.coverage.hit("resync");
             self.stamp += 1;
             self.fanout.begin_resync();
-            // In the smallest pieces: the result is the same.
+            // In the smallest slices: the result is the same.
             while !self.fanout.resync_some(self.now, &self.store, &mut Units::new(1)) {}
             self.list_topics(self.new_topics.len());
             for which in 0..SYMBOLS.len() {
@@ -285,7 +285,7 @@ impl World {
         self.views[which].watched &= wanted;
     }
 
-    /// From now on the ticks of the session's every-mode queue must be in the order of arrival, when all of its
+    /// From now on the ticks of the session's every-mode queue must be in order of arrival, provided that all of its
     /// subscriptions in that mode are caught up.
     pub fn note_order(&mut self, client: usize) {
         let Some(entry) = self.clients[client].as_mut() else { return };

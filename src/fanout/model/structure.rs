@@ -1,4 +1,4 @@
-//! The fan-out's own tables: lists, slots, bounds.
+//! Checks of the fan-out's own tables: lists, slots, bounds.
 
 use std::collections::HashSet;
 
@@ -95,8 +95,8 @@ fn check_session(fanout: &Fanout, key: usize, session: &LocalSession) -> Held {
     Ok(())
 }
 
-/// A subscription that is behind is in its session's send queue, in its every-mode queue or waits, once; any other is in
-/// none of them.
+/// A subscription that is behind is in exactly one place: its session's send queue, its every-mode queue, or waiting;
+/// any other is in none.
 fn check_sub(fanout: &Fanout, key: u32, sub: &Subscription) -> Held {
     let session = &fanout.schedule.sessions[sub.session as usize];
     let topic = &fanout.topics[sub.topic as usize];
@@ -195,7 +195,7 @@ fn check_topic(fanout: &Fanout, local: u32, topic: &LocalTopic) -> Held {
     Ok(())
 }
 
-/// The tape events that a topic keeps are all trades after a seq, with the records as they stood.
+/// The tape events that a topic keeps are all those after a seq, with the records at that time.
 fn check_tape_events(topic: &LocalTopic, past: &Past) -> Held {
     if topic.tape_readers == 0 {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Ticks of random runs: quotes and trades, of which some withdraw fields, and cancels and corrections of trades.
+//! Ticks of random runs: quotes and trades, some with withdrawn fields, and cancels and corrections of trades.
 
 use proptest::prelude::*;
 
@@ -7,8 +7,8 @@ use crate::tick::{
     Affects, CustomValue, Decimal, Field, FieldSet, Fields, ReportKind, Side, TradeId, TradeReport,
 };
 
-/// Ticks of which some withdraw fields: an empty side of the book, the totals, any fields. So many of 16 or so are
-/// corrections.
+/// Ticks, some of which withdraw fields: an empty side of the book, the totals, any fields. About `corrections` in 16
+/// are cancels or corrections.
 pub fn fields(corrections: u32) -> impl Strategy<Value = Fields> {
     let some = |fields: &[Field]| fields.iter().fold(FieldSet::NONE, |set, &field| set.with(field));
     let withdrawn = prop_oneof![
@@ -38,7 +38,7 @@ pub fn fields(corrections: u32) -> impl Strategy<Value = Fields> {
     })
 }
 
-/// Cancels and corrections; those of trades that are not known are refused. Now and then one has a field beside.
+/// Cancels and corrections, occasionally with a field besides; those of unknown trades are refused.
 fn correction() -> impl Strategy<Value = Fields> {
     let values = (prop::option::of(-50i64..50), prop::option::of(0i64..20));
     let beside = prop::option::weighted(0.2, -50i64..50);
@@ -57,7 +57,7 @@ fn correction() -> impl Strategy<Value = Fields> {
     })
 }
 
-/// Quotes, halves of quotes, trades, prices without a size; seldom a side alone.
+/// Quotes, halves of quotes, trades, prices without a size; rarely a side alone.
 fn set_fields() -> impl Strategy<Value = Fields> {
     let scaled = |value, places| Decimal::with_places(value, places).unwrap_or_default();
     let price = prop_oneof![
@@ -85,7 +85,7 @@ fn set_fields() -> impl Strategy<Value = Fields> {
         fields
     };
     let id = prop_oneof![1 => Just(None), 1 => (0u64..3).prop_map(Some)];
-    // Few say that they do not move everything.
+    // A few do not affect every total.
     let affects = prop_oneof![12 => Just(Affects::ALL), 1 => Just(Affects::VOLUME), 1 => Just(Affects::LAST)];
     let trade = |price: Decimal, size: Decimal, side: Option<Side>, id: Option<u64>, affects: Affects| {
         let mut fields = Fields::default();

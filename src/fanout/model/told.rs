@@ -1,4 +1,4 @@
-//! Single cases of cancels and corrections: they are told whatever `set` changes.
+//! Single cases of cancels and corrections: each is sent, whatever `set` changes.
 
 use super::{
     ops::{Given, Op, Slot},

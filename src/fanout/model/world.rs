@@ -1,4 +1,4 @@
-//! A real market and a real fan-out, and beside them the naive model; every operation is applied to both.
+//! [`World`]: a real market and fan-out, and beside them the naive model; every operation is applied to both.
 
 use std::{
     cell::Cell,
@@ -37,7 +37,7 @@ pub struct World {
     pub clients: [Option<ModelClient>; SESSIONS_MAX],
     /// Subscriptions that have ended.
     pub ended: Vec<Ledger>,
-    /// Of each frame, whether it was accepted; `None` while it is in flight.
+    /// Whether each frame was accepted; `None` while it is in flight.
     pub frames: Vec<Option<bool>>,
     pub flights: Vec<Flight>,
     /// Frames that may be repeated.
@@ -46,43 +46,43 @@ pub struct World {
     pub stamp: u64,
     pub expected_notices: Vec<Notice>,
     pub coverage: Coverage,
-    /// All that the fan-out returned, in order.
+    /// Everything that the fan-out returned, in order.
     pub transcript: Option<Vec<String>>,
-    /// The messages alone, in short, when they are kept.
+    /// Only the messages, in short form.
     pub sent: Vec<String>,
     pub keeps_sent: bool,
     pub sabotage: Sabotage,
 }
 
-/// The market, as the shard reads it.
+/// The market as the shard reads it.
 pub struct ModelStore {
     pub market: Market,
     /// How many calls found history.
     pub reads: Cell<u64>,
 }
 
-/// What the shard must know about a symbol.
+/// What the shard must know of a symbol.
 #[derive(Clone, Copy, Default)]
 pub struct View {
     pub watched: bool,
     pub head: u64,
     pub state: State,
-    /// Its feed has ended, says the market.
+    /// The market says that its feed has ended.
     pub closed: bool,
 }
 
 pub struct ModelClient {
     pub key: SessionKey,
     pub ledgers: BTreeMap<Slot, Ledger>,
-    /// When a subscription with that interval was caught up last.
+    /// For each interval, when a subscription with it last caught up.
     pub groups: BTreeMap<Duration, Nanos>,
     /// Oldest first.
     pub globs: Vec<(usize, Spec)>,
-    /// It was named as having something to send.
+    /// It was returned as having something to send.
     pub named: bool,
-    /// All ticks that its subscriptions in mode `every` are behind by are among the recent ones.
+    /// All pending ticks of its subscriptions in mode `every` are among the recent ones.
     pub in_order: Cell<bool>,
-    /// Of the last of those, and the subscription that was sent it.
+    /// The order of the last of these ticks, and the subscription that was sent it.
     pub last_order: (u64, Option<Slot>),
     /// Subscriptions that waited during the last turn of the every-mode queue, and since when they were due.
     pub overtaken: Vec<(Slot, Option<u64>)>,
@@ -98,7 +98,7 @@ impl ModelClient {
         self.of(which).next().is_some()
     }
 
-    /// A subscription with this interval was caught up: the others of this interval wait for the same end.
+    /// Notes that a subscription with this interval caught up: others with it wait for the same end.
     pub fn keep_time(&mut self, interval: Duration, now: Nanos) {
         self.groups.insert(interval, now);
         for ledger in self.ledgers.values_mut().filter(|ledger| ledger.spec.interval == interval) {
@@ -107,7 +107,7 @@ impl ModelClient {
     }
 }
 
-/// A frame that is not accepted yet.
+/// A frame in flight.
 pub struct Flight {
     pub frame: usize,
     pub client: usize,
@@ -122,7 +122,7 @@ pub fn glob(which: usize) -> Glob {
     Glob::new(GLOBS[which]).expect("a valid glob")
 }
 
-/// Does all operations, then lets the feed fall quiet; the first broken law ends it.
+/// Runs all operations, then lets the feed fall quiet; stops at the first broken law.
 pub fn run(run: &Run, sabotage: Sabotage) -> Result<Coverage, Broken> {
     let mut world = World::new(run, sabotage);
     play(&mut world, run)?;
@@ -231,7 +231,7 @@ impl World {
         }
     }
 
-    /// Operations whose effect only the checks show.
+    /// Operations whose effect shows only in the checks.
     fn act_without_answer(&mut self, op: &Op) {
         match *op {
             Op::Lose => {
@@ -258,7 +258,7 @@ impl World {
         }
     }
 
-    /// The feed falls quiet, the shard catches up, time passes, and every socket takes all it is given.
+    /// The feed falls quiet, the shard catches up, time passes, and every socket accepts everything.
     fn fall_quiet(&mut self) -> Held {
         self.apply(usize::MAX)?;
         self.check()?;
