@@ -45,7 +45,7 @@ pub struct Limits {
     pub commands_burst: u32,
     /// Messages a second of one client of an exchange's protocol, pings and pongs included; 0: as many as it likes.
     pub dialect_messages_per_second: u32,
-    /// Inbound frames a second of one session, control frames included, sustained.
+    /// Inbound frames a second of one session, including control frames other than answers to our own pings, sustained.
     pub frames_per_second: u32,
     /// Inbound frames of one session at once, after a pause.
     pub frames_burst: u32,

@@ -238,7 +238,8 @@ keys! {
         "Messages a second, pings and pongs included, beyond which a client of an exchange protocol is \
               disconnected, as its exchange would: 5 for Binance. 0: no limit.";
     count frames_per_second (1, 1_000_000),
-        "Sustained rate of inbound frames a second of one session, control frames included.";
+        "Sustained rate of inbound frames a second of one session, including control frames other than answers to the \
+         server's own pings.";
     count frames_burst (1, 1_000_000),
         "Burst of inbound frames of one session.";
     bytes inbound_bytes_per_second (256, GIB),
