@@ -20,7 +20,7 @@ from market import Market
 from server import Feeder, Server
 
 READ_BYTES_PER_S, SECONDS, SETTLED_S, TICKS_PER_S = 40_000, 11, 5, 2_000
-# Each ticks every 25 ms or so: with seldom ticks the age would be that of the market, and not of the path to the client.
+# Each ticks every 25 ms or so: with rare ticks the age would be that of the market, and not of the path to the client.
 SYMBOLS = 50
 FRAMES_PER_S, PYTHON_TICKS_PER_S = 20, 5_000
 # Without the window these clients see prices that are as old as the test is long.

@@ -7,6 +7,7 @@ must be new, nobody is closed, and a link that is as before carries as much as b
 import asyncio
 import contextlib
 import time
+from typing import NamedTuple
 
 from ahead import LIMIT_MS, PROXIES, behind
 from bare import Bare
@@ -64,15 +65,24 @@ class Link:
         return sum(taken for at, taken, _ in self.reads if from_s <= at < to_s) / (to_s - from_s)
 
     def p99_ms(self, from_s, to_s):
-        """Of the prices that were read in this time."""
+        """Of the prices that were read in this time; None when there were hardly any."""
         known = [ages for at, _, ages in self.reads if at < from_s][-1]
         ages = self.store.ages_us[known : [ages for at, _, ages in self.reads if at < to_s][-1]]
-        assert len(ages) > 100, f"{len(ages)} updates"
-        return percentile(ages, 0.99) / 1000
+        return percentile(ages, 0.99) / 1000 if len(ages) > 100 else None
+
+
+class Seen(NamedTuple):
+    """Whether the session was closed, bytes a second before the fall and after it, and the age from five seconds after its
+    beginning on."""
+
+    is_closed: bool
+    before: float
+    back: float
+    p99_ms: float | None
 
 
 async def collapse(report, name, *args):
-    """Returns the age of what is read from five seconds after the beginning of the fall on."""
+    """What a client sees. The server's accounts balance, and the link carried enough before, whatever that is."""
     async with Server("--feed", "-", *args) as server, behind(name, server) as proxy:
         market = Market(9, SYMBOLS)
         second = market.ticks(TICKS_PER_S, whole=True)
@@ -93,29 +103,27 @@ async def collapse(report, name, *args):
         report.figure("in the second after it is back", f"{link.carried(BACK_S, BACK_S + 1) / 1e6:.1f}", "MB/s")
         report.figure("then", f"{back / 1e6:.1f}", "MB/s")
         p99_ms = link.p99_ms(SETTLED_S, BACK_S)
-        report.figure("age p99 from 5 s after the beginning of the fall on", f"{p99_ms:.0f}", "ms")
-        closed = metrics.sum("tickcast_sessions_closed_total")
-        assert client.close_code is None and closed == 0, (client.close_code, closed)
+        age = "no price" if p99_ms is None else f"{p99_ms:.0f}"
+        report.figure("age p99 from 5 s after the beginning of the fall on", age, "ms")
         assert metrics.residual() == 0
         assert before > CARRIED_BYTES_PER_S, f"{before} bytes/s before the fall"
-        assert back > before / 5, f"{back} bytes/s after it, {before} before"
-        return p99_ms
+        is_closed = client.close_code is not None or metrics.sum("tickcast_sessions_closed_total") > 0
+        return Seen(is_closed, before, back, p99_ms)
 
 
 for proxy_name in PROXIES:
 
     @check(f"a link that collapses behind {proxy_name} shows fresh prices again, and all when it recovers")
     async def _(report, name=proxy_name):
-        p99_ms = await collapse(report, name)
-        assert p99_ms < LIMIT_MS, f"{p99_ms} ms"
+        seen = await collapse(report, name)
+        assert not seen.is_closed, seen
+        assert seen.back > seen.before / 5, seen
+        assert seen.p99_ms is not None and seen.p99_ms < LIMIT_MS, seen
 
 
 @check("the same link shows old prices after its collapse when nothing holds its data back")
 async def control(report):
-    try:
-        p99_ms = await collapse(report, "nginx", "--set", "limits.target_delay_ms=0")
-    except AssertionError as fault:
-        # Megabytes that are old may leave no room for what is asked, or a session is closed as slow.
-        report.figure("failed with", str(fault)[:100])
-        return
-    assert p99_ms > 2 * LIMIT_MS, f"{p99_ms} ms: this test could not fail"
+    seen = await collapse(report, "nginx", "--set", "limits.target_delay_ms=0")
+    # Old data may leave no room for anything newer, or the session is closed as slow.
+    is_old = seen.p99_ms is None or seen.p99_ms > 2 * LIMIT_MS
+    assert seen.is_closed or is_old, f"{seen}: the checks above could not fail"
