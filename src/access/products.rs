@@ -18,7 +18,7 @@ use crate::{
 /// Symbols that are reported together, and shown alike when they are shown later.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Product {
-    /// As the accounts of use have it.
+    /// As the usage audit has it.
     pub name: CompactString,
     pub symbols: SymbolPatterns,
     /// How much later than in real time its symbols are shown delayed.
@@ -107,7 +107,7 @@ impl Products {
         self.named.len() == others.named.len() && self.named.iter().zip(&others.named).all(is_same)
     }
 
-    /// As the accounts of use have it.
+    /// As the usage audit has it.
     pub fn name(&self, product: ProductId) -> &CompactString {
         &self.get(product).name
     }

@@ -101,7 +101,7 @@ fn unread_recordings(gathered: &Gathered) -> Option<ConfigFault> {
     Some(ConfigFault { origin, problem })
 }
 
-/// A place where accounts of use cannot be written, or files of them that do not follow from each other.
+/// A place where the usage audit cannot be written, or files of it that do not follow from each other.
 fn audit_fault(gathered: &Gathered) -> Option<ConfigFault> {
     let fault = tickcast::audit::check(gathered.config.audit_file.as_ref()?).err()?;
     let origin = gathered.origins.get("audit.file").cloned().unwrap_or(ConfigOrigin::Default);

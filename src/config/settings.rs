@@ -44,7 +44,7 @@ pub struct Config {
     pub fields: Arc<CustomFields>,
     /// Who may see what.
     pub auth: AuthConfig,
-    /// Where accounts of use are kept; `None` for none.
+    /// File of the usage audit; `None` for none.
     pub audit_file: Option<PathBuf>,
     pub audit_on_failure: OnFailure,
     /// A file of accounts that is longer is rotated.

@@ -122,7 +122,7 @@ impl Node {
         Node::with(plan, clock, market, net, Arc::new(Authority::open()), None, None)
     }
 
-    /// One that may ask for tokens, keep accounts of use, and show a market delayed.
+    /// One that may ask for tokens, keep a usage audit, and show a market delayed.
     pub fn with(
         plan: &Plan,
         clock: Clock,

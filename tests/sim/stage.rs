@@ -118,7 +118,7 @@ impl Stage {
         Stage { clock, node, net, decoder, random, clients: Vec::new() }
     }
 
-    /// With accounts of use, and a clock that begins later than others.
+    /// With a usage audit, and a clock that begins later than others.
     pub fn audited(limits: Limits, begin: Nanos, audit: Arc<AuditLog>) -> Stage {
         let clock = Clock::manual(begin);
         let net = Network::new(clock, 0);

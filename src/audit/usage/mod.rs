@@ -1,4 +1,4 @@
-//! Reports from accounts of use: who had access, who used it, how many at one moment, and how much was sent.
+//! Reports from the usage audit: who had access, who used it, how many at one moment, and how much was sent.
 //!
 //! Venues count differently, so there are four reports, each by product, class and month. What they count:
 //!
